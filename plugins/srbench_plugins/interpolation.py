@@ -1,0 +1,74 @@
+"""Interpolation: the baselines that every learned method has to beat."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from srbench import ModelSpec, Published, hookimpl
+
+if TYPE_CHECKING:
+    import torch
+
+SCALES = frozenset({2, 3, 4, 8})
+ESRGAN = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
+SRGAN = "SRGAN, Table 2 (arXiv:1609.04802)"
+
+
+def build(kernel: str, scale: int) -> torch.nn.Module:
+    import torch
+
+    from srbench.resize import Kernel, imresize
+
+    class Interpolation(torch.nn.Module):
+        """Enlarge with a fixed kernel; nothing to learn."""
+
+        def forward(self, lr: torch.Tensor) -> torch.Tensor:
+            height, width = lr.shape[-2:]
+            if kernel == "nearest":
+                return lr.repeat_interleave(scale, dim=-2).repeat_interleave(scale, dim=-1)
+            chosen: Kernel = kernel  # type: ignore[assignment]
+            return imresize(lr, (height * scale, width * scale), chosen)
+
+    return Interpolation()
+
+
+def published(method: str) -> tuple[Published, ...]:
+    if method == "nearest":
+        values = {"set5": 26.26, "set14": 24.64, "bsd100": 25.02}
+        return tuple(Published(name, 4, "psnr", value, "srgan-paper", SRGAN) for name, value in values.items())
+    if method != "bicubic":
+        return ()
+    pairs = {
+        "set5": (28.42, 0.8104),
+        "set14": (26.00, 0.7027),
+        "bsd100": (25.96, 0.6675),
+        "urban100": (23.14, 0.6577),
+    }
+    return tuple(
+        Published(dataset, 4, metric, value, "y-uint8", ESRGAN)
+        for dataset, values in pairs.items()
+        for metric, value in zip(("psnr", "ssim"), values, strict=True)
+    )
+
+
+@hookimpl
+def srbench_models() -> list[ModelSpec]:
+    summaries = {
+        "nearest": ("nearest", "each LR pixel repeated", 0),
+        "bilinear": ("bilinear", "linear interpolation, equal to MATLAB's", 1),
+        "bicubic": ("bicubic", "cubic convolution with a = -0.5, equal to MATLAB's", 2),
+        "lanczos": ("lanczos3", "windowed sinc over 6x6 LR pixels, equal to MATLAB's lanczos3", 3),
+    }
+    return [
+        ModelSpec(
+            name=name,
+            summary=summary,
+            scales=SCALES,
+            build=partial(build, kernel),
+            family="interpolation",
+            halo=halo,
+            published=published(name),
+        )
+        for name, (kernel, summary, halo) in summaries.items()
+    ]

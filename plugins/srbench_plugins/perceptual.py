@@ -1,0 +1,93 @@
+"""LPIPS, Zhang et al. 2018: distance in the features of a network, weighted to agree with human judgements.
+
+The lpips package brings the learned weights (v0.1) and the networks' layout; the backbone's ImageNet weights come
+through srbench's store. Always on whole RGB images: a protocol's channel and border do not apply.
+"""
+
+from __future__ import annotations
+
+import warnings
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from srbench import Metric, MetricSpec, hookimpl
+from srbench.errors import UndefinedScoreError
+
+if TYPE_CHECKING:
+    import torch
+
+    from srbench.protocols import Protocol
+
+NETS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 15}
+"""Height and width below which a backbone has no output."""
+
+
+def build(net: str) -> Metric:
+    return LPIPS(net)
+
+
+class LPIPS:
+    """``prepare`` keeps HR's normalised features, half of the work, for all methods."""
+
+    def __init__(self, net: str) -> None:
+        from srbench.backbones import load_features
+
+        features = load_features(NETS[net])
+        import lpips
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # lpips calls torchvision in a way that is deprecated
+            self.model: Any = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
+        self.net = net
+        self._fill(features)
+        self.model.eval().requires_grad_(requires_grad=False)
+
+    def _fill(self, features: dict[str, torch.Tensor]) -> None:
+        """Put torchvision's weights into lpips' slices, whose layers keep torchvision's numbers."""
+        state = self.model.net.state_dict()
+        for key in state:
+            _, layer = key.split(".", 1)  # slice2.3.weight -> 3.weight
+            state[key] = features[f"features.{layer}"]
+        self.model.net.load_state_dict(state)
+
+    def _features(self, image: torch.Tensor) -> list[torch.Tensor]:
+        import lpips
+        import torch
+
+        if image.shape[0] != 3 or not torch.is_floating_point(image):
+            raise ValueError(f"LPIPS takes float RGB (3, H, W), not {image.dtype} {tuple(image.shape)}")
+        low, high = float(image.min()), float(image.max())
+        if low < 0 or high > 1:
+            raise ValueError(f"LPIPS takes values in [0, 1], not [{low:.3g}, {high:.3g}]")
+        self.model.to(image.device)
+        scaled = self.model.scaling_layer(image[None].float() * 2 - 1)
+        return [lpips.normalize_tensor(feature) for feature in self.model.net(scaled)]
+
+    def prepare(self, hr: torch.Tensor, protocol: Protocol) -> list[torch.Tensor]:
+        height, width = hr.shape[-2:]
+        least = SMALLEST[self.net]
+        if min(height, width) < least:
+            raise UndefinedScoreError(f"too small: {width}x{height}, LPIPS ({self.net}) needs {least}x{least}")
+        return self._features(hr)
+
+    def score(self, sr: torch.Tensor, prepared: list[torch.Tensor]) -> float:
+        layers = zip(self.model.lins, self._features(sr), prepared, strict=False)
+        return float(sum(lin((ours - theirs).square()).mean() for lin, ours, theirs in layers))
+
+
+@hookimpl
+def srbench_metrics() -> list[MetricSpec]:
+    return [
+        MetricSpec(
+            name="lpips" if net == "alex" else f"lpips-{net}",
+            summary=f"learned perceptual distance, {backbone} v0.1, RGB uncropped; 0 is perfect",
+            build=partial(build, net),
+            better="lower",
+            version="0.1",
+            uses_protocol=False,
+            backbone=backbone,
+            paper="arXiv:1801.03924",
+        )
+        for net, backbone in NETS.items()
+    ]

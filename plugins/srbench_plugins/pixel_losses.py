@@ -1,0 +1,47 @@
+"""Losses that compare pixels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srbench import LossSpec, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from torch import Tensor
+
+    Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+def mse() -> Loss:
+    from torch.nn import functional
+
+    return functional.mse_loss
+
+
+def l1() -> Loss:
+    from torch.nn import functional
+
+    return functional.l1_loss
+
+
+def charbonnier() -> Loss:
+    def loss(sr: Tensor, hr: Tensor) -> Tensor:
+        return ((sr - hr).square() + 1e-6).sqrt().mean()
+
+    return loss
+
+
+@hookimpl
+def srbench_losses() -> list[LossSpec]:
+    return [
+        LossSpec(name="mse", summary="mean squared error", build=mse),
+        LossSpec(name="l1", summary="mean absolute error", build=l1),
+        LossSpec(
+            name="charbonnier",
+            summary="smooth L1: mean of sqrt(d^2 + 1e-6)",
+            build=charbonnier,
+            paper="arXiv:1704.03915",
+        ),
+    ]

@@ -1,0 +1,141 @@
+"""Files with a known SHA-256: the cache, the mirror, the download.
+
+A file enters the cache only after its hash was checked, by an atomic rename (pooch does both).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import AssetError
+from srbench.specs import Asset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+TIMEOUT_S = 30
+
+
+def home() -> Path:
+    """Return the folder that srbench keeps files in: ``SRBENCH_HOME``, else the user's cache directory."""
+    if chosen := os.environ.get("SRBENCH_HOME"):
+        return Path(chosen).expanduser().absolute()
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("srbench", appauthor=False))
+
+
+def mirror() -> str:
+    """Return the folder or URL tried before the network (``SRBENCH_MIRROR``), or an empty string."""
+    return os.environ.get("SRBENCH_MIRROR", "").strip()
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_cached(asset: Asset) -> bool:
+    """Say whether the cache holds the file, intact."""
+    path = home() / asset.path
+    return path.is_file() and sha256(path) == asset.sha256
+
+
+def fetch(asset: Asset) -> Path:
+    """Return the file's path in the cache, getting it from the mirror or its URL first where needed.
+
+    Raises:
+        AssetError: no source has it, or what they have is not it; names each source and its fault.
+    """
+    if is_cached(asset):
+        return home() / asset.path
+    faults = []
+    for source in _sources(asset):
+        try:
+            return _retrieve(source, asset)
+        except (OSError, ValueError) as error:  # requests' errors are OSErrors; pooch's hash mismatch a ValueError
+            faults.append(f"{source} ({_fault(error)})")
+    tried = "; ".join(faults) or "no source is known"
+    raise AssetError(
+        f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        "or try again with a network"
+    )
+
+
+def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda _: None) -> list[Path]:
+    """Fetch several files, calling ``advance`` after each.
+
+    Raises:
+        AssetError: one could not be had; those before it stay cached.
+    """
+    paths = []
+    for asset in assets:
+        paths.append(fetch(asset))
+        advance(asset)
+    return paths
+
+
+def local_path(file: Path | Asset) -> Path:
+    """Return where a file is on this machine, fetching it if it is an asset.
+
+    Raises:
+        AssetError: the asset could not be had.
+    """
+    return fetch(file) if isinstance(file, Asset) else file
+
+
+def file_hash(file: Path | Asset) -> str:
+    """Return a file's SHA-256; of an asset without opening it."""
+    return file.sha256 if isinstance(file, Asset) else sha256(file)
+
+
+def _sources(asset: Asset) -> list[str]:
+    sources = []
+    if found := mirror():
+        remote = found.startswith(("http://", "https://"))
+        sources.append(
+            f"{found.rstrip('/')}/{asset.path}" if remote else str(Path(found).expanduser().absolute() / asset.path)
+        )
+    if asset.url:
+        sources.append(asset.url)
+    return sources
+
+
+def _retrieve(source: str, asset: Asset) -> Path:
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
+    target = home() / asset.path
+    remote = source.startswith(("http://", "https://"))
+    found: Any = pooch.retrieve(
+        url=source if remote else f"file://{source}",
+        known_hash=f"sha256:{asset.sha256}",
+        fname=target.name,
+        path=target.parent,
+        downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S) if remote else _copy,
+    )
+    return Path(found)
+
+
+def _copy(url: str, output_file: str | Path, _pooch: object) -> None:
+    """Pooch downloader for a mirror that is a folder."""
+    shutil.copyfile(url.removeprefix("file://"), output_file)
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "not there"
+    if isinstance(error, ValueError):
+        return "wrong content: its SHA-256 is not the pinned one"
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    if type(error).__module__.startswith("requests"):
+        return "no connection" if "Connection" in type(error).__name__ else type(error).__name__
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,132 @@
+"""Pretrained feature networks (LPIPS, perceptual losses): their weights from the cache, the mirror or torchvision.
+
+Only the convolutional ``features.*`` are kept, as safetensors: AlexNet shrinks from 233 MB to 10 MB.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from srbench import assets
+from srbench.errors import AssetError, UsageError
+from srbench.specs import Asset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A torchvision network whose features are used."""
+
+    name: str
+    torchvision: str
+    """torchvision's name for its ImageNet weights."""
+    sha256: str = ""
+    """Hash of the converted features file, where one is published to mirrors."""
+
+    @property
+    def path(self) -> str:
+        """Where the converted file lies in the cache and in mirrors."""
+        return f"weights/{self.name}_features.safetensors"
+
+
+BACKBONES = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone(
+            "alexnet",
+            "AlexNet_Weights.IMAGENET1K_V1",
+            "9f97fd313f4da83dbe6bbfbe6effca1241de9edfcd7c53386261ed9697286dd9",
+        ),
+        Backbone(
+            "squeezenet1_1",
+            "SqueezeNet1_1_Weights.IMAGENET1K_V1",
+            "29dd9af42ad48cb39a767454d382a2232dbc1625a1de3f00fca4868ee65dfc4b",
+        ),
+        Backbone("vgg16", "VGG16_Weights.IMAGENET1K_V1"),
+    )
+}
+
+
+def get_backbone(name: str) -> Backbone:
+    """Look a backbone up by name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name in BACKBONES:
+        return BACKBONES[name]
+    near = difflib.get_close_matches(name, BACKBONES, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(BACKBONES)}"
+    raise UsageError(f"unknown backbone {name!r}; {hint}")
+
+
+def cached_path(name: str) -> Path | None:
+    """Return the converted file if the cache holds it intact: the published one, or one converted here."""
+    backbone = get_backbone(name)
+    path = assets.home() / backbone.path
+    note = path.with_name(path.name + ".sha256")
+    known = {backbone.sha256, note.read_text().strip() if note.is_file() else ""} - {""}
+    return path if path.is_file() and assets.sha256(path) in known else None
+
+
+def fetch_backbone(name: str) -> Path:
+    """Return the path of a backbone's features, from the cache, the mirror, else torchvision.
+
+    Raises:
+        AssetError: none of them has it; the message says how to get it.
+    """
+    if cached := cached_path(name):
+        return cached
+    backbone = get_backbone(name)
+    if backbone.sha256 and assets.mirror():
+        try:
+            return assets.fetch(Asset(backbone.path, backbone.sha256))
+        except AssetError:
+            pass  # a mirror need not hold everything; torchvision is asked next, and the message names both
+    return _convert(backbone)
+
+
+def load_features(name: str) -> dict[str, torch.Tensor]:
+    """Return a backbone's weights by torchvision's parameter names (``features.0.weight``, ...), float32.
+
+    Raises:
+        AssetError: they could not be had.
+    """
+    from safetensors.torch import load_file
+
+    return load_file(fetch_backbone(name))
+
+
+def _convert(backbone: Backbone) -> Path:
+    """Download torchvision's checkpoint (its hash is checked by torch.hub) and keep the features."""
+    import urllib.error
+
+    import torchvision.models
+    from safetensors.torch import save_file
+
+    enum, member = backbone.torchvision.split(".")
+    weights = getattr(torchvision.models, enum)[member]
+    try:
+        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+    except (urllib.error.URLError, OSError, RuntimeError) as error:  # RuntimeError: torch.hub's hash mismatch
+        where = f"SRBENCH_MIRROR={assets.mirror()} has no valid {backbone.path}" if assets.mirror() else ""
+        where = where or f"SRBENCH_MIRROR is not set (a mirror folder would hold {backbone.path})"
+        raise AssetError(
+            f"backbone {backbone.name} is missing: {where}; {weights.url} could not be downloaded "
+            f"({' '.join(str(error).split())}). With a network, run 'srbench fetch {backbone.name}'"
+        ) from error
+    features = {key: value.contiguous() for key, value in state.items() if key.startswith("features.")}
+    path = assets.home() / backbone.path
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    save_file(features, temporary)
+    path.with_name(path.name + ".sha256").write_text(assets.sha256(temporary) + "\n")
+    temporary.replace(path)
+    return path

@@ -1,0 +1,247 @@
+"""Everything installed plugins offer: entry points and ``--plugin`` files -> Catalog.
+
+Each plugin gets a plugin manager of its own, so one that is broken is recorded with its reason and the
+others never notice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import importlib.metadata
+import importlib.util
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import pluggy
+
+from srbench import hookspecs
+from srbench.errors import SRBenchError, UsageError
+from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import ModuleType
+
+Spec = ModelSpec | LossSpec | DatasetSpec | MetricSpec
+S = TypeVar("S", ModelSpec, LossSpec, DatasetSpec, MetricSpec)
+HOOKS: dict[str, type[Spec]] = {
+    "srbench_models": ModelSpec,
+    "srbench_losses": LossSpec,
+    "srbench_datasets": DatasetSpec,
+    "srbench_metrics": MetricSpec,
+}
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """One installed plugin or plugin file: where it comes from, and what is wrong with it (empty: nothing)."""
+
+    name: str
+    origin: str
+    """Distribution and version, or the file."""
+    module: ModuleType | None = field(default=None, repr=False, compare=False)
+    problems: tuple[str, ...] = ()
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 (16 hex digits) over the plugin's Python files: results of another version are not its own."""
+        found = getattr(self.module, "__file__", None)
+        if found is None:
+            return "builtin"
+        path = Path(found)
+        files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+        return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Shelf(Generic[S]):
+    """The specs of one kind by canonical name, with what is needed to explain a name that is not there."""
+
+    kind: str
+    specs: dict[str, S]
+    aliases: dict[str, str]
+    owners: dict[str, Plugin]
+    clashes: dict[str, tuple[str, ...]]
+    """Name -> the plugins that claimed it; all were refused."""
+    broken: tuple[Plugin, ...] = ()
+
+    def __getitem__(self, name: str) -> S:
+        """Look up a name or alias.
+
+        Raises:
+            UsageError: nothing has this name; suggests the nearest.
+        """
+        canonical = self.aliases.get(name, name)
+        if canonical in self.specs:
+            return self.specs[canonical]
+        if name in self.clashes:
+            raise UsageError(
+                f"{self.kind} {name!r} is claimed by several plugins ({', '.join(self.clashes[name])}); "
+                "rename or uninstall all but one"
+            )
+        known = [*self.specs, *self.aliases]
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
+        if self.broken:
+            hint += f" (broken plugins: {', '.join(p.name for p in self.broken)}; see 'srbench list plugins')"
+        raise UsageError(f"unknown {self.kind} {name!r}; {hint}")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.specs or name in self.aliases
+
+    def owner(self, name: str) -> Plugin:
+        """Return the plugin that brought a spec."""
+        return self.owners[self[name].name]
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """All plugins and what they offer."""
+
+    plugins: tuple[Plugin, ...]
+    models: Shelf[ModelSpec]
+    losses: Shelf[LossSpec]
+    datasets: Shelf[DatasetSpec]
+    metrics: Shelf[MetricSpec]
+
+    @classmethod
+    def load(cls, files: Iterable[str | Path] = ()) -> Catalog:
+        """Load every installed plugin and the given plugin files.
+
+        Raises:
+            UsageError: a plugin file does not exist. (One that is broken is recorded, not raised.)
+        """
+        sources: list[tuple[str, str, Callable[[], Any]]] = [
+            (point.name, _origin(point), point.load)
+            for point in sorted(importlib.metadata.entry_points(group="srbench"), key=lambda p: p.name)
+        ]
+        for file in dict.fromkeys(Path(file).resolve() for file in files):
+            path = file / "__init__.py" if file.is_dir() else file
+            if not path.is_file() or path.suffix != ".py":
+                raise UsageError(f"--plugin {file}: no such Python file")
+            sources.append((file.stem, str(file), lambda path=path: _import_file(path)))
+        loaded = [_load(name, origin, importer) for name, origin, importer in sources]
+        return cls._assemble(loaded)
+
+    @classmethod
+    def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
+        problems = {id(plugin): list(plugin.problems) for plugin, _ in loaded}
+        parts: dict[type, tuple[dict[str, Any], dict[str, str], dict[str, Plugin], dict[str, tuple[str, ...]]]] = {}
+        for kind in HOOKS.values():
+            offers = [(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
+            claims: dict[str, list[int]] = defaultdict(list)
+            for index, (_, spec) in enumerate(offers):
+                for name in (spec.name, *spec.aliases):
+                    claims[name].append(index)
+            clashes = {name: tuple(offers[i][0].name for i in who) for name, who in claims.items() if len(who) > 1}
+            refused = {i for name in clashes for i in claims[name]}
+            for name in clashes:
+                for i in dict.fromkeys(claims[name]):
+                    plugin = offers[i][0]
+                    others = [offers[j][0].name for j in claims[name] if j != i]
+                    problems[id(plugin)].append(
+                        f"{_kind(kind)} {offers[i][1].name!r} is refused: the name {name!r} is also claimed by "
+                        f"{', '.join(others)}"
+                    )
+            kept = [offer for i, offer in enumerate(offers) if i not in refused]
+            parts[kind] = (
+                {spec.name: spec for _, spec in kept},
+                {alias: spec.name for _, spec in kept for alias in spec.aliases},
+                {spec.name: plugin for plugin, spec in kept},
+                clashes,
+            )
+        plugins = {
+            id(plugin): Plugin(plugin.name, plugin.origin, plugin.module, tuple(problems[id(plugin)]))
+            for plugin, _ in loaded
+        }
+        broken = tuple(plugin for plugin in plugins.values() if plugin.problems)
+
+        def shelf(kind: type[S]) -> Shelf[S]:
+            specs, aliases, owners, clashes = parts[kind]
+            owned = {name: plugins[id(plugin)] for name, plugin in owners.items()}
+            return Shelf(_kind(kind), specs, aliases, owned, clashes, broken)
+
+        return cls(
+            tuple(plugins.values()), shelf(ModelSpec), shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec)
+        )
+
+
+def _kind(spec: type[Spec]) -> str:
+    return {ModelSpec: "method", LossSpec: "loss", DatasetSpec: "dataset", MetricSpec: "metric"}[spec]
+
+
+def _origin(point: importlib.metadata.EntryPoint) -> str:
+    return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
+
+
+def _import_file(path: Path) -> ModuleType:
+    """Import one file (or a package by its ``__init__.py``) under a name that cannot meet another's."""
+    stem = path.parent.name if path.name == "__init__.py" else path.stem
+    name = f"srbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{stem}".replace("-", "_")
+    search = [str(path.parent)] if path.name == "__init__.py" else None
+    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _load(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
+    """Load, validate and call one plugin by itself."""
+    try:
+        module = importer()
+    except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
+        return Plugin(name, origin, None, (f"cannot be imported: {_line(error)}",)), []
+    manager = pluggy.PluginManager("srbench")
+    manager.add_hookspecs(hookspecs)
+    try:
+        manager.register(module, name)
+        manager.check_pending()
+    except (pluggy.PluginValidationError, ValueError) as error:
+        return Plugin(name, origin, module, (_validation(error),)), []
+    if not manager.get_hookcallers(module):
+        return Plugin(name, origin, module, ("has no hook: mark a function srbench_* with @hookimpl",)), []
+    specs: list[Spec] = []
+    problems: list[str] = []
+    for hook, kind in HOOKS.items():
+        try:
+            returned = [list(result) for result in getattr(manager.hook, hook)()]
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
+            problems.append(f"{hook} raised {_line(error)}")
+            continue
+        for spec in (spec for result in returned for spec in result):
+            if isinstance(spec, kind):
+                specs.append(spec)
+            else:
+                problems.append(f"{hook} returned {spec!r:.80}, which is no {kind.__name__}")
+    return Plugin(name, origin, module, tuple(problems)), specs
+
+
+def _validation(error: Exception) -> str:
+    """Turn pluggy's several lines into one that says which hook and what is wrong with it."""
+    text = " ".join(str(error).split())
+    if "unknown hook" in text:
+        wrong = text.split("unknown hook ")[1].split(" in plugin")[0].strip("'\"")
+        near = difflib.get_close_matches(wrong, HOOKS, n=1)
+        return f"unknown hook {wrong!r}" + (f"; did you mean {near[0]!r}?" if near else f"; hooks: {', '.join(HOOKS)}")
+    return text
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, SRBenchError):
+        return str(error)
+    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"

@@ -1,0 +1,102 @@
+"""The command line. Every command imports what it needs when it runs, so that help and lists stay quick."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+
+import click
+
+from srbench import __version__
+from srbench.errors import SRBenchError
+
+COMMANDS = {
+    "run": "srbench.cli.run",
+    "leaderboard": "srbench.cli.board",
+    "list": "srbench.cli.shelves",
+    "fetch": "srbench.cli.shelves",
+    "upscale": "srbench.cli.files",
+    "score": "srbench.cli.files",
+    "degrade": "srbench.cli.files",
+}
+
+
+class Commands(click.Group):
+    """Imports a command's module when it is asked for, and suggests the nearest name for one that is unknown."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a user meets them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command."""
+        if cmd_name not in COMMANDS:
+            return None
+        import importlib
+
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command, or say which one might be meant.
+
+        Raises:
+            click.UsageError: there is none of this name.
+        """
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+            raise click.UsageError(f"unknown command {args[0]!r}; {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="srbench")
+def cli() -> None:
+    """Score, compare and time image super-resolution methods by one named protocol.
+
+    \b
+    Start here (no download needed):
+      srbench run --methods nearest,bilinear,bicubic,lanczos
+    \b
+    Files go to SRBENCH_HOME (default: your cache folder); SRBENCH_MIRROR names a folder or
+    URL that is tried before the network. Completion: eval "$(_SRBENCH_COMPLETE=bash_source srbench)"
+    """
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one line on standard error."""
+    sys.exit(_run())
+
+
+def _run() -> int:
+    try:
+        return cli.main(standalone_mode=False) or 0
+    except click.exceptions.Exit as error:
+        return error.exit_code
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context else ""
+        click.echo(f"error: {' '.join(error.format_message().split())}{hint}", err=True)
+        return error.exit_code
+    except SRBenchError as error:
+        click.echo(f"error: {error}", err=True)
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("stopped", err=True)
+        return 130
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        if os.environ.get("SRBENCH_DEBUG"):
+            raise
+        click.echo(
+            f"error: srbench itself failed, which is a bug: {type(error).__name__}: {error} "
+            "(SRBENCH_DEBUG=1 shows where; please report it)",
+            err=True,
+        )
+        return 1

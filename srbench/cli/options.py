@@ -1,0 +1,127 @@
+"""Option types and options that several commands share."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from srbench.catalog import Catalog
+
+
+class Names(click.ParamType):
+    """A comma-separated list of names; duplicates are dropped."""
+
+    name = "NAME[,NAME...]"
+
+    def __init__(self, shelf: str = "") -> None:
+        self.shelf = shelf
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: it is empty.
+        """
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        if not names:
+            self.fail("no name is given", param, ctx)
+        return names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        if not self.shelf:
+            return []
+        from srbench.catalog import Catalog
+
+        head, comma, last = incomplete.rpartition(",")
+        specs = getattr(Catalog.load(ctx.params.get("plugins") or ()), self.shelf).specs
+        return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
+
+
+class Scales(click.ParamType):
+    """A comma-separated list of whole scale factors."""
+
+    name = "N[,N...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: a part is no whole number from 2 to 16.
+        """
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip().lower().removeprefix("x") for part in str(value).split(",")]
+        if not all(part.isascii() and part.isdigit() and 2 <= int(part) <= 16 for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers from 2 to 16", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+class Memory(click.ParamType):
+    """A size in bytes with a unit: 500MB, 2GiB."""
+
+    name = "SIZE"
+    UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the size.
+
+        Raises:
+            click.BadParameter: it is no size.
+        """
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
+        if not match or match[2] not in self.UNITS or not float(match[1]):
+            self.fail(f"{value!r} is no size; write for example 2GiB or 500MB", param, ctx)
+        return int(float(match[1]) * self.UNITS[match[2]])
+
+
+plugin_option = click.option(
+    "--plugin", "plugins", multiple=True, metavar="FILE.py", help="Also load this file as a plugin; repeatable."
+)
+device_option = click.option(
+    "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."
+)
+metrics_option = click.option(
+    "--metrics", type=Names("metrics"), default="psnr,ssim,lpips", show_default=True, help="Metrics; see 'srbench list'."
+)
+
+
+def protocol_option(default: str = "y") -> Callable[..., Any]:
+    """Return the option that chooses protocols."""
+    return click.option(
+        "--protocol",
+        "protocols",
+        type=Names(),
+        default=default,
+        show_default=True,
+        help="Scoring protocols: y, y-uint8, rgb.",
+    )
+
+
+def load_catalog(plugins: tuple[str, ...]) -> Catalog:
+    """Load the catalog; a plugin that was asked for by file and is broken is said at once.
+
+    Raises:
+        UsageError: a plugin file does not exist.
+    """
+    from pathlib import Path
+
+    from srbench.catalog import Catalog
+
+    catalog = Catalog.load(plugins)
+    asked = {str(Path(plugin).resolve()) for plugin in plugins}
+    for plugin in catalog.plugins:
+        for problem in plugin.problems:
+            where = f"--plugin {plugin.origin}" if plugin.origin in asked else f"plugin {plugin.name}"
+            click.echo(f"warning: {where}: {problem}", err=True)
+    return catalog

@@ -1,0 +1,168 @@
+"""``srbench run``: score and time methods, save and show the leaderboard."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from srbench.cli.options import (
+    Memory,
+    Names,
+    Scales,
+    device_option,
+    load_catalog,
+    metrics_option,
+    plugin_option,
+    protocol_option,
+)
+
+if TYPE_CHECKING:
+    from srbench.runner import Outcome
+
+
+@click.command("run")
+@click.option("--methods", type=Names("models"), required=True, help="Methods to compare; see 'srbench list methods'.")
+@click.option(
+    "--dataset",
+    "datasets",
+    type=Names("datasets"),
+    default="samples",
+    show_default=True,
+    help="Datasets by name, or folders of images (HR, or HR/ and LR/ in it).",
+)
+@click.option("--scale", "scales", type=Scales(), default="4", show_default=True, help="Scale factors.")
+@protocol_option()
+@metrics_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
+@click.option("--no-speed", is_flag=True, help="Do not measure speed.")
+@click.option("--speed-size", type=click.IntRange(8, 8192), default=256, show_default=True, help="LR size for speed.")
+@click.option("--speed-batch", type=click.IntRange(1, 1024), default=1, show_default=True, help="Batch for speed.")
+@click.option(
+    "--speed-seconds",
+    type=click.FloatRange(0, 600, min_open=True),
+    default=2.0,
+    show_default=True,
+    help="How long each speed is measured.",
+)
+@click.option("--save-images", is_flag=True, help="Keep the SR images as PNG in OUT/images.")
+@click.option("--force", is_flag=True, help="Score again what is already there.")
+@device_option
+@click.option("--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]")
+@click.option(
+    "--timeout",
+    type=click.FloatRange(0),
+    default=1800,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time for one image or one speed measurement; 0: no limit.",
+)
+@click.option("--max-memory", type=Memory(), default=0, help="Most memory a method's process may use, e.g. 8GiB.")
+@click.option("--inline", is_flag=True, help="Run jobs in this process, for debugging: no time-out, no isolation.")
+@plugin_option
+def run_command(
+    *,
+    methods: tuple[str, ...],
+    datasets: tuple[str, ...],
+    scales: tuple[int, ...],
+    protocols: tuple[str, ...],
+    metrics: tuple[str, ...],
+    out: Path | None,
+    sort: str,
+    no_speed: bool,
+    speed_size: int,
+    speed_batch: int,
+    speed_seconds: float,
+    save_images: bool,
+    force: bool,
+    device: str,
+    threads: int,
+    timeout: float,
+    max_memory: int,
+    inline: bool,
+    plugins: tuple[str, ...],
+) -> None:
+    """Score and time methods on datasets; save and show the leaderboard.
+
+    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed; the others'
+    rows stand.
+
+    \b
+    Examples:
+      srbench run --methods nearest,bilinear,bicubic,lanczos
+      srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
+      srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine
+    """
+    from srbench.runner import Request, run
+    from srbench.terminal import Terminal
+
+    ui = Terminal()
+    catalog = load_catalog(plugins)
+    out = _out_folder(out)
+    command = shlex.join(["srbench", *sys.argv[1:]])
+    _check_sort(sort, metrics)
+    request = Request(
+        methods=methods,
+        datasets=datasets,
+        scales=scales,
+        protocols=protocols,
+        metrics=metrics,
+        out=out,
+        plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
+        device=device,
+        threads=threads,
+        speed=None if no_speed else {"size": speed_size, "batch": speed_batch, "seconds": speed_seconds},
+        save_images=save_images,
+        force=force,
+        inline=inline,
+        timeout_s=timeout,
+        max_memory=max_memory,
+        command=command,
+    )
+    try:
+        outcome = run(request, catalog, ui)
+    except KeyboardInterrupt:
+        ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
+        raise click.exceptions.Exit(130) from None
+    _finish(outcome, out, sort, ui.note)
+
+
+def _out_folder(out: Path | None) -> Path:
+    if out is not None:
+        return out
+    from datetime import datetime
+
+    return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+
+
+def _check_sort(sort: str, metrics: tuple[str, ...]) -> None:
+    from srbench.errors import UsageError
+    from srbench.leaderboard import COST
+
+    known = [*metrics, *COST, "method"]
+    if sort not in [*known, "psnr"]:
+        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(known)}")
+
+
+def _again(command: str, out: Path) -> str:
+    return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
+
+
+def _finish(outcome: Outcome, out: Path, sort: str, note: object) -> None:
+    from srbench.cli.board import show
+    from srbench.leaderboard import load_board, save
+
+    board = load_board([out], sort)
+    save(board, out)
+    show(board)
+    click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")
+    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items() if seconds >= 0.05)
+    if spent:
+        click.echo(f"time: {spent}")
+    if not outcome.ok:
+        click.echo(f"{len(outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
+        raise click.exceptions.Exit(1)

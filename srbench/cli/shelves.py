@@ -1,0 +1,125 @@
+"""``srbench list`` and ``srbench fetch``: what there is, and getting it ahead of time."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srbench.cli.options import Scales, load_catalog, plugin_option
+
+if TYPE_CHECKING:
+    from srbench.catalog import Catalog
+
+KINDS = ("methods", "losses", "datasets", "metrics", "protocols", "backbones", "plugins")
+
+
+@click.command("list")
+@click.argument("kind", required=False, type=click.Choice(KINDS), metavar="[KIND]")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@plugin_option
+def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
+    """List methods, losses, datasets, metrics, protocols, backbones and plugins, and what is broken.
+
+    \b
+    KIND: methods, losses, datasets, metrics, protocols, backbones or plugins; all without it.
+    \b
+    Examples:
+      srbench list
+      srbench list methods --plugin mine.py
+    """
+    from srbench.catalog import Catalog
+
+    tables = _tables(Catalog.load(plugins))
+    chosen = {kind: tables[kind]} if kind else tables
+    if as_json:
+        click.echo(json.dumps(chosen, indent=2))
+        return
+    for name, rows in chosen.items():
+        click.secho(name, bold=True)
+        wide = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            details = "; ".join(f"{k} {v}" for k, v in row.items() if k not in ("name", "summary", "problems") and v)
+            click.echo(f"  {row['name']:{wide}}  {row['summary']}" + (f"  ({details})" if details else ""))
+            for problem in row.get("problems", ()):
+                click.secho(f"  {'':{wide}}  broken: {problem}", fg="red")
+        if not rows:
+            click.echo("  none")
+
+
+def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    from srbench.backbones import BACKBONES
+    from srbench.protocols import PROTOCOLS
+
+    def scales(spec: Any) -> str:
+        return ", ".join(f"x{scale}" for scale in sorted(spec.scales))
+
+    def aliases(spec: Any) -> str:
+        return ", ".join(spec.aliases)
+
+    return {
+        "methods": [
+            {"name": s.name, "summary": s.summary, "scales": scales(s), "aliases": aliases(s), "paper": s.paper}
+            for s in catalog.models.specs.values()
+        ],
+        "losses": [
+            {"name": s.name, "summary": s.summary, "aliases": aliases(s), "paper": s.paper}
+            for s in catalog.losses.specs.values()
+        ],
+        "datasets": [
+            {"name": s.name, "summary": s.summary, "scales": scales(s), "source": s.source}
+            for s in catalog.datasets.specs.values()
+        ],
+        "metrics": [
+            {"name": s.name, "summary": s.summary, "better": s.better, "paper": s.paper}
+            for s in catalog.metrics.specs.values()
+        ],
+        "protocols": [
+            {"name": p.name, "summary": p.summary, "version": p.version, "border": p.border, "grey": p.grey}
+            for p in PROTOCOLS.values()
+        ],
+        "backbones": [
+            {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"} for b in BACKBONES.values()
+        ],
+        "plugins": [
+            {"name": p.name, "summary": p.origin, "problems": list(p.problems)} for p in catalog.plugins
+        ],
+    }
+
+
+@click.command("fetch")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--scale", "scales", type=Scales(), help="Scales of datasets to fetch [default: all they have]")
+@plugin_option
+def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plugins: tuple[str, ...]) -> None:
+    """Fetch datasets or backbones ahead of time, into SRBENCH_HOME.
+
+    \b
+    Examples:
+      srbench fetch set5 set14 --scale 4
+      srbench fetch alexnet
+    """
+    from srbench.backbones import BACKBONES, fetch_backbone
+    from srbench.errors import UsageError
+    from srbench.runner import fetch_dataset
+    from srbench.specs import Asset
+    from srbench.terminal import Terminal
+
+    catalog = load_catalog(plugins)
+    unknown = [name for name in names if name not in BACKBONES and name not in catalog.datasets]
+    if unknown:
+        try:
+            catalog.datasets[unknown[0]]
+        except UsageError as error:
+            raise UsageError(f"{error} (backbones: {', '.join(BACKBONES)})") from None
+    ui = Terminal()
+    for name in names:
+        if name in BACKBONES:
+            ui.note(f"{name}: {fetch_backbone(name)}")
+            continue
+        spec = catalog.datasets[name]
+        pairs = [pair for scale in (scales or sorted(spec.scales)) for pair in spec.pairs(scale)]
+        files = dict.fromkeys(f for pair in pairs for f in (pair.hr, pair.lr) if isinstance(f, Asset))
+        fetch_dataset(list(files), name, ui)
+        ui.note(f"{name}: {len(files)} files are in the cache" if files else f"{name}: nothing to fetch")

@@ -1,0 +1,131 @@
+"""Images ready to be scored: a name or a folder becomes a dataset, and each pair is checked and decoded here."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from srbench.assets import local_path
+from srbench.errors import ImageError, SRBenchError, UsageError
+from srbench.images import Picture, list_folder, mod_crop, read_8bit
+from srbench.specs import NAME, Asset, DatasetSpec, ImagePair
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.catalog import Catalog
+
+FOLDER_SCALES = (2, 3, 4, 8)
+
+
+def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
+    """Return the dataset of this name, else the folder at this path.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text in catalog.datasets:
+        return catalog.datasets[text]
+    folder = Path(text).expanduser()
+    if folder.is_dir():
+        return folder_dataset(folder)
+    if "/" in text or "\\" in text or folder.exists():
+        raise UsageError(f"dataset {text!r}: no such folder")
+    return catalog.datasets[text]
+
+
+def folder_dataset(folder: Path) -> DatasetSpec:
+    """Make a dataset of a folder of HR images, or of one with ``HR/`` and ``LR/`` (or ``LR/x4/``) in it.
+
+    Raises:
+        UsageError: it holds no image, or its two halves do not pair up.
+    """
+    folder = folder.resolve()
+    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    if "hr" in inside and "lr" in inside:
+        images = partial(_pairs, inside["hr"], inside["lr"])
+    elif "hr" in inside:
+        images = partial(_singles, inside["hr"])
+    else:
+        images = partial(_singles, folder)
+    name = re.sub(r"[^a-z0-9._-]+", "-", folder.name.lower()).strip("-._")
+    return DatasetSpec(
+        name=name if NAME.fullmatch(name) else "folder",
+        summary=f"the images in {' '.join(str(folder).split())}",
+        scales=FOLDER_SCALES,
+        images=images,
+        source=str(folder),
+    )
+
+
+def _singles(folder: Path, _scale: int) -> list[ImagePair]:
+    files = list_folder(folder)
+    stems = [file.stem for file in files]
+    return [ImagePair(file.stem if stems.count(file.stem) == 1 else file.name, file) for file in files]
+
+
+def _pairs(hr_folder: Path, lr_folder: Path, scale: int) -> list[ImagePair]:
+    for sub in (f"x{scale}", f"X{scale}"):
+        if (lr_folder / sub).is_dir():
+            lr_folder = lr_folder / sub
+            break
+    hr = {pair.name: pair.hr for pair in _singles(hr_folder, scale)}
+    lr = {re.sub(rf"x{scale}$", "", pair.name): pair.hr for pair in _singles(lr_folder, scale)}
+    if alone := sorted(set(hr) ^ set(lr)):
+        side = "LR" if alone[0] in hr else "HR"
+        more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
+        raise UsageError(f"{hr_folder.parent}: {alone[0]!r} has no {side} image of the same name{more}")
+    return [ImagePair(name, file, lr[name]) for name, file in hr.items()]
+
+
+def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
+    """Decode an image pair: HR cropped to multiples of the scale, and LR where the set brings its own.
+
+    Raises:
+        AssetError: a file could not be had.
+        ImageError: a file cannot be used, or LR does not fit HR.
+    """
+    hr_path = local_path(pair.hr)
+    hr = mod_crop(read_8bit(hr_path), scale, str(hr_path))
+    if pair.lr is None:
+        return hr, None
+    lr_path = local_path(pair.lr)
+    lr = read_8bit(lr_path)
+    if (lr.size[0] * scale, lr.size[1] * scale) != hr.size:
+        raise ImageError(
+            f"{lr_path}: is {lr.size[0]}x{lr.size[1]}, but x{scale} of it should be {hr.size[0]}x{hr.size[1]} "
+            f"as {hr_path.name} is"
+        )
+    return hr, lr
+
+
+def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], list[str]]:
+    """Decode every local file once; return the pairs that can be scored and the faults of the others.
+
+    Assets are passed as they are: their content is pinned by hash.
+    """
+
+    def fault(pair: ImagePair) -> str:
+        if isinstance(pair.hr, Asset):
+            return ""
+        try:
+            load_pair(pair, scale)
+        except SRBenchError as error:
+            return str(error)
+        return ""
+
+    pairs = list(pairs)
+    with ThreadPoolExecutor() as pool:
+        faults = list(pool.map(fault, pairs))
+    good = [pair for pair, bad in zip(pairs, faults, strict=True) if not bad]
+    return good, [bad for bad in faults if bad]
+
+
+def planes(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+    """Return the pixels as ``(3, H, W)``, contiguous, ready for torch."""
+    return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1))

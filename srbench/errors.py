@@ -1,0 +1,35 @@
+"""What a user can be told: every expected failure is one of these, and prints as one line."""
+
+from __future__ import annotations
+
+
+class SRBenchError(Exception):
+    """Something went wrong that a user can understand and act on; the command ends with exit code 1."""
+
+    exit_code = 1
+
+
+class UsageError(SRBenchError):
+    """What was asked cannot be done as asked (unknown name, bad value); exit code 2."""
+
+    exit_code = 2
+
+
+class SpecError(SRBenchError):
+    """A plugin's spec is invalid."""
+
+
+class AssetError(SRBenchError):
+    """A file that should come from the cache, a mirror or the network could not be had."""
+
+
+class ImageError(SRBenchError):
+    """An image file cannot be used, with its name and its fault."""
+
+
+class MethodError(SRBenchError):
+    """A method broke the contract: wrong shape, NaN, no weights, an exception of its own."""
+
+
+class UndefinedScoreError(SRBenchError):
+    """A metric has no value for this image (too small, flat); the reason is recorded instead."""

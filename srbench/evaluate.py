@@ -1,0 +1,181 @@
+"""One method on one image: LR in, SR out, checked against the contract, rounded to 8 bits and scored."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from srbench.datasets import load_pair, planes
+from srbench.errors import MethodError, UndefinedScoreError
+from srbench.images import Picture
+from srbench.resize import degrade
+
+if TYPE_CHECKING:
+    from srbench.protocols import Protocol
+    from srbench.references import ReferenceStore
+    from srbench.specs import ImagePair, Metric, MetricSpec, ModelSpec
+
+SEED = 0
+"""Seeds torch before every forward pass, so that a stochastic method gives the same output in any order of jobs."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image on the device: HR ``(3, H, W)`` and LR ``(3, h, w)``, uint8; ``grey`` says how HR is stored."""
+
+    name: str
+    hr: torch.Tensor
+    lr: torch.Tensor
+    grey: bool
+    scale: int
+
+
+@dataclass(frozen=True)
+class Score:
+    """A metric's value, or None with the reason; an infinite value has its reason too."""
+
+    value: float | None
+    reason: str = ""
+
+
+def load_sample(pair: ImagePair, scale: int, device: torch.device) -> Sample:
+    """Decode an image pair, make LR where the set has none, and put both on the device.
+
+    Raises:
+        AssetError: a file could not be had.
+        ImageError: a file cannot be used.
+    """
+    hr_picture, lr_picture = load_pair(pair, scale)
+    hr = torch.from_numpy(planes(hr_picture))
+    lr = degrade(hr, scale) if lr_picture is None else torch.from_numpy(planes(lr_picture))
+    return Sample(pair.name, hr.to(device), lr.to(device), hr_picture.grey, scale)
+
+
+def build_net(spec: ModelSpec, scale: int, device: torch.device) -> torch.nn.Module:
+    """Build a method's network for inference, with the weights shipped for the scale.
+
+    Raises:
+        MethodError: it has to learn and there are no weights, or they do not fit.
+    """
+    weights = spec.weights.get(scale)
+    if weights is None and spec.recipe is not None:
+        raise MethodError(f"no weights for x{scale}")
+    torch.manual_seed(SEED)
+    net = spec.build(scale)
+    if not isinstance(net, torch.nn.Module):
+        raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
+    if weights is not None:
+        from safetensors.torch import load_file
+
+        try:
+            net.load_state_dict(load_file(weights))
+        except Exception as error:
+            raise MethodError(f"weights {weights} do not load: {' '.join(str(error).split())[:200]}") from error
+    return net.eval().requires_grad_(requires_grad=False).to(device)
+
+
+@torch.inference_mode()
+def upscale(net: torch.nn.Module, lr: torch.Tensor, scale: int, multiple: int = 1) -> torch.Tensor:
+    """Run a network on LR of any size, padding (edges replicated) to the multiple it needs.
+
+    Args:
+        net: the method's network.
+        lr: ``(N, 3, h, w)``, float32 in [0, 1].
+        scale: the factor its output must be larger by.
+        multiple: what h and w are padded to a multiple of.
+
+    Returns:
+        ``(N, 3, h*scale, w*scale)``, float32, not clamped.
+
+    Raises:
+        MethodError: the output has the wrong type or shape, or is not finite.
+    """
+    height, width = lr.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr
+    torch.manual_seed(SEED)
+    sr = net(padded)
+    if not isinstance(sr, torch.Tensor):
+        raise MethodError(f"output is {type(sr).__name__}, not a tensor")
+    expected = (*padded.shape[:-2], padded.shape[-2] * scale, padded.shape[-1] * scale)
+    if sr.shape != expected:
+        raise MethodError(f"output has shape {tuple(sr.shape)}, expected {expected} for x{scale}")
+    if not sr.is_floating_point():
+        raise MethodError(f"output is {sr.dtype}, expected floating point in [0, 1]")
+    sr = sr[..., : height * scale, : width * scale].float()
+    if not bool(torch.isfinite(sr).all()):
+        raise MethodError("output has NaN or infinite values")
+    return sr
+
+
+def to_float(image: torch.Tensor) -> torch.Tensor:
+    """Turn ``(3, H, W)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
+    return image[None].float() / 255
+
+
+def to_8bit(image: torch.Tensor) -> torch.Tensor:
+    """Clamp to [0, 1] and round to uint8 (half up), as saving does."""
+    return (image.clamp(0, 1) * 255 + 0.5).floor().to(torch.uint8)
+
+
+class Scorer:
+    """Scores SR images against samples, sharing what depends on HR alone between methods."""
+
+    def __init__(self, store: ReferenceStore) -> None:
+        self.store = store
+        self._metrics: dict[str, Metric] = {}
+
+    def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
+        """Score one SR image.
+
+        Args:
+            sr: ``(3, H, W)`` uint8, the size of the sample's HR.
+            sample: what it is compared with.
+            protocol: how.
+            spec: by which metric.
+            key: identifies the sample's HR content in the store.
+
+        Returns:
+            The value; None with a reason where the metric is undefined for this image.
+
+        Raises:
+            AssetError: the metric's backbone could not be had.
+        """
+        if spec.name not in self._metrics:
+            self._metrics[spec.name] = spec.build()
+        metric = self._metrics[spec.name]
+        how = protocol.identity if spec.uses_protocol else ""
+        with torch.inference_mode():
+            try:
+                prepared: Any = self.store.get(
+                    (key, sample.scale, spec.name, how),
+                    lambda: metric.prepare(self._view(sample.hr, sample, protocol, spec), protocol),
+                )
+                value = float(metric.score(self._view(sr, sample, protocol, spec), prepared))
+            except UndefinedScoreError as error:
+                return Score(None, str(error))
+        if math.isnan(value):
+            return Score(None, f"{spec.name} is not a number here")
+        return Score(value, "" if math.isfinite(value) else f"SR equals HR: {spec.name} is infinite")
+
+    def _view(self, image: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec) -> torch.Tensor:
+        if not spec.uses_protocol:
+            return to_float(image)[0]
+        wide = image.double() if image.device.type != "mps" else image.cpu().double()  # MPS has no float64
+        return protocol.view(wide, grey=sample.grey, scale=sample.scale)
+
+
+def to_picture(sr: torch.Tensor, *, grey: bool) -> Picture:
+    """Turn ``(3, H, W)`` uint8 into a picture that can be written; grey where the source was."""
+    pixels = sr.permute(1, 2, 0).cpu().numpy()
+    if grey:
+        from srbench.protocols import grey_values
+
+        values = np.floor(grey_values(pixels.transpose(2, 0, 1).astype(np.float64)) + 0.5).astype(np.uint8)
+        pixels = np.repeat(values.transpose(1, 2, 0), 3, axis=2)
+    return Picture(np.ascontiguousarray(pixels), grey=grey)

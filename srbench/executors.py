@@ -1,0 +1,247 @@
+"""Where jobs run: in a worker process that may die (the default), or in this one (for debugging).
+
+Both follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. What a job finds
+is handed to ``emit`` while it runs.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psutil
+
+from srbench.errors import SRBenchError
+from srbench.worker import Job, Session, Worker, run_and_report
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from srbench.worker import Emit
+
+START_TIMEOUT_S = 300
+POLL_S = 0.05
+
+
+class JobFailedError(SRBenchError):
+    """A job ended without its result; says why in one line."""
+
+
+class Executor(Protocol):
+    """Runs jobs one after the other."""
+
+    def environment(self) -> dict[str, Any]:
+        """Describe where jobs run: device, versions."""
+
+    def submit(self, job: Job, emit: Emit) -> Future[None]:
+        """Queue a job."""
+
+    def shutdown(self) -> None:
+        """Stop at once, dropping what is queued."""
+
+
+def _settle(message: dict[str, Any], emit: Emit) -> bool:
+    """Handle one message of a job; True when it was the last.
+
+    Raises:
+        JobFailedError: the job failed.
+    """
+    if "seconds" in message:
+        emit({"seconds": message["seconds"]})
+    if "failed" in message:
+        raise JobFailedError(message["failed"])
+    if "done" in message:
+        return True
+    emit(message)
+    return False
+
+
+class InlineExecutor:
+    """Runs each job in this process when it is submitted; no time-out, no limit, and a crash ends the run."""
+
+    def __init__(self, session: Session) -> None:
+        self.worker = Worker(session)
+
+    def environment(self) -> dict[str, Any]:
+        """Describe where jobs run."""
+        return self.worker.environment()
+
+    def submit(self, job: Job, emit: Emit) -> Future[None]:
+        """Run a job now."""
+        future: Future[None] = Future()
+        last: list[dict[str, Any]] = []
+
+        def receive(message: dict[str, Any]) -> None:
+            if "done" in message or "failed" in message:
+                last.append(message)
+            else:
+                emit(message)
+
+        run_and_report(self.worker, job, receive)
+        try:
+            _settle(last[0], emit)
+            future.set_result(None)
+        except JobFailedError as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self) -> None:
+        """Nothing is left to stop."""
+
+
+class WorkerExecutor:
+    """Runs jobs in one persistent worker process, started anew after it died or was killed.
+
+    Args:
+        session: device, threads and plugin files.
+        log: file that the worker's standard error goes to.
+        timeout_s: longest time without any news from a job before the worker is killed; 0 for none.
+        max_memory: bytes of resident memory above which the worker is killed; 0 for none.
+    """
+
+    def __init__(self, session: Session, log: Path, timeout_s: float = 0, max_memory: int = 0) -> None:
+        self._session = session
+        self._log = log
+        self._timeout_s = timeout_s
+        self._max_memory = max_memory
+        self._process: _Process | None = None
+        self._stopped = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
+
+    def environment(self) -> dict[str, Any]:
+        """Start the worker and describe it.
+
+        Raises:
+            SRBenchError: it cannot be started, or the device is not there.
+        """
+        return self._thread.submit(lambda: self._started().environment).result()
+
+    def submit(self, job: Job, emit: Emit) -> Future[None]:
+        """Queue a job for the worker."""
+        return self._thread.submit(self._run, job, emit)
+
+    def shutdown(self) -> None:
+        """Kill the worker and forget what is queued."""
+        self._stopped = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._process:
+            self._process.kill()
+        self._thread.shutdown(wait=True)
+
+    def _started(self) -> _Process:
+        if self._process is None or not self._process.alive():
+            self._process = _Process(self._session, self._log)
+        return self._process
+
+    def _run(self, job: Job, emit: Emit) -> None:
+        process = self._started()
+        process.send(job.to_json())
+        news = time.monotonic()
+        while True:
+            message = process.receive(POLL_S)
+            if message is not None:
+                news = time.monotonic()
+                if "exit" in message:
+                    raise JobFailedError("stopped" if self._stopped else _death(message["exit"]))
+                if message.get("fatal"):
+                    process.kill()
+                if _settle(message, emit):
+                    return
+            elif self._timeout_s and time.monotonic() - news > self._timeout_s:
+                process.kill()
+                raise JobFailedError(f"timed out: no result for {self._timeout_s:g} s (--timeout)")
+            if self._max_memory and (used := process.memory()) > self._max_memory:
+                process.kill()
+                raise JobFailedError(
+                    f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "
+                    "allowed (--max-memory)"
+                )
+
+
+class _Process:
+    """A worker process and the thread that reads its answers."""
+
+    def __init__(self, session: Session, log: Path) -> None:
+        with log.open("ab") as stderr:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-m", "srbench.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops the worker itself
+            )
+        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.send(json.dumps(asdict(session)))
+        first = self.receive(START_TIMEOUT_S)
+        if first is None or "ready" not in first:
+            self.kill()
+            reason = (first or {}).get("refused") or f"the worker did not start; see {log}"
+            raise SRBenchError(reason)
+        self.environment: dict[str, Any] = first["ready"]
+
+    def _read(self) -> None:
+        if self._popen.stdout is None:
+            return
+        with self._popen.stdout as answers:
+            for line in answers:
+                self._answers.put(json.loads(line))
+        self._answers.put({"exit": self._popen.wait()})
+
+    def send(self, line: str) -> None:
+        """Write one line to the worker; one that is dead is noticed when its answer is awaited."""
+        if self._popen.stdin is not None:
+            try:
+                self._popen.stdin.write(line.encode() + b"\n")
+                self._popen.stdin.flush()
+            except BrokenPipeError:
+                pass
+
+    def receive(self, timeout_s: float) -> dict[str, Any] | None:
+        """Return the next answer, or None when there is none in time."""
+        try:
+            return self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def alive(self) -> bool:
+        """Say whether it runs and nothing was heard of its end."""
+        return self._popen.poll() is None and self._answers.empty()
+
+    def memory(self) -> int:
+        """Return the resident bytes of the worker and its children."""
+        try:
+            process = psutil.Process(self._popen.pid)
+            return sum(int(p.memory_info().rss) for p in (process, *process.children(recursive=True)))
+        except psutil.Error:
+            return 0
+
+    def kill(self) -> None:
+        """End it and what it started, at once."""
+        try:
+            children = psutil.Process(self._popen.pid).children(recursive=True)
+        except psutil.Error:
+            children = []
+        self._popen.kill()
+        for child in children:
+            try:
+                child.kill()
+            except psutil.Error:
+                continue
+        self._popen.wait()
+
+
+def _death(code: int) -> str:
+    if code == -signal.SIGKILL:
+        return "the worker was killed (SIGKILL): most likely out of memory"
+    if code < 0:
+        return f"the worker crashed ({signal.Signals(-code).name})"
+    return f"the worker ended by itself (exit code {code})"

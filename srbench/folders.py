@@ -1,0 +1,187 @@
+"""Whole files and folders: upscale pictures, make benchmark LR, score outputs of any other tool.
+
+One file that fails is named and the others go on.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from srbench.datasets import planes
+from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
+from srbench.evaluate import Sample, Score, Scorer, to_picture, upscale
+from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, write
+from srbench.protocols import grey_values
+from srbench.references import ReferenceStore
+from srbench.resize import degrade, imresize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from srbench.protocols import Protocol
+    from srbench.specs import MetricSpec
+
+STORE_BYTES = 256 * 2**20
+
+
+def outputs(source: Path, target: Path, *, overwrite: bool) -> list[tuple[Path, Path]]:
+    """Pair each input file with the file to write: PNG under the same name, or the name asked for.
+
+    Raises:
+        UsageError: the source is not there, two inputs would share an output, or an output exists already.
+    """
+    if source.is_dir():
+        if target.is_file():
+            raise UsageError(f"{target}: is a file; a folder of inputs needs a folder to write to")
+        pairs = [(file, target / f"{file.stem}.png") for file in list_folder(source)]
+    elif source.is_file():
+        folder = target.is_dir() or not target.suffix
+        pairs = [(source, target / f"{source.stem}.png" if folder else target)]
+    else:
+        raise UsageError(f"{source}: no such file or folder")
+    taken = [path for _, path in pairs]
+    if doubles := [path for path in taken if taken.count(path) > 1]:
+        raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")
+    if not overwrite and (there := [path for path in taken if path.exists()]):
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise UsageError(f"{there[0]}{more} exists already; nothing was written (--overwrite replaces)")
+    return pairs
+
+
+def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path], Picture], done: Callable[[str], None]) -> list[str]:
+    """Read, work on and write each file; return the faults of those that failed."""
+    faults = []
+    for source, target in pairs:
+        try:
+            write(target, work(source))
+        except (ImageError, MethodError) as error:
+            text = str(error)
+            faults.append(text if str(source) in text or str(target) in text else f"{source}: {text}")
+        done(source.name)
+    return faults
+
+
+def upscale_picture(picture: Picture, net: torch.nn.Module, scale: int, multiple: int, device: torch.device) -> Picture:
+    """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
+
+    Raises:
+        MethodError: the network breaks the contract.
+    """
+    top = 65535 if picture.bits == 16 else 255
+    dtype = picture.pixels.dtype
+    lr = torch.from_numpy(picture.pixels.astype(np.float32)).permute(2, 0, 1)[None] / top
+    sr = upscale(net, lr.to(device), scale, multiple)[0].cpu().clamp(0, 1).double().numpy()
+    if picture.grey:
+        sr = grey_values(sr).repeat(3, axis=0)
+    pixels = np.floor(sr * top + 0.5).astype(dtype).transpose(1, 2, 0)
+    alpha = None
+    if picture.alpha is not None:
+        plane = torch.from_numpy(picture.alpha.astype(np.float64))
+        large = imresize(plane, (plane.shape[0] * scale, plane.shape[1] * scale)).clamp(0, top)
+        alpha = (large + 0.5).floor().numpy().astype(dtype)
+    return Picture(np.ascontiguousarray(pixels), picture.grey, alpha)
+
+
+def degrade_file(path: Path, scale: int) -> Picture:
+    """Make the benchmark LR of a file, cropped to a multiple of the scale first.
+
+    Raises:
+        ImageError: the file cannot be used.
+    """
+    picture = mod_crop(read_8bit(path), scale, str(path))
+    return to_picture(degrade(torch.from_numpy(planes(picture)), scale), grey=picture.grey)
+
+
+
+
+@dataclass(frozen=True)
+class FolderScores:
+    """Scores by (image, protocol) and metric, the faults of pairs that could not be scored, and files without partner."""
+
+    scores: dict[tuple[str, str], dict[str, Score]] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+    """Metrics that could not be computed at all, with the reason."""
+
+
+def pair_files(
+    sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = ""
+) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+    """Pair files by name without extension, after the suffixes given were taken off.
+
+    Returns:
+        ``(name, sr, hr)`` of each pair, and the files without partner.
+
+    Raises:
+        UsageError: nothing pairs up, or two files of a folder have the same name.
+    """
+    sides = []
+    for folder, suffix in ((sr_folder, sr_suffix), (hr_folder, hr_suffix)):
+        named: dict[str, Path] = {}
+        for file in list_folder(folder):
+            name = file.stem.removesuffix(suffix)
+            if name in named:
+                raise UsageError(f"{named[name]} and {file.name} have the same name; which is meant is unclear")
+            named[name] = file
+        sides.append(named)
+    sr, hr = sides
+    alone = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
+    alone += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
+    pairs = [(name, file, hr[name]) for name, file in sr.items() if name in hr]
+    if not pairs:
+        raise UsageError(
+            f"no file of {sr_folder} has the name of one in {hr_folder} (for example {next(iter(sr.values())).name} and "
+            f"{next(iter(hr.values())).name}); --sr-suffix and --hr-suffix take off what is added to names"
+        )
+    return pairs, alone
+
+
+def score_folders(
+    pairs: Sequence[tuple[str, Path, Path]],
+    scale: int,
+    protocols: Sequence[Protocol],
+    metrics: Sequence[MetricSpec],
+    device: torch.device,
+    done: Callable[[str], None],
+) -> FolderScores:
+    """Score pairs of files, exactly as a run scores a method's output."""
+    result = FolderScores()
+    scorer = Scorer(ReferenceStore(STORE_BYTES))
+    for name, sr_path, hr_path in pairs:
+        try:
+            sr, sample = _read_pair(name, sr_path, hr_path, scale, device)
+        except SRBenchError as error:
+            result.faults.append(str(error))
+            done(name)
+            continue
+        for protocol in protocols:
+            scores = result.scores.setdefault((name, protocol.name), {})
+            for metric in metrics:
+                if metric.name not in result.missing:
+                    try:
+                        scores[metric.name] = scorer.score(sr, sample, protocol, metric, name)
+                    except AssetError as error:
+                        result.missing[metric.name] = str(error)
+        done(name)
+    return result
+
+
+def _read_pair(
+    name: str, sr_path: Path, hr_path: Path, scale: int, device: torch.device
+) -> tuple[torch.Tensor, Sample]:
+    hr = mod_crop(read_8bit(hr_path), scale, str(hr_path))
+    sr = read_8bit(sr_path)
+    if sr.size != hr.size:
+        raise ImageError(
+            f"{sr_path}: is {sr.size[0]}x{sr.size[1]}, but {hr_path.name} cropped to multiples of {scale} is "
+            f"{hr.size[0]}x{hr.size[1]}"
+        )
+    hr_tensor = torch.from_numpy(planes(hr)).to(device)
+    sample = Sample(name, hr_tensor, hr_tensor[..., :0, :0], hr.grey, scale)
+    return torch.from_numpy(planes(sr)).to(device), sample

@@ -1,0 +1,93 @@
+"""The named, versioned ways to score: channel, border, rounding, SSIM definition and greyscale policy.
+
+SR is clamped and rounded to 8 bits once before any protocol looks at it, as if saved and read back.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from srbench.errors import UsageError
+
+A = TypeVar("A")  # a numpy array or a torch tensor
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to score. A number is only comparable to another with the same ``identity``."""
+
+    name: str
+    version: int
+    channel: Literal["y", "rgb"]
+    round_luma: bool
+    summary: str
+    border: str = "scale"
+    """Pixels cut from each side before scoring: as many as the scale."""
+    ssim: str = "11x11 Gaussian, sigma 1.5, K=(0.01, 0.03), L=255, population covariance, valid part"
+    grey: str = "grey-as-stored"
+    """A file without colour is scored on its grey values; studio-range luma is for colour files."""
+
+    @property
+    def identity(self) -> str:
+        """Name and version, e.g. ``y/1``, as recorded with every value."""
+        return f"{self.name}/{self.version}"
+
+    def channels(self, rgb: A, *, grey: bool) -> A:
+        """Return what is scored, before the border cut.
+
+        Args:
+            rgb: ``(3, H, W)``, whole values in [0, 255], as float64 array or tensor.
+            grey: the HR file is stored without colour.
+
+        Returns:
+            ``(1, H, W)`` or ``(3, H, W)`` in [0, 255] (luma in [16, 235]).
+        """
+        if grey:
+            luma = grey_values(rgb)
+            return (luma + 0.5) // 1 if self.round_luma else luma
+        if self.channel == "rgb":
+            return rgb
+        luma = studio_luma(rgb)
+        return (luma + 0.5) // 1 if self.round_luma else luma
+
+    def view(self, rgb: A, *, grey: bool, scale: int) -> A:
+        """Return the scored channels with the border cut; empty when nothing is left."""
+        planes = self.channels(rgb, grey=grey)
+        return planes[:, scale:-scale, scale:-scale]  # type: ignore[index,no-any-return]
+
+
+def studio_luma(rgb: A) -> A:
+    """BT.601 luma in [16, 235] of ``(3, H, W)`` values in [0, 255] (MATLAB ``rgb2ycbcr``), unrounded."""
+    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]  # type: ignore[index]
+    return (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16  # type: ignore[no-any-return]
+
+
+def grey_values(rgb: A) -> A:
+    """Full-range BT.601 luma, ``(1, H, W)``; of grey pixels exactly their value."""
+    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]  # type: ignore[index]
+    return g + (0.299 * (r - g) + 0.114 * (b - g))  # type: ignore[no-any-return]
+
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (
+        Protocol("y", 1, "y", round_luma=False, summary="BT.601 studio-range luma, unrounded: what most papers print"),
+        Protocol("y-uint8", 1, "y", round_luma=True, summary="the same luma rounded to 8 bits: older MATLAB scripts"),
+        Protocol("rgb", 1, "rgb", round_luma=False, summary="all three channels together"),
+    )
+}
+
+
+def get_protocol(name: str) -> Protocol:
+    """Look a protocol up by name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    if name in PROTOCOLS:
+        return PROTOCOLS[name]
+    near = difflib.get_close_matches(name, PROTOCOLS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(PROTOCOLS)}"
+    raise UsageError(f"unknown protocol {name!r}; {hint}")

@@ -1,0 +1,116 @@
+"""``results.jsonl``: one JSON line per row, appended and flushed, never edited; a correction is a new row."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import SRBenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SCHEMA = 1
+
+Row = dict[str, Any]
+
+
+class ResultsFile:
+    """Append-only rows of one run. Only one process writes to it."""
+
+    def __init__(self, path: Path) -> None:
+        """Open for appending, cutting off a last line that a crash left torn.
+
+        Raises:
+            SRBenchError: the file cannot be written.
+        """
+        self.path = path
+        try:
+            with path.open("ab+") as file:
+                file.seek(0)
+                text = file.read()
+                whole = text.rfind(b"\n") + 1
+                if whole < len(text):
+                    file.truncate(whole)
+            self._file = path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
+
+    def append(self, row: Row) -> None:
+        """Write one row and hand it to the operating system at once.
+
+        Raises:
+            SRBenchError: the disk refuses; all rows before are safe.
+        """
+        line = json.dumps({"schema": SCHEMA, **row}, allow_nan=False, separators=(",", ":"))
+        try:
+            self._file.write(line + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror}); what it holds is kept") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Read all rows; a torn last line is passed over.
+
+    Raises:
+        SRBenchError: the file cannot be read, or a line in it is no row of this schema.
+    """
+    if not path.exists():
+        return
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SRBenchError(f"{path}: cannot be read ({error})") from error
+    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline: nothing, or a torn line
+        try:
+            row = json.loads(line)
+            schema = row["schema"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise SRBenchError(f"{path}:{number}: is no row of results; move the file away") from error
+        if schema != SCHEMA:
+            raise SRBenchError(f"{path}:{number}: was written with schema {schema}, this srbench reads {SCHEMA}")
+        yield row
+
+
+def encode_value(value: float | None) -> float | str | None:
+    """Return a value as JSON can hold it: infinities become ``"inf"`` and ``"-inf"``."""
+    if value in (float("inf"), float("-inf")):
+        return str(value)
+    return value
+
+
+def decode_value(value: float | str | None) -> float:
+    """Return what `encode_value` was given; None becomes NaN."""
+    return float("nan") if value is None else float(value)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a JSON file atomically.
+
+    Raises:
+        SRBenchError: it cannot be written.
+    """
+    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a text file atomically.
+
+    Raises:
+        SRBenchError: it cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,266 @@
+"""The four specs that plugins return, and the small frozen records that flow between rooms.
+
+Nothing here imports torch: a spec says what exists and how to build it, and building happens later.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from srbench.errors import SpecError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    import torch
+
+    from srbench.protocols import Protocol as ScoringProtocol
+
+NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+PRECISIONS = ("fp32", "bf16", "fp16")
+
+
+def _require(condition: bool, spec: object, message: str) -> None:
+    if not condition:
+        raise SpecError(f"{type(spec).__name__} {getattr(spec, 'name', '?')!r}: {message}")
+
+
+def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
+    """Coerce aliases and check what the four kinds have in common."""
+    object.__setattr__(spec, "aliases", tuple(spec.aliases))
+    for name in (spec.name, *spec.aliases):
+        _require(
+            isinstance(name, str) and NAME.fullmatch(name) is not None,
+            spec,
+            f"name {name!r} must be lower-case letters, digits, '.', '_' or '-'",
+        )
+    _require(isinstance(spec.summary, str) and bool(spec.summary.strip()), spec, "summary is empty")
+    _require("\n" not in spec.summary, spec, "summary must be one line")
+
+
+def _check_scales(spec: ModelSpec | DatasetSpec) -> None:
+    try:
+        scales = frozenset(spec.scales)
+    except TypeError:
+        scales = frozenset()
+    _require(bool(scales), spec, "scales must be a non-empty set of whole numbers")
+    _require(
+        all(type(scale) is int and 1 < scale <= 16 for scale in scales),
+        spec,
+        f"scales must be whole numbers from 2 to 16, not {sorted(scales, key=str)}",
+    )
+    object.__setattr__(spec, "scales", scales)
+
+
+def _check_callable(spec: object, name: str) -> None:
+    _require(callable(getattr(spec, name)), spec, f"{name} must be callable")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A figure that a paper prints for a method, with the protocol it was measured by."""
+
+    dataset: str
+    scale: int
+    metric: str
+    value: float
+    protocol: str
+    source: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec:
+    """One method: a row of the leaderboard.
+
+    ``build(scale)`` returns a ``torch.nn.Module`` that maps float32 RGB in [0, 1] of shape ``(N, 3, h, w)``
+    to ``(N, 3, h*scale, w*scale)``. The harness moves it to its device and puts it into eval mode.
+
+    Raises:
+        SpecError: a field is invalid; the message names the field.
+    """
+
+    name: str
+    summary: str
+    scales: Collection[int]
+    build: Callable[[int], torch.nn.Module]
+    recipe: Callable[[Any, Any], Any] | None = None
+    """Training recipe ``recipe(net, training)``; None for methods that have nothing to learn."""
+    weights: Mapping[int, Path] = field(default_factory=dict)
+    """Safetensors file shipped with the plugin, by scale."""
+    aliases: Sequence[str] = ()
+    family: str = ""
+    paper: str = ""
+    published: Iterable[Published] = ()
+    halo: int | None = None
+    """Receptive-field radius in LR pixels; None when unknown or global."""
+    multiple: int = 1
+    """LR height and width must be multiples of this; the harness pads (replicating edges) and crops."""
+    stochastic: bool = False
+    precisions: Collection[str] = ("fp32",)
+    start_from: str = ""
+    """Method whose weights training starts from."""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_scales(self)
+        _check_callable(self, "build")
+        if self.recipe is not None:
+            _check_callable(self, "recipe")
+        _require(type(self.multiple) is int and self.multiple >= 1, self, "multiple must be at least 1")
+        _require(self.halo is None or (type(self.halo) is int and self.halo >= 0), self, "halo must be >= 0")
+        object.__setattr__(self, "precisions", frozenset(self.precisions))
+        _require(
+            bool(self.precisions) and set(self.precisions) <= set(PRECISIONS),
+            self,
+            f"precisions must be some of {', '.join(PRECISIONS)}",
+        )
+        weights = {scale: Path(path) for scale, path in dict(self.weights).items()}
+        _require(set(weights) <= set(self.scales), self, "weights are given for a scale it does not do")
+        object.__setattr__(self, "weights", MappingProxyType(weights))
+        published = tuple(self.published)
+        _require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
+        object.__setattr__(self, "published", published)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec:
+    """A training loss: ``build()`` returns a callable ``(sr, hr) -> scalar tensor``.
+
+    Both inputs are float RGB of shape ``(N, 3, H, W)``; HR is in [0, 1], SR is not clamped.
+
+    Raises:
+        SpecError: a field is invalid.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[], Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]
+    aliases: Sequence[str] = ()
+    paper: str = ""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_callable(self, "build")
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file with a known SHA-256, found in the cache or a mirror under ``path``, else downloaded from ``url``."""
+
+    path: str
+    sha256: str
+    url: str = ""
+
+    def __post_init__(self) -> None:
+        parts = PurePosixPath(self.path)
+        if parts.is_absolute() or ".." in parts.parts or "\\" in self.path or not parts.parts:
+            raise SpecError(f"asset path {self.path!r} must be relative and stay inside the cache")
+        if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
+            raise SpecError(f"asset {self.path}: sha256 must be 64 lower-case hex digits")
+
+
+@dataclass(frozen=True)
+class ImagePair:
+    """One image of a dataset: its HR file and, where the set brings its own, the LR file."""
+
+    name: str
+    hr: Path | Asset
+    lr: Path | Asset | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSpec:
+    """A named set of images; ``images(scale)`` lists them without opening any.
+
+    Without an ``lr`` file, LR is made from HR by the benchmark bicubic.
+
+    Raises:
+        SpecError: a field is invalid.
+    """
+
+    name: str
+    summary: str
+    scales: Collection[int]
+    images: Callable[[int], Sequence[ImagePair]]
+    aliases: Sequence[str] = ()
+    source: str = ""
+    refusals: Mapping[int, str] = field(default_factory=dict)
+    """Why a scale that users may ask for does not exist."""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_scales(self)
+        _check_callable(self, "images")
+        object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
+
+    def pairs(self, scale: int) -> list[ImagePair]:
+        """List the images at a scale.
+
+        Raises:
+            UsageError: the set does not exist at this scale, or names an image twice.
+        """
+        if scale not in self.scales:
+            does = ", ".join(f"x{s}" for s in sorted(self.scales))
+            reason = self.refusals.get(scale, f"it has {does}")
+            raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
+        pairs = list(self.images(scale))
+        names = [pair.name for pair in pairs]
+        if doubles := sorted({name for name in names if names.count(name) > 1}):
+            raise UsageError(f"dataset {self.name}: two images are named {doubles[0]!r}; rename one")
+        return pairs
+
+
+class Metric(Protocol):
+    """What a metric's ``build()`` returns.
+
+    Images arrive as ``(C, H, W)``: where the protocol applies, its channels in [0, 255] as float64 with the
+    border already cut; otherwise RGB in [0, 1] as float32, whole.
+    """
+
+    def prepare(self, hr: torch.Tensor, protocol: ScoringProtocol) -> Any:
+        """Compute what depends on HR alone; shared by all methods."""
+
+    def score(self, sr: torch.Tensor, prepared: Any) -> float:
+        """Score an SR image against what `prepare` returned.
+
+        Raises:
+            UndefinedScoreError: the metric has no value here.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricSpec:
+    """A quality metric.
+
+    Raises:
+        SpecError: a field is invalid.
+    """
+
+    name: str
+    summary: str
+    build: Callable[[], Metric]
+    better: Literal["higher", "lower"]
+    version: str = "1"
+    """Changes whenever values would; part of every result's key."""
+    uses_protocol: bool = True
+    """False when the protocol's channel and border do not apply (LPIPS: always RGB, never cut)."""
+    backbone: str = ""
+    """Pretrained feature network that must be fetched first."""
+    decimals: int = 4
+    aliases: Sequence[str] = ()
+    paper: str = ""
+
+    def __post_init__(self) -> None:
+        _check_names(self)
+        _check_callable(self, "build")
+        _require(self.better in ("higher", "lower"), self, "better must be 'higher' or 'lower'")
+        _require(bool(self.version), self, "version is empty")
+
+    @property
+    def identity(self) -> str:
+        """Name, version and backbone as recorded with every value, e.g. ``lpips/0.1/alexnet``."""
+        return "/".join(part for part in (self.name, self.version, self.backbone) if part)

@@ -1,0 +1,153 @@
+"""What a method costs: latency, throughput, parameters, MACs and memory at one input size.
+
+Every iteration is synchronised with the device before the clock is read.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from srbench.evaluate import upscale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+VERSION = "1"
+
+
+@dataclass(frozen=True)
+class SpeedSettings:
+    """LR height and width in pixels, images per batch, and how long to measure in seconds."""
+
+    size: int = 256
+    batch: int = 1
+    seconds: float = 2.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Latency is per batch; throughput counts images and output megapixels; MACs and memory are per batch."""
+
+    latency_ms: float
+    latency_p10_ms: float
+    latency_p90_ms: float
+    images_per_s: float
+    mpix_per_s: float
+    iterations: int
+    params: int
+    macs: int
+    peak_mem_mib: float
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def measure(
+    net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings
+) -> Speed:
+    """Measure a network on random LR images.
+
+    After warm-up it runs until the time is up, but at least 5 and at most 1000 times. MACs are the
+    multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak that
+    tensors hold during one forward pass, weights and input included: on CUDA as the allocator counts it, elsewhere
+    the sum of live tensor storages.
+
+    Raises:
+        MethodError: the output breaks the contract.
+    """
+    generator = torch.Generator().manual_seed(0)
+    lr = torch.rand(settings.batch, 3, settings.size, settings.size, generator=generator).to(device)
+    params = sum(parameter.numel() for parameter in net.parameters())
+
+    def forward() -> None:
+        upscale(net, lr, scale, multiple)
+        synchronise(device)
+
+    forward()  # the first call allocates and picks algorithms
+    with FlopCounterMode(display=False) as counter:
+        forward()
+    peak = _peak_bytes(forward, net, lr, device)
+    latencies = _time(forward, settings.seconds)
+    p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
+    per_s = settings.batch * len(latencies) / latencies.sum()
+    pixels = (settings.size * scale) ** 2
+    return Speed(
+        latency_ms=float(median),
+        latency_p10_ms=float(p10),
+        latency_p90_ms=float(p90),
+        images_per_s=float(per_s),
+        mpix_per_s=float(per_s * pixels / 1e6),
+        iterations=len(latencies),
+        params=params,
+        macs=counter.get_total_flops() // 2,
+        peak_mem_mib=peak / 2**20,
+    )
+
+
+def _time(forward: Callable[[], None], seconds: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    warm_until = time.perf_counter() + seconds / 4
+    for _ in range(100):
+        forward()
+        if time.perf_counter() >= warm_until:
+            break
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(latencies) < 1000 and (len(latencies) < 5 or time.perf_counter() < end):
+        start = time.perf_counter()
+        forward()
+        latencies.append(time.perf_counter() - start)
+    return np.asarray(latencies)
+
+
+def _peak_bytes(forward: Callable[[], None], net: torch.nn.Module, lr: torch.Tensor, device: torch.device) -> int:
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        forward()
+        return torch.cuda.max_memory_allocated(device)
+    held = {tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers(), lr)}
+    with _LiveStorages() as live:
+        forward()
+    return live.peak + sum(storage.nbytes() for storage in held)
+
+
+class _LiveStorages(TorchDispatchMode):
+    """Follow the bytes of storages that operators create, until they are freed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        before = {id(t.untyped_storage()) for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if id(storage) not in before and storage not in self._seen:
+                    self._seen.add(storage)
+                    self.now += storage.nbytes()
+                    weakref.finalize(storage, self._free, storage.nbytes())
+        self.peak = max(self.peak, self.now)
+        return result
+
+    def _free(self, size: int) -> None:
+        self.now -= size

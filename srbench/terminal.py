@@ -1,0 +1,53 @@
+"""How srbench talks to a terminal: notes, warnings and progress on standard error; silent bars when piped."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+
+def stderr_console() -> Console:
+    """Return a console for messages; wide and colourless when it is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class Terminal:
+    """Prints what a run says; the bar shows what is being done, how far and what is left."""
+
+    def __init__(self) -> None:
+        self.console = stderr_console()
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+        self.console.print(text, markup=False)
+
+    def warn(self, text: str) -> None:
+        """Say that something is wrong, though the run goes on."""
+        self.console.print(f"warning: {text}", markup=False, style="yellow")
+
+    @contextmanager
+    def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
+        """Show a bar with the time left; nothing when standard error is no terminal."""
+        if not sys.stderr.isatty():
+            yield lambda _: None
+            return
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[detail]}", markup=False),
+        )
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(what, total=total, detail="")
+            yield lambda detail: progress.update(task, advance=1, detail=detail)

@@ -1,0 +1,317 @@
+"""The process that runs jobs: ``python -m srbench.worker``.
+
+It reads one JSON line per job from standard input and answers with JSON lines, each as soon as it is known. A job is
+names only; the worker rebuilds the catalog itself. It ends when its standard input does, so a killed parent leaves
+nothing behind.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+from collections import OrderedDict, defaultdict
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import MethodError, SRBenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import torch
+
+    from srbench.catalog import Catalog
+    from srbench.evaluate import Sample
+
+    Emit = Callable[[dict[str, Any]], None]
+
+STORE_BYTES = 768 * 2**20
+NETS_KEPT = 4
+
+
+@dataclass(frozen=True)
+class Session:
+    """What holds for all jobs of a worker."""
+
+    device: str = "auto"
+    threads: int = 0
+    """CPU threads; 0 leaves torch's choice."""
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One value to compute: a metric of an image, under a protocol where the metric uses one."""
+
+    key: str
+    metric: str
+    protocol: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One method on one chunk of a dataset's images; without images, its speed."""
+
+    method: str
+    scale: int
+    dataset: str = ""
+    """Name, or absolute path of a folder."""
+    images: dict[str, list[Cell]] = field(default_factory=dict)
+    save_to: dict[str, str] = field(default_factory=dict)
+    """File to write the SR image to, by image name."""
+    speed: dict[str, Any] | None = None
+
+    def to_json(self) -> str:
+        """Return the job as one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Job:
+        """Read what `to_json` wrote."""
+        data = json.loads(line)
+        data["images"] = {name: [Cell(**cell) for cell in cells] for name, cells in data["images"].items()}
+        return cls(**data)
+
+
+class Worker:
+    """Runs jobs in this process, keeping networks and prepared references warm between them."""
+
+    def __init__(self, session: Session) -> None:
+        """Set the device up.
+
+        Raises:
+            SRBenchError: the device is not there.
+        """
+        import torch
+
+        from srbench.catalog import Catalog
+        from srbench.evaluate import Scorer
+        from srbench.references import ReferenceStore
+
+        if session.threads:
+            torch.set_num_threads(session.threads)
+        torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
+        torch.backends.cudnn.allow_tf32 = False
+        self.device = find_device(session.device)
+        self.catalog: Catalog = Catalog.load(session.plugins)
+        self.store = ReferenceStore(STORE_BYTES)
+        self.scorer = Scorer(self.store)
+        self.nets: OrderedDict[tuple[str, int], torch.nn.Module] = OrderedDict()
+        self.seconds: dict[str, float] = defaultdict(float)
+
+    def run(self, job: Job, emit: Emit) -> None:
+        """Run one job, emitting each value as it is known.
+
+        Raises:
+            SRBenchError: the job cannot be done; says why in one line.
+        """
+        net = self._net(job.method, job.scale)
+        if job.speed is None:
+            self._score(job, net, emit)
+        else:
+            self._speed(job, net, emit)
+
+    def _net(self, method: str, scale: int) -> torch.nn.Module:
+        from srbench.evaluate import build_net
+
+        if (method, scale) not in self.nets:
+            with self._clock("build"):
+                self.nets[method, scale] = build_net(self.catalog.models[method], scale, self.device)
+            if len(self.nets) > NETS_KEPT:
+                self.nets.popitem(last=False)
+        self.nets.move_to_end((method, scale))
+        return self.nets[method, scale]
+
+    def _score(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
+        from srbench.datasets import find_dataset
+        from srbench.evaluate import to_8bit, to_float, to_picture, upscale
+        from srbench.images import write
+        from srbench.speed import synchronise
+
+        pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
+        multiple = self.catalog.models[job.method].multiple
+        for name, cells in job.images.items():
+            if name not in pairs:
+                raise SRBenchError(f"image {name!r} is no longer in {job.dataset}")
+            with self._clock("decode"):
+                sample = self._sample(job, pairs[name])
+            try:
+                with self._clock("forward"):
+                    sr = to_8bit(upscale(net, to_float(sample.lr), job.scale, multiple)[0])
+                    synchronise(self.device)
+            except MethodError as error:
+                raise MethodError(f"{error} (image {name})") from error
+            with self._clock("metrics"):
+                for cell in cells:
+                    emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
+            if target := job.save_to.get(name):
+                with self._clock("write"):
+                    write(Path(target), to_picture(sr, grey=sample.grey))
+            emit({"image": name})
+
+    def _sample(self, job: Job, pair: Any) -> Sample:
+        from srbench.evaluate import load_sample
+
+        key = ("sample", job.dataset, pair.name, job.scale)
+        return self.store.get(key, lambda: load_sample(pair, job.scale, self.device))
+
+    def _value(self, sr: torch.Tensor, sample: Sample, cell: Cell, key: str) -> dict[str, Any]:
+        from srbench.errors import AssetError
+        from srbench.protocols import PROTOCOLS, get_protocol
+
+        protocol = get_protocol(cell.protocol or next(iter(PROTOCOLS)))
+        try:
+            score = self.scorer.score(sr, sample, protocol, self.catalog.metrics[cell.metric], key)
+        except AssetError as error:
+            return {"value": None, "reason": str(error), "missing": True}
+        except (SRBenchError, ValueError, RuntimeError) as error:
+            raise SRBenchError(f"metric {cell.metric} failed: {_line(error)}") from error
+        return {"value": score.value, "reason": score.reason}
+
+    def _speed(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
+        from srbench.speed import SpeedSettings, measure
+
+        settings = SpeedSettings(**(job.speed or {}))
+        with self._clock("speed"):
+            multiple = self.catalog.models[job.method].multiple
+            speed = measure(net, job.scale, multiple, self.device, settings)
+        emit({"speed": speed.as_dict()})
+
+    @contextmanager
+    def _clock(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - start
+
+    def environment(self) -> dict[str, Any]:
+        """Describe where numbers come from: device, threads, versions."""
+        import platform
+        from importlib.metadata import version
+
+        import torch
+
+        from srbench import __version__
+
+        device = f"{self.device.type}, {device_name(self.device)}"
+        if self.device.type == "cpu":
+            device += f", {torch.get_num_threads()} threads"
+        names = ("torch", "torchvision", "lpips", "numpy", "scikit-image", "pillow")
+        versions = {"srbench": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
+        return {"device": device, "platform": platform.platform(), "cuda": torch.version.cuda, "versions": versions}
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of this name; ``auto`` takes CUDA where there is one.
+
+    Raises:
+        SRBenchError: there is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise SRBenchError(f"device {name!r} is not available: {_line(error)[:160]}") from error
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of the processor or accelerator."""
+    import platform
+
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def explain(error: BaseException) -> str:
+    """Say in one line what went wrong in a job, with the place in a method's own code."""
+    import torch
+
+    if isinstance(error, SRBenchError):
+        return _line(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        return "out of GPU memory"
+    if isinstance(error, MemoryError):
+        return "out of memory"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {_line(error)[:300]}{place}"
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
+    """Run a job and emit how it ended; ``fatal`` when the process is no longer to be trusted."""
+    worker.seconds.clear()
+    try:
+        worker.run(job, emit)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)
+        worker.nets.clear()
+        if not isinstance(error, SRBenchError):
+            traceback.print_exc()
+        fatal = "CUDA error" in str(error)  # a device-side assert spoils every later call
+        emit({"failed": explain(error), "fatal": fatal, "seconds": dict(worker.seconds)})
+    else:
+        emit({"done": True, "seconds": dict(worker.seconds)})
+
+
+def main() -> None:
+    """Serve jobs from standard input until it ends."""
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what plugins print must not mix with the answers
+    jobs: list[str] = []
+    arrived = threading.Condition()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            with arrived:
+                jobs.append(line)
+                arrived.notify()
+        os._exit(0)  # the parent is gone or done; whatever runs is not wanted any more
+
+    def emit(message: dict[str, Any]) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    def next_line() -> str:
+        with arrived:
+            arrived.wait_for(lambda: bool(jobs))
+            return jobs.pop(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    settings = json.loads(next_line())
+    try:
+        worker = Worker(Session(settings["device"], settings["threads"], tuple(settings["plugins"])))
+    except SRBenchError as error:
+        emit({"refused": str(error)})
+        return
+    emit({"ready": worker.environment()})
+    while True:
+        run_and_report(worker, Job.from_json(next_line()), emit)
+
+
+if __name__ == "__main__":
+    main()
