@@ -6,6 +6,7 @@ A file enters the cache only after its hash was checked, by an atomic rename (po
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -41,6 +42,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def digest(value: Any) -> str:
+    """Return a short hash (16 hex digits) of anything JSON can hold, the same in every run."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
 def is_cached(asset: Asset) -> bool:
     """Say whether the cache holds the file, intact."""
     path = home() / asset.path
@@ -59,7 +66,10 @@ def fetch(asset: Asset) -> Path:
     for source in _sources(asset):
         try:
             return _retrieve(source, asset)
-        except (OSError, ValueError) as error:  # requests' errors are OSErrors; pooch's hash mismatch a ValueError
+        except (
+            OSError,
+            ValueError,
+        ) as error:  # requests' errors are OSErrors; pooch's hash mismatch a ValueError
             faults.append(f"{source} ({_fault(error)})")
     tried = "; ".join(faults) or "no source is known"
     raise AssetError(

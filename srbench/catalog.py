@@ -13,7 +13,7 @@ import importlib.util
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -127,7 +127,7 @@ class Catalog:
             path = file / "__init__.py" if file.is_dir() else file
             if not path.is_file() or path.suffix != ".py":
                 raise UsageError(f"--plugin {file}: no such Python file")
-            sources.append((file.stem, str(file), lambda path=path: _import_file(path)))
+            sources.append((file.stem, str(file), partial(_import_file, path)))
         loaded = [_load(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
@@ -169,9 +169,7 @@ class Catalog:
             owned = {name: plugins[id(plugin)] for name, plugin in owners.items()}
             return Shelf(_kind(kind), specs, aliases, owned, clashes, broken)
 
-        return cls(
-            tuple(plugins.values()), shelf(ModelSpec), shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec)
-        )
+        return cls(tuple(plugins.values()), shelf(ModelSpec), shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
 
 
 def _kind(spec: type[Spec]) -> str:

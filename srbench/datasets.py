@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from srbench.assets import local_path
-from srbench.errors import ImageError, SRBenchError, UsageError
+from srbench.assets import digest, fetch_all, file_hash, local_path
+from srbench.errors import AssetError, ImageError, SRBenchError, UsageError
 from srbench.images import Picture, list_folder, mod_crop, read_8bit
 from srbench.specs import NAME, Asset, DatasetSpec, ImagePair
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from srbench.catalog import Catalog
+    from srbench.terminal import UI
 
 FOLDER_SCALES = (2, 3, 4, 8)
 
@@ -129,3 +131,60 @@ def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], lis
 def planes(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return the pixels as ``(3, H, W)``, contiguous, ready for torch."""
     return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1))
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A dataset at a scale, with the hashes that its images are known by."""
+
+    spec: DatasetSpec
+    asked: str
+    """How the dataset was asked for: its name or absolute path, which workers understand."""
+    name: str
+    scale: int
+    pairs: list[ImagePair]
+    hashes: dict[str, str]
+    left_out: list[str]
+    fault: str = ""
+    """Why none of it can be scored."""
+
+    @property
+    def identity(self) -> str:
+        """Return a hash over all images, in order of their names."""
+        return digest(sorted(self.hashes.items()))
+
+
+def prepare(asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI) -> ImageSet:
+    """Fetch a dataset's files and leave out what cannot be scored, naming each fault.
+
+    Raises:
+        UsageError: a folder of which no image can be scored.
+    """
+    pairs = spec.pairs(scale)
+    assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
+    try:
+        fetch_dataset(assets, f"{spec.name} x{scale}", ui)
+    except AssetError as error:
+        return ImageSet(spec, asked, name, scale, [], {}, [], fault=str(error))
+    good, faults = usable(pairs, scale)
+    for fault in faults:
+        ui.warn(f"left out: {fault}")
+    if not good:
+        why = "; ".join(faults[:3]) or "it lists no image"
+        raise UsageError(f"dataset {asked}: no image can be scored at x{scale}: {why}")
+    hashes = {
+        pair.name: file_hash(pair.hr) + (f"+{file_hash(pair.lr)}" if pair.lr is not None else "") for pair in good
+    }
+    return ImageSet(spec, asked, name, scale, good, hashes, faults)
+
+
+def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:
+    """Fetch a dataset's files, showing progress.
+
+    Raises:
+        AssetError: a file could not be had.
+    """
+    if not assets:
+        return
+    with ui.track(f"fetching {what}", len(assets)) as advance:
+        fetch_all(assets, lambda asset: advance(Path(asset.path).name))

@@ -167,7 +167,8 @@ class Scorer:
         if not spec.uses_protocol:
             return to_float(image)[0]
         wide = image.double() if image.device.type != "mps" else image.cpu().double()  # MPS has no float64
-        return protocol.view(wide, grey=sample.grey, scale=sample.scale)
+        view: torch.Tensor = protocol.view(wide, grey=sample.grey, scale=sample.scale)
+        return view
 
 
 def to_picture(sr: torch.Tensor, *, grey: bool) -> Picture:

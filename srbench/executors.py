@@ -1,7 +1,7 @@
 """Where jobs run: in a worker process that may die (the default), or in this one (for debugging).
 
-Both follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. What a job finds
-is handed to ``emit`` while it runs.
+Both follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. What a job
+finds is handed to ``emit`` while it runs.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ One file that fails is named and the others go on.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +14,14 @@ import torch
 from srbench.datasets import planes
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
 from srbench.evaluate import Sample, Score, Scorer, to_picture, upscale
-from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, write
+from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
 from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
 from srbench.resize import degrade, imresize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
 
     from srbench.protocols import Protocol
     from srbench.specs import MetricSpec
@@ -97,15 +97,13 @@ def degrade_file(path: Path, scale: int) -> Picture:
     return to_picture(degrade(torch.from_numpy(planes(picture)), scale), grey=picture.grey)
 
 
-
-
 @dataclass(frozen=True)
 class FolderScores:
-    """Scores by (image, protocol) and metric, the faults of pairs that could not be scored, and files without partner."""
+    """Scores by (image, protocol) and metric, and what could not be scored."""
 
     scores: dict[tuple[str, str], dict[str, Score]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
-    alone: list[str] = field(default_factory=list)
+    """Pairs that could not be scored, with the reason."""
     missing: dict[str, str] = field(default_factory=dict)
     """Metrics that could not be computed at all, with the reason."""
 
@@ -135,9 +133,10 @@ def pair_files(
     alone += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
     pairs = [(name, file, hr[name]) for name, file in sr.items() if name in hr]
     if not pairs:
+        example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
         raise UsageError(
-            f"no file of {sr_folder} has the name of one in {hr_folder} (for example {next(iter(sr.values())).name} and "
-            f"{next(iter(hr.values())).name}); --sr-suffix and --hr-suffix take off what is added to names"
+            f"no file of {sr_folder} has the name of one in {hr_folder} (for example {example}); "
+            "--sr-suffix and --hr-suffix take off what is added to names"
         )
     return pairs, alone
 

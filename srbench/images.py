@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import warnings
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,8 @@ from PIL import ImageOps, UnidentifiedImageError
 from srbench.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
@@ -78,13 +79,7 @@ def read(path: Path) -> Picture:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about metadata that does not matter here
             with Pillow.open(path) as image:
-                width, height = image.size
-                if width * height > limit:
-                    raise ImageError(
-                        f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it"
-                    )
-                if getattr(image, "n_frames", 1) > 1:
-                    raise ImageError(f"{path}: is animated or has several pages; save one frame")
+                _check_header(path, image, limit)
                 return _decode(path, image)
     except ImageError:
         raise
@@ -94,7 +89,7 @@ def read(path: Path) -> Picture:
         raise ImageError(f"{path}: too many pixels; raise SRBENCH_MAX_PIXELS to allow it") from error
     except MemoryError as error:
         raise ImageError(f"{path}: does not fit in memory") from error
-    except Exception as error:  # noqa: BLE001  (decoders raise anything on damaged files)
+    except Exception as error:
         raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
 
 
@@ -156,6 +151,14 @@ def write(path: Path, picture: Picture) -> None:
         raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _check_header(path: Path, image: Pillow.Image, limit: int) -> None:
+    width, height = image.size
+    if width * height > limit:
+        raise ImageError(f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it")
+    if getattr(image, "n_frames", 1) > 1:
+        raise ImageError(f"{path}: is animated or has several pages; save one frame")
 
 
 def _decode(path: Path, image: Pillow.Image) -> Picture:

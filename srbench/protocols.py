@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Any, Literal
 
 from srbench.errors import UsageError
 
-A = TypeVar("A")  # a numpy array or a torch tensor
+Planes = Any  # a numpy array or a torch tensor: the arithmetic is the same
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Protocol:
         """Name and version, e.g. ``y/1``, as recorded with every value."""
         return f"{self.name}/{self.version}"
 
-    def channels(self, rgb: A, *, grey: bool) -> A:
+    def channels(self, rgb: Planes, *, grey: bool) -> Planes:
         """Return what is scored, before the border cut.
 
         Args:
@@ -46,35 +46,51 @@ class Protocol:
         """
         if grey:
             luma = grey_values(rgb)
-            return (luma + 0.5) // 1 if self.round_luma else luma
+            return _rounded(luma) if self.round_luma else luma
         if self.channel == "rgb":
             return rgb
         luma = studio_luma(rgb)
-        return (luma + 0.5) // 1 if self.round_luma else luma
+        return _rounded(luma) if self.round_luma else luma
 
-    def view(self, rgb: A, *, grey: bool, scale: int) -> A:
+    def view(self, rgb: Planes, *, grey: bool, scale: int) -> Planes:
         """Return the scored channels with the border cut; empty when nothing is left."""
         planes = self.channels(rgb, grey=grey)
-        return planes[:, scale:-scale, scale:-scale]  # type: ignore[index,no-any-return]
+        return planes[:, scale:-scale, scale:-scale]
 
 
-def studio_luma(rgb: A) -> A:
+def _rounded(values: Planes) -> Planes:
+    return (values + 0.5) // 1  # half up, as MATLAB's uint8()
+
+
+def studio_luma(rgb: Planes) -> Planes:
     """BT.601 luma in [16, 235] of ``(3, H, W)`` values in [0, 255] (MATLAB ``rgb2ycbcr``), unrounded."""
-    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]  # type: ignore[index]
-    return (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16  # type: ignore[no-any-return]
+    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]
+    return (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16
 
 
-def grey_values(rgb: A) -> A:
+def grey_values(rgb: Planes) -> Planes:
     """Full-range BT.601 luma, ``(1, H, W)``; of grey pixels exactly their value."""
-    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]  # type: ignore[index]
-    return g + (0.299 * (r - g) + 0.114 * (b - g))  # type: ignore[no-any-return]
+    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]
+    return g + (0.299 * (r - g) + 0.114 * (b - g))
 
 
 PROTOCOLS = {
     protocol.name: protocol
     for protocol in (
-        Protocol("y", 1, "y", round_luma=False, summary="BT.601 studio-range luma, unrounded: what most papers print"),
-        Protocol("y-uint8", 1, "y", round_luma=True, summary="the same luma rounded to 8 bits: older MATLAB scripts"),
+        Protocol(
+            "y",
+            1,
+            "y",
+            round_luma=False,
+            summary="BT.601 studio-range luma, unrounded: what most papers print",
+        ),
+        Protocol(
+            "y-uint8",
+            1,
+            "y",
+            round_luma=True,
+            summary="the same luma rounded to 8 bits: older MATLAB scripts",
+        ),
         Protocol("rgb", 1, "rgb", round_luma=False, summary="all three channels together"),
     )
 }

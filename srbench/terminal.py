@@ -4,12 +4,26 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
+
+
+class UI(Protocol):
+    """How work that takes a while talks to its user."""
+
+    def note(self, text: str) -> None:
+        """Say something worth knowing."""
+
+    def warn(self, text: str) -> None:
+        """Say that something is wrong, though the work goes on."""
+
+    def track(self, what: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
+        """Show progress; the function given is called after each step with what comes next."""
 
 
 def stderr_console() -> Console:

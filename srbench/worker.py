@@ -205,7 +205,12 @@ class Worker:
             device += f", {torch.get_num_threads()} threads"
         names = ("torch", "torchvision", "lpips", "numpy", "scikit-image", "pillow")
         versions = {"srbench": __version__, "python": platform.python_version()} | {n: version(n) for n in names}
-        return {"device": device, "platform": platform.platform(), "cuda": torch.version.cuda, "versions": versions}
+        return {
+            "device": device,
+            "platform": platform.platform(),
+            "cuda": torch.version.cuda,
+            "versions": versions,
+        }
 
 
 def find_device(name: str) -> torch.device:

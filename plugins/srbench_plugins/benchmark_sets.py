@@ -14,7 +14,11 @@ HASHES = Path(__file__).with_name("benchmark_sets.sha256")
 SETS = {
     "set5": ("Set5", "5 classic images (Bevilacqua et al. 2012)", {2, 3, 4, 8}),
     "set14": ("Set14", "14 images, one of them grey (Zeyde et al. 2010)", {2, 3, 4, 8}),
-    "bsd100": ("BSD100", "100 photographs: the validation images of BSDS300/500 (Martin et al. 2001)", {2, 3, 4, 8}),
+    "bsd100": (
+        "BSD100",
+        "100 photographs: the validation images of BSDS300/500 (Martin et al. 2001)",
+        {2, 3, 4, 8},
+    ),
     "urban100": ("Urban100", "100 pictures of buildings (Huang et al. 2015)", {2, 4, 8}),
 }
 
@@ -22,7 +26,8 @@ SETS = {
 @cache
 def hashes() -> dict[str, str]:
     """SHA-256 by path in the repository's data folder, e.g. ``Set5/image_SRF_4/img_001_SRF_4_HR.png``."""
-    return dict(reversed(line.split()) for line in HASHES.read_text().splitlines())
+    pairs = (line.split() for line in HASHES.read_text().splitlines())
+    return {path: sha256 for sha256, path in pairs}
 
 
 def images(name: str, scale: int) -> list[ImagePair]:

@@ -32,9 +32,7 @@ def _require_size(image: torch.Tensor, least: int, what: str) -> None:
     """Refuse an image whose scored part is smaller than a window."""
     height, width = image.shape[-2:]
     if min(height, width) < least:
-        raise UndefinedScoreError(
-            f"too small: {width}x{height} after the border cut, {what} needs {least}x{least}"
-        )
+        raise UndefinedScoreError(f"too small: {width}x{height} after the border cut, {what} needs {least}x{least}")
 
 
 class PSNR:

@@ -69,34 +69,32 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every expected failure is one line on standard error."""
-    sys.exit(_run())
-
-
-def _run() -> int:
     try:
-        return cli.main(standalone_mode=False) or 0
+        code = cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as error:
-        return error.exit_code
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        hint = f" (see '{context.command_path} --help')" if context else ""
-        click.echo(f"error: {' '.join(error.format_message().split())}{hint}", err=True)
-        return error.exit_code
-    except SRBenchError as error:
-        click.echo(f"error: {error}", err=True)
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("stopped", err=True)
-        return 130
+        code = error.exit_code
     except BrokenPipeError:  # the reader (head, less) has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except Exception as error:
-        if os.environ.get("SRBENCH_DEBUG"):
+        code = 0
+    except BaseException as error:
+        code, message = _explain(error)
+        if code is None:
             raise
-        click.echo(
-            f"error: srbench itself failed, which is a bug: {type(error).__name__}: {error} "
-            "(SRBENCH_DEBUG=1 shows where; please report it)",
-            err=True,
-        )
-        return 1
+        click.echo(message, err=True)
+    sys.exit(code)
+
+
+def _explain(error: BaseException) -> tuple[int | None, str]:
+    """Return the exit code and the line for an error; no code where Python should show it itself."""
+    if isinstance(error, click.ClickException):
+        context = getattr(error, "ctx", None)
+        hint = f" (see '{context.command_path} --help')" if context else ""
+        return error.exit_code, f"error: {' '.join(error.format_message().split())}{hint}"
+    if isinstance(error, SRBenchError):
+        return error.exit_code, f"error: {error}"
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return 130, "stopped"
+    if not isinstance(error, Exception) or os.environ.get("SRBENCH_DEBUG"):
+        return None, ""
+    what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return 1, f"error: srbench itself failed, a bug to report: {what} (SRBENCH_DEBUG=1 shows where)"

@@ -36,19 +36,20 @@ def leaderboard_command(*, runs: tuple[Path, ...], style: str, sort: str, out: P
       srbench leaderboard runs/a runs/b --sort lpips --format markdown
       srbench leaderboard runs/a --format latex --out table.tex
     """
-    from srbench import leaderboard
+    from srbench import tables
+    from srbench.leaderboard import load_board
     from srbench.results import write_text
 
-    board = leaderboard.load_board(runs, sort)
+    board = load_board(runs, sort)
     if style == "terminal" and out is None:
         show(board)
         return
     make = {
-        "csv": leaderboard.to_csv,
-        "markdown": leaderboard.to_markdown,
-        "terminal": leaderboard.to_markdown,
-        "latex": leaderboard.to_latex,
-        "json": leaderboard.to_json,
+        "csv": tables.to_csv,
+        "markdown": tables.to_markdown,
+        "terminal": tables.to_markdown,
+        "latex": tables.to_latex,
+        "json": tables.to_json,
     }[style]
     if out is None:
         click.echo(make(board), nl=False)
@@ -60,7 +61,7 @@ def show(board: Board) -> None:
     """Print the board on standard output; plain and uncut when piped."""
     from rich.console import Console
 
-    from srbench.leaderboard import render
+    from srbench.tables import render
 
     tty = sys.stdout.isatty()
     console = Console(width=None if tty else 250, highlight=False)

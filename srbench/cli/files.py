@@ -38,7 +38,14 @@ def _report(faults: list[str], ui: Terminal) -> None:
 @device_option
 @plugin_option
 def upscale_command(
-    *, method: str, source: Path, target: Path, scale: int, overwrite: bool, device: str, plugins: tuple[str, ...]
+    *,
+    method: str,
+    source: Path,
+    target: Path,
+    scale: int,
+    overwrite: bool,
+    device: str,
+    plugins: tuple[str, ...],
 ) -> None:
     """Enlarge an image, or every image of a folder, with METHOD.
 
@@ -103,7 +110,12 @@ def degrade_command(*, source: Path, target: Path, scale: int, overwrite: bool) 
 @protocol_option()
 @metrics_option
 @click.option(
-    "--format", "style", type=click.Choice(["table", "csv", "json"]), default="table", show_default=True, help="Output."
+    "--format",
+    "style",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Output.",
 )
 @click.option("--sr-suffix", default="", metavar="TEXT", help="Taken off the end of SR names before pairing (_x4).")
 @click.option("--hr-suffix", default="", metavar="TEXT", help="Taken off the end of HR names before pairing.")
@@ -195,7 +207,10 @@ def _table(result: FolderScores, metrics: list[str]) -> str:
         rows.append([f"mean of {len(of)}", protocol, *means])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     aligned = (
-        "  ".join(text.ljust(width) if i < 2 else text.rjust(width) for i, (text, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            text.ljust(width) if i < 2 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     )
     return "\n".join(line.rstrip() for line in aligned) + "\n"

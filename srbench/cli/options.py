@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from srbench.catalog import Catalog
 
 
-class Names(click.ParamType):
+class Names(click.ParamType[tuple[str, ...]]):
     """A comma-separated list of names; duplicates are dropped."""
 
     name = "NAME[,NAME...]"
@@ -46,7 +46,7 @@ class Names(click.ParamType):
         return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
 
 
-class Scales(click.ParamType):
+class Scales(click.ParamType[tuple[int, ...]]):
     """A comma-separated list of whole scale factors."""
 
     name = "N[,N...]"
@@ -65,7 +65,7 @@ class Scales(click.ParamType):
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-class Memory(click.ParamType):
+class Memory(click.ParamType[int]):
     """A size in bytes with a unit: 500MB, 2GiB."""
 
     name = "SIZE"
@@ -86,13 +86,21 @@ class Memory(click.ParamType):
 
 
 plugin_option = click.option(
-    "--plugin", "plugins", multiple=True, metavar="FILE.py", help="Also load this file as a plugin; repeatable."
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    help="Also load this file as a plugin; repeatable.",
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."
 )
 metrics_option = click.option(
-    "--metrics", type=Names("metrics"), default="psnr,ssim,lpips", show_default=True, help="Metrics; see 'srbench list'."
+    "--metrics",
+    type=Names("metrics"),
+    default="psnr,ssim,lpips",
+    show_default=True,
+    help="Metrics; see 'srbench list'.",
 )
 
 

@@ -128,7 +128,7 @@ def run_command(
     except KeyboardInterrupt:
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    _finish(outcome, out, sort, ui.note)
+    _finish(outcome, out, sort)
 
 
 def _out_folder(out: Path | None) -> Path:
@@ -152,9 +152,10 @@ def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def _finish(outcome: Outcome, out: Path, sort: str, note: object) -> None:
+def _finish(outcome: Outcome, out: Path, sort: str) -> None:
     from srbench.cli.board import show
-    from srbench.leaderboard import load_board, save
+    from srbench.leaderboard import load_board
+    from srbench.tables import save
 
     board = load_board([out], sort)
     save(board, out)
@@ -163,6 +164,6 @@ def _finish(outcome: Outcome, out: Path, sort: str, note: object) -> None:
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items() if seconds >= 0.05)
     if spent:
         click.echo(f"time: {spent}")
-    if not outcome.ok:
+    if outcome.failed:
         click.echo(f"{len(outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
         raise click.exceptions.Exit(1)

@@ -60,7 +60,13 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
 
     return {
         "methods": [
-            {"name": s.name, "summary": s.summary, "scales": scales(s), "aliases": aliases(s), "paper": s.paper}
+            {
+                "name": s.name,
+                "summary": s.summary,
+                "scales": scales(s),
+                "aliases": aliases(s),
+                "paper": s.paper,
+            }
             for s in catalog.models.specs.values()
         ],
         "losses": [
@@ -80,11 +86,10 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             for p in PROTOCOLS.values()
         ],
         "backbones": [
-            {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"} for b in BACKBONES.values()
+            {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
+            for b in BACKBONES.values()
         ],
-        "plugins": [
-            {"name": p.name, "summary": p.origin, "problems": list(p.problems)} for p in catalog.plugins
-        ],
+        "plugins": [{"name": p.name, "summary": p.origin, "problems": list(p.problems)} for p in catalog.plugins],
     }
 
 
@@ -101,8 +106,8 @@ def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plu
       srbench fetch alexnet
     """
     from srbench.backbones import BACKBONES, fetch_backbone
+    from srbench.datasets import fetch_dataset
     from srbench.errors import UsageError
-    from srbench.runner import fetch_dataset
     from srbench.specs import Asset
     from srbench.terminal import Terminal
 

@@ -1,0 +1,108 @@
+"""``run.json``: what was asked of a run, with what, and on what; later commands on the same folder add to it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import SRBenchError
+from srbench.results import write_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.catalog import Catalog
+    from srbench.datasets import ImageSet
+    from srbench.protocols import Protocol
+    from srbench.results import Row
+    from srbench.specs import MetricSpec, ModelSpec
+
+NAME = "run.json"
+SCHEMA = 1
+
+
+def now() -> str:
+    """Return the time in UTC, ISO 8601, to the millisecond."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def git_commit() -> str:
+    """Return the commit of the source tree that srbench runs from, or an empty string."""
+    folder = Path(__file__).resolve().parent
+    if not (folder.parent / ".git").exists():
+        return ""
+    try:
+        git = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(git, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def write_run_file(
+    folder: Path,
+    command: str,
+    environment: Row,
+    catalog: Catalog,
+    methods: Iterable[ModelSpec],
+    metrics: Iterable[MetricSpec],
+    sets: Iterable[ImageSet],
+    protocols: Iterable[Protocol],
+) -> None:
+    """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
+
+    Raises:
+        SRBenchError: the file cannot be written, or is not one of srbench's.
+    """
+    before: Row = read_run_file(folder) if (folder / NAME).exists() else {}
+    owners = {method.name: catalog.models.owner(method.name) for method in methods}
+    now_asked: dict[str, dict[str, Any]] = {
+        "methods": {
+            method.name: {
+                "summary": method.summary,
+                "plugin": owners[method.name].name,
+                "origin": owners[method.name].origin,
+                "fingerprint": owners[method.name].fingerprint,
+            }
+            for method in methods
+        },
+        "metrics": {
+            metric.name: {"identity": metric.identity, "better": metric.better, "decimals": metric.decimals}
+            for metric in metrics
+        },
+        "datasets": {
+            f"{images.name} x{images.scale}": {
+                "source": images.spec.source,
+                "hash": images.identity,
+                "images": images.hashes,
+                "left_out": images.left_out,
+            }
+            for images in sets
+        },
+        "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
+    }
+    entry = {"command": command, "time": now(), "git_commit": git_commit(), **environment}
+    merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}
+    write_json(folder / NAME, {"schema": SCHEMA, "commands": [*before.get("commands", []), entry], **merged})
+
+
+def read_run_file(folder: Path) -> Row:
+    """Read a run's description.
+
+    Raises:
+        SRBenchError: it is missing, damaged, or of another schema.
+    """
+    path = folder / NAME
+    try:
+        data: Row = json.loads(path.read_text(encoding="utf-8"))
+        schema = data["schema"]
+    except FileNotFoundError as error:
+        raise SRBenchError(f"{folder} holds no run: {NAME} is not there") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
+    if schema != SCHEMA:
+        raise SRBenchError(f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}")
+    return data

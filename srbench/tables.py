@@ -1,0 +1,247 @@
+"""How a board looks: terminal, CSV, Markdown, LaTeX, JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from srbench.leaderboard import COST, FEWEST_FOR_TEST, QUALITY
+from srbench.results import write_text
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from srbench.leaderboard import Board
+    from srbench.results import Row
+
+UNITS = {"psnr": "PSNR dB", "images_per_s": "img/s", "mpix_per_s": "MPix/s", "latency_ms": "ms", "peak_mem_mib": "MiB"}
+HEADINGS = {
+    "method": "method",
+    "interval": "95 % CI",
+    "vs_best": "vs best",
+    "params": "params",
+    "macs": "MACs",
+    **UNITS,
+}
+
+
+def _shown(board: Board) -> list[str]:
+    """Return the columns worth showing: metrics that have a value somewhere, and cost where it was measured."""
+    columns = ["method"]
+    for name in dict.fromkeys([*QUALITY, *board.metrics]):
+        if board.frame[name].notna().any():
+            columns.append(name)
+            if name == board.judged:
+                columns.append("interval")
+                columns += ["vs_best"] if board.frame["vs_best"].astype(bool).any() else []
+    columns += [name for name in COST if board.frame[name].notna().any()]
+    return columns if len(columns) > 1 else ["method", "status"]  # nothing could be scored
+
+
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column.upper())
+
+
+def _si(value: float) -> str:
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def _text(board: Board, row: Row, column: str) -> str:
+    """Return one cell as it is shown."""
+    if column in ("method", "status", "vs_best"):
+        return str(row[column])
+    if column == "interval":
+        low, high = (_number(board, row[f"{board.judged}_{side}"], board.judged) for side in ("low", "high"))
+        return "-" if low == "-" else f"{low} to {high}"
+    return _number(board, row[column], column)
+
+
+def _number(board: Board, value: float | None, column: str) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    if column in board.metrics:
+        return f"{value:.{int(board.metrics[column]['decimals'])}f}"
+    if column in ("params", "macs"):
+        return _si(value)
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One ranking, ready to be shown: texts by row and column, and which of them are the best of their column."""
+
+    title: str
+    headings: list[str]
+    rows: list[list[str]]
+    best: list[list[bool]]
+    remarks: list[str]
+
+
+def sections(board: Board) -> list[Section]:
+    """Return the rankings as texts."""
+    columns = _shown(board)
+    result = []
+    for frame in board.sections():
+        rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+        ok = [row for row in rows if row["status"] == "ok"]
+        marks = {
+            name: _best(board, ok, name) for name in columns if name not in ("method", "status", "interval", "vs_best")
+        }
+        texts, best, remarks = [], [], []
+        for row in rows:
+            if row["status"] == "ok":
+                texts.append([_text(board, row, name) for name in columns])
+                best.append([name in marks and row[name] == marks[name] for name in columns])
+            else:
+                texts.append([str(row["method"]), str(row["status"])] + [""] * (len(columns) - 2))
+                best.append([False] * len(columns))
+                remarks.append(f"{row['method']} {row['status']}: {row['reason']}")
+        top = rows[0]
+        title = f"{top['dataset']} x{top['scale']} | protocol {top['protocol']} | {top['device']} | {top['precision']}"
+        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+        if sized:
+            size = int(sized["speed_size"])
+            title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
+        headings = [_heading(name) for name in columns]
+        result.append(Section(f"{title} | {int(top['images'])} images", headings, texts, best, remarks))
+    return result
+
+
+def _best(board: Board, rows: list[Row], column: str) -> float | None:
+    values = [row[column] for row in rows if row[column] is not None and not math.isnan(row[column])]
+    if len(values) < 2 or min(values) == max(values):
+        return None
+    return float(min(values) if board.lower_is_better(column) else max(values))
+
+
+def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
+    """Return the board for rich: tables with the best of each column marked, remarks below.
+
+    A table wider than the terminal is shown as two: quality, then cost.
+    """
+    from rich.text import Text
+
+    parts: list[RenderableType] = []
+    for section in sections(board):
+        parts.append(Text(section.title, style="" if plain else "bold"))
+        split = next((i for i, h in enumerate(section.headings) if h == _heading(COST[0])), len(section.headings))
+        everything = list(range(len(section.headings)))
+        halves = [everything[:split], [0, *everything[split:]]]
+        tables = [everything] if _width(section, everything) <= width else [half for half in halves if len(half) > 1]
+        parts += [_table(section, columns, plain=plain) for columns in tables]
+        parts += [Text(f"  {remark}", style="" if plain else "yellow") for remark in section.remarks]
+        parts.append(Text(""))
+    parts += [Text(note) for note in [*board.notes, *_legend(board)]]
+    return parts
+
+
+def _width(section: Section, columns: list[int]) -> int:
+    rows = [section.headings, *section.rows]
+    return sum(max(len(row[i]) for row in rows) + 3 for i in columns)
+
+
+def _table(section: Section, columns: list[int], *, plain: bool) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+    for i in columns:
+        table.add_column(section.headings[i], justify="left" if i == 0 else "right", no_wrap=True)
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = ((row[i], best[i]) for i in columns)
+        table.add_row(*(Text(f"{text}*" if won else text, style="bold green" if won else "") for text, won in cells))
+    return table
+
+
+def _legend(board: Board) -> list[str]:
+    legend = ["* best of its column."]
+    if board.frame["vs_best"].astype(bool).any():
+        legend.append(
+            f"vs best: difference in {board.judged.upper()} from the best, paired over images (Wilcoxon, Holm, 5 %): "
+            f"worse = significant, tie = not; not claimed below {FEWEST_FOR_TEST} images."
+        )
+    return legend
+
+
+def to_csv(board: Board) -> str:
+    """Return the whole board, full precision, one line per row; undefined values are empty, infinite ones ``inf``."""
+    return board.frame.to_csv(index=False, lineterminator="\n")
+
+
+def to_json(board: Board) -> str:
+    """Return the board as a JSON list; undefined values are null, infinite ones ``"inf"``."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float) and math.isinf(value):
+            return str(value)
+        return None if pd.isna(value) else value
+
+    records = [{str(k): plain(v) for k, v in row.items()} for row in board.frame.to_dict("records")]
+    return json.dumps(records, indent=2, ensure_ascii=False, default=lambda number: number.item()) + "\n"
+
+
+def to_markdown(board: Board) -> str:
+    """Return GitHub Markdown, the best of each column in bold."""
+
+    def clean(text: str) -> str:
+        return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+
+    lines = []
+    for section in sections(board):
+        lines += [f"**{clean(section.title)}**", ""]
+        lines.append("| " + " | ".join(section.headings) + " |")
+        lines.append("|---" + "|---:" * (len(section.headings) - 1) + "|")
+        for row, best in zip(section.rows, section.best, strict=True):
+            cells = (f"**{clean(t)}**" if b else clean(t) for t, b in zip(row, best, strict=True))
+            lines.append("| " + " | ".join(cells) + " |")
+        lines.append("")
+        lines += [f"- {clean(remark)}" for remark in section.remarks]
+        lines += [""] if section.remarks else []
+    lines += [f"{clean(note)}  " for note in [*board.notes, *_legend(board)[1:]]]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def to_latex(board: Board) -> str:
+    """Return booktabs tables, the best of each column in bold."""
+    special = {c: f"\\{c}" for c in "&%$#_{}"} | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+
+    def clean(text: str) -> str:
+        return "".join(special.get(c, c) for c in text)
+
+    lines = []
+    for section in sections(board):
+        lines += [
+            f"% {section.title}",
+            rf"\begin{{tabular}}{{l{'r' * (len(section.headings) - 1)}}}",
+            r"\toprule",
+        ]
+        lines += [" & ".join(map(clean, section.headings)) + r" \\", r"\midrule"]
+        for row, best in zip(section.rows, section.best, strict=True):
+            cells = (rf"\textbf{{{clean(t)}}}" if b else clean(t) for t, b in zip(row, best, strict=True))
+            lines.append(" & ".join(cells) + r" \\")
+        lines += [r"\bottomrule", r"\end{tabular}", ""]
+    return "\n".join(lines)
+
+
+def save(board: Board, folder: Path) -> None:
+    """Write ``leaderboard.csv`` and ``leaderboard.md`` into a run's folder.
+
+    Raises:
+        SRBenchError: they cannot be written.
+    """
+    write_text(folder / "leaderboard.csv", to_csv(board))
+    write_text(folder / "leaderboard.md", to_markdown(board))
