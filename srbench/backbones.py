@@ -5,8 +5,10 @@ Only the convolutional ``features.*`` are kept, as safetensors: AlexNet shrinks 
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -114,7 +116,10 @@ def _convert(backbone: Backbone) -> Path:
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
     try:
-        state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True, map_location="cpu")
+        with contextlib.redirect_stdout(sys.stderr):  # torch.hub says what it downloads, and results go to stdout
+            state = weights.get_state_dict(
+                progress=sys.stderr.isatty(), check_hash=True, weights_only=True, map_location="cpu"
+            )
     except (urllib.error.URLError, OSError, RuntimeError) as error:  # RuntimeError: torch.hub's hash mismatch
         where = f"SRBENCH_MIRROR={assets.mirror()} has no valid {backbone.path}" if assets.mirror() else ""
         where = where or f"SRBENCH_MIRROR is not set (a mirror folder would hold {backbone.path})"
