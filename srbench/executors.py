@@ -6,6 +6,7 @@ finds is handed to ``emit`` while it runs.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import queue
 import signal
@@ -138,6 +139,8 @@ class WorkerExecutor:
 
     def _started(self) -> _Process:
         if self._process is None or not self._process.alive():
+            if self._process is not None:
+                self._process.kill()
             self._process = _Process(self._session, self._log)
         return self._process
 
@@ -199,11 +202,9 @@ class _Process:
     def send(self, line: str) -> None:
         """Write one line to the worker; one that is dead is noticed when its answer is awaited."""
         if self._popen.stdin is not None:
-            try:
+            with contextlib.suppress(BrokenPipeError):
                 self._popen.stdin.write(line.encode() + b"\n")
                 self._popen.stdin.flush()
-            except BrokenPipeError:
-                pass
 
     def receive(self, timeout_s: float) -> dict[str, Any] | None:
         """Return the next answer, or None when there is none in time."""
@@ -231,11 +232,12 @@ class _Process:
         except psutil.Error:
             children = []
         self._popen.kill()
+        if self._popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # what was not read yet is not wanted any more
+                self._popen.stdin.close()
         for child in children:
-            try:
+            with contextlib.suppress(psutil.Error):
                 child.kill()
-            except psutil.Error:
-                continue
         self._popen.wait()
 
 

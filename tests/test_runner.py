@@ -140,7 +140,9 @@ def test_pictures_are_saved_as_they_were_scored(srbench, photos, tmp_path):
     options = ["--methods", "bicubic", "--dataset", photos, "--scale", 2, "--metrics", "psnr", "--out", "out"]
     done = srbench("run", *options, "--no-speed", "--save-images", "--protocol", "rgb")
     assert done.returncode == 0, done.stderr
-    score = srbench("score", "out/images/photos_x2/bicubic", photos, "--scale", 2, "--protocol", "rgb", "--format", "csv")
+    score = srbench(
+        "score", "out/images/photos_x2/bicubic", photos, "--scale", 2, "--protocol", "rgb", "--format", "csv"
+    )
     assert score.stdout.startswith("image,protocol,psnr,ssim,lpips\n"), score.stdout
     lines = [line.split(",") for line in score.stdout.splitlines()[1:]]
     scored = {line[0]: float(line[2]) for line in lines}
@@ -152,7 +154,9 @@ def test_faulty_images_are_named_and_the_rest_is_scored(srbench, photos, tmp_pat
     (photos / "text.png").write_text("not a picture")
     whole = (photos / "p0.png").read_bytes()
     (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
-    done = srbench("run", "--methods", "nearest", "--dataset", photos, "--no-speed", "--out", "out", "--metrics", "psnr")
+    done = srbench(
+        "run", "--methods", "nearest", "--dataset", photos, "--no-speed", "--out", "out", "--metrics", "psnr"
+    )
     assert done.returncode == 0
     assert "Traceback" not in done.stderr
     for name in ("empty.png", "text.png", "cut.png"):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from srbench.protocols import Protocol
 
 NETS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
-SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 15}
+SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
 """Height and width below which a backbone has no output."""
 
 

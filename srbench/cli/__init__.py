@@ -73,9 +73,6 @@ def main() -> None:
         code = cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as error:
         code = error.exit_code
-    except BrokenPipeError:  # the reader (head, less) has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
     except BaseException as error:
         code, message = _explain(error)
         if code is None:

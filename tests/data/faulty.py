@@ -85,5 +85,7 @@ def srbench_models():
         )
         for method in METHODS
     ]
-    learned = ModelSpec(name="unlearned", summary="has no weights", scales={2}, build=unlearned, recipe=lambda n, t: None)
+    learned = ModelSpec(
+        name="unlearned", summary="has no weights", scales={2}, build=unlearned, recipe=lambda n, t: None
+    )
     return [*specs, learned]

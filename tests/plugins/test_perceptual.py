@@ -1,0 +1,84 @@
+"""LPIPS against the published calibration pairs and the lpips package itself."""
+
+from __future__ import annotations
+
+import csv
+import warnings
+
+import lpips
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srbench.backbones import load_features
+from srbench.errors import AssetError, UndefinedScoreError
+from srbench.protocols import PROTOCOLS
+from srbench_plugins import perceptual
+
+
+def read(path):
+    return torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1).float() / 255
+
+
+def score(metric, sr, hr):
+    return metric.score(sr, metric.prepare(hr, PROTOCOLS["rgb"]))
+
+
+def test_equals_published_values_to_the_printed_digits(reference):
+    metric = perceptual.build("alex")
+    folder = reference / "lpips"
+    with (folder / "expected.csv").open() as file:
+        expected = list(csv.DictReader(file))
+    assert len(expected) == 2
+    for row in expected:
+        found = score(metric, read(folder / f"{row['pair']}_dist.png"), read(folder / f"{row['pair']}_ref.png"))
+        printed = row["lpips_alex_v0.1"]
+        assert f"{found:.{len(printed.split('.')[1])}f}" == printed
+
+
+@pytest.mark.parametrize(("net", "backbone"), [("alex", "alexnet"), ("squeeze", "squeezenet1_1")])
+@pytest.mark.parametrize("size", [(64, 48), (35, 90)])
+def test_equals_the_lpips_package(mirror, net, backbone, size):
+    generator = torch.Generator().manual_seed(0)
+    sr, hr = torch.rand(2, 3, *size, generator=generator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    features = load_features(backbone)
+    state = {key: features[f"features.{key.split('.', 1)[1]}"] for key in package.net.state_dict()}
+    package.net.load_state_dict(state)
+    with torch.inference_mode():
+        expected = float(package(sr[None], hr[None], normalize=True))
+    assert score(perceptual.build(net), sr, hr) == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("net", ["alex", "squeeze"])
+def test_smallest_image_has_a_value_and_a_smaller_one_a_reason(mirror, net):
+    least = perceptual.SMALLEST[net]
+    metric = perceptual.build(net)
+    image = torch.rand(3, least, least + 40, generator=torch.Generator().manual_seed(0))
+    assert score(metric, image, image) == 0
+    assert score(metric, 1 - image, image) > 0
+    with pytest.raises(UndefinedScoreError, match=f"needs {least}x{least}"):
+        score(metric, image[:, 1:], image[:, 1:])
+
+
+def test_refuses_a_range_it_does_not_expect(mirror):
+    metric = perceptual.build("alex")
+    image = torch.rand(3, 64, 64)
+    with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
+        score(metric, image, image * 255)
+    with pytest.raises(ValueError, match="float RGB"):
+        score(metric, image, image[:1])
+
+
+def test_missing_backbone_says_how_to_get_it(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(
+        "torchvision.models.VGG16_Weights.IMAGENET1K_V1.value.url",
+        "http://127.0.0.1:9/vgg16-397923af.pth",
+        raising=False,
+    )
+    with pytest.raises(AssetError, match=r"backbone vgg16 is missing.*srbench fetch vgg16"):
+        perceptual.build("vgg")

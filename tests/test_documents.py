@@ -1,0 +1,50 @@
+"""README and CONTRIBUTING say what is so."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from srbench import hookspecs
+from srbench.catalog import HOOKS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_plugin_of_the_readme_has_15_lines_and_works(srbench, tmp_path, save_image):
+    (code,) = re.findall(r"```python\n(# sharpened\.py.*?)```", README, flags=re.DOTALL)
+    assert len(code.splitlines()) <= 15
+    (tmp_path / "sharpened.py").write_text(code)
+    save_image(tmp_path / "set" / "a.png")
+    (command,) = re.findall(r"```\nsrbench (run .*--plugin sharpened\.py)\n```", README)
+    options = ["--dataset", "set", "--metrics", "psnr", "--speed-seconds", 0.1, "--speed-size", 16, "--out", "out"]
+    done = srbench(*command.split(), *options)
+    assert done.returncode == 0, done.stderr
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
+    assert (board.status == "ok").all()
+    assert board.psnr["sharpened"] != board.psnr["bicubic"]
+
+
+def test_every_hook_is_documented_with_its_signature():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for name in HOOKS:
+        signature = inspect.signature(getattr(hookspecs, name))
+        assert f"`{name}{signature}`".replace("'", "") in contributing
+
+
+def test_ci_runs_the_readmes_second_command():
+    commands = re.findall(r"```\n(python3 -m venv .*)\n```", README)
+    assert len(commands) == 2
+    assert (ROOT / ".ci" / "run").read_text(encoding="utf-8").rstrip().endswith(commands[1])
+
+
+def test_every_shipped_plugin_module_has_its_entry_point():
+    import tomllib
+
+    points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["srbench"]
+    modules = {path.stem for path in (ROOT / "plugins" / "srbench_plugins").iterdir() if path.suffix == ".py"}
+    assert {value.removeprefix("srbench_plugins.") for value in points.values()} == modules - {"__init__"}

@@ -1,0 +1,85 @@
+"""Executors: answers while a job runs, a fresh worker after a death, nothing left behind."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from srbench.errors import SRBenchError
+from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
+from srbench.worker import Cell, Job, Session
+
+FAULTY = str(Path(__file__).parent / "data" / "faulty.py")
+
+
+@pytest.fixture(params=["worker", "inline"])
+def executor(request, tmp_path):
+    session = Session(device="cpu", threads=1, plugins=(FAULTY,))
+    made = (
+        InlineExecutor(session)
+        if request.param == "inline"
+        else WorkerExecutor(session, tmp_path / "log", timeout_s=60)
+    )
+    yield made
+    made.shutdown()
+
+
+def job(method, folder):
+    return Job(method, 2, str(folder), {"a": [Cell("key", "psnr", "y")]})
+
+
+def test_job_survives_the_journey():
+    sent = Job("m", 2, "d", {"a": [Cell("k", "psnr", "y")]}, {"a": "/x.png"}, {"size": 8})
+    assert Job.from_json(sent.to_json()) == sent
+
+
+def test_values_come_then_the_end(executor, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    heard = []
+    executor.submit(job("nearest", tmp_path / "set"), heard.append).result(timeout=60)
+    assert [next(iter(event)) for event in heard] == ["cell", "image", "seconds"]
+    assert heard[0]["cell"] == "key"
+    assert 0 < heard[0]["value"] < 100
+    assert "cpu" in executor.environment()["device"]
+
+
+def test_failure_is_told_and_the_next_job_runs(executor, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    with pytest.raises(JobFailedError, match="ValueError: no such luck"):
+        executor.submit(job("raises", tmp_path / "set"), lambda _: None).result(timeout=60)
+    executor.submit(job("nearest", tmp_path / "set"), lambda _: None).result(timeout=60)
+
+
+def test_death_of_the_worker_is_explained_and_the_next_job_gets_a_new_one(tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    executor = WorkerExecutor(Session("cpu", 1, (FAULTY,)), tmp_path / "log")
+    try:
+        with pytest.raises(JobFailedError, match=r"crashed \(SIGABRT\)"):
+            executor.submit(job("aborts", tmp_path / "set"), lambda _: None).result(timeout=60)
+        executor.submit(job("nearest", tmp_path / "set"), lambda _: None).result(timeout=60)
+    finally:
+        executor.shutdown()
+
+
+def test_shutdown_leaves_no_process(tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    executor = WorkerExecutor(Session("cpu", 1, (FAULTY,)), tmp_path / "log")
+    executor.environment()
+    future = executor.submit(job("sleeps", tmp_path / "set"), lambda _: None)
+    time.sleep(0.5)
+    workers = [p for p in psutil.Process().children(recursive=True) if "srbench.worker" in " ".join(p.cmdline())]
+    assert workers
+    executor.shutdown()
+    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in workers)
+    with pytest.raises(JobFailedError, match="stopped"):
+        future.result(timeout=10)
+
+
+def test_device_that_is_not_there_is_refused(tmp_path):
+    executor = WorkerExecutor(Session(device="cuda:99"), tmp_path / "log")
+    with pytest.raises(SRBenchError, match="device 'cuda:99' is not available"):
+        executor.environment()
+    executor.shutdown()
