@@ -14,8 +14,11 @@ from srbench.datasets import load_pair, planes
 from srbench.errors import MethodError, UndefinedScoreError
 from srbench.images import Picture
 from srbench.resize import degrade
+from srbench.weights import load_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from srbench.protocols import Protocol
     from srbench.references import ReferenceStore
     from srbench.specs import ImagePair, Metric, MetricSpec, ModelSpec
@@ -56,26 +59,23 @@ def load_sample(pair: ImagePair, scale: int, device: torch.device) -> Sample:
     return Sample(pair.name, hr.to(device), lr.to(device), hr_picture.grey, scale)
 
 
-def build_net(spec: ModelSpec, scale: int, device: torch.device) -> torch.nn.Module:
-    """Build a method's network for inference, with the weights shipped for the scale.
+def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path | None = None) -> torch.nn.Module:
+    """Build a method's network for inference, with its weights loaded.
 
     Raises:
         MethodError: it has to learn and there are no weights, or they do not fit.
     """
-    weights = spec.weights.get(scale)
     if weights is None and spec.recipe is not None:
-        raise MethodError(f"no weights for x{scale}")
+        raise MethodError(
+            f"no weights for x{scale}: 'srbench train {spec.name} --scale {scale}' makes them, "
+            f"--weights {spec.name}=PATH names others"
+        )
     torch.manual_seed(SEED)
     net = spec.build(scale)
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
     if weights is not None:
-        from safetensors.torch import load_file
-
-        try:
-            net.load_state_dict(load_file(weights))
-        except Exception as error:
-            raise MethodError(f"weights {weights} do not load: {' '.join(str(error).split())[:200]}") from error
+        load_weights(net, weights)
     return net.eval().requires_grad_(requires_grad=False).to(device)
 
 

@@ -12,19 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from srbench import __version__
-from srbench.assets import digest, file_hash
+from srbench.assets import digest
 from srbench.backbones import fetch_backbone
 from srbench.datasets import ImageSet, find_dataset, prepare
-from srbench.errors import AssetError, SRBenchError
+from srbench.errors import AssetError, SRBenchError, UsageError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
 from srbench.protocols import get_protocol
 from srbench.resize import DEGRADATION
 from srbench.results import ResultsFile, encode_value, read_rows
 from srbench.runfile import now, write_run_file
+from srbench.weights import NAME as WEIGHTS
+from srbench.weights import Weights, find_weights, trained_folder
 from srbench.worker import Cell, Job, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from srbench.catalog import Catalog
     from srbench.executors import Executor
@@ -58,6 +60,8 @@ class Request:
     timeout_s: float = 0
     max_memory: int = 0
     command: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """By method: ``shipped``, ``trained`` or a path."""
 
 
 class Part(NamedTuple):
@@ -101,10 +105,11 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({error.strerror})") from error
     sets = [prepare(asked, spec, name, scale, ui) for asked, spec, name in specs for scale in request.scales]
+    weights = _find_weights(request, catalog, methods, ui)
     missing = _missing_backbones(metrics, ui)
     results = ResultsFile(request.out / "results.jsonl")
     try:
-        return _Run(request, catalog, methods, metrics, sets, missing, results, ui).go()
+        return _Run(request, catalog, methods, metrics, sets, weights, missing, results, ui).go()
     finally:
         results.close()
 
@@ -134,6 +139,31 @@ def _say_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) 
             ui.warn(f"{method.name} does not do {', '.join(cannot)} (it does {does}): unsupported")
 
 
+def _find_weights(
+    request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI
+) -> dict[tuple[str, int], Weights]:
+    """Find the weights of every method that learns, and say which are used.
+
+    Raises:
+        UsageError: those asked for do not exist, or belong elsewhere.
+    """
+    choices = {catalog.models[name].name: choice for name, choice in request.weights.items()}
+    if strangers := set(choices) - {method.name for method in methods}:
+        raise UsageError(f"--weights names {', '.join(sorted(strangers))}, which is not among --methods")
+    found = {}
+    for method in methods:
+        for scale in (scale for scale in request.scales if scale in method.scales):
+            weights = find_weights(method, scale, choices.get(method.name, ""))
+            if weights is None:
+                continue
+            found[method.name, scale] = weights
+            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
+            newer = trained_folder(method.name, scale) / WEIGHTS
+            if weights.origin == "shipped" and newer.is_file():
+                ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
+    return found
+
+
 def _missing_backbones(metrics: list[MetricSpec], ui: UI) -> dict[str, str]:
     """Fetch what metrics need; return, by metric, why it cannot be computed."""
     missing = {}
@@ -156,6 +186,7 @@ class _Run:
     methods: list[ModelSpec]
     metrics: list[MetricSpec]
     sets: list[ImageSet]
+    weights: dict[tuple[str, int], Weights]
     missing: dict[str, str]
     """Why a metric cannot be computed."""
     results: ResultsFile
@@ -265,14 +296,18 @@ class _Run:
                 pending[pair.name] = cells
         return pending
 
+    def _weights(self, method: ModelSpec, scale: int) -> str:
+        weights = self.weights.get((method.name, scale))
+        return str(weights.path) if weights else ""
+
     def _who(self, method: ModelSpec, scale: int) -> Row:
         """What tells one method's numbers from another's."""
-        weights = method.weights.get(scale)
+        weights = self.weights.get((method.name, scale))
         return {
             "method": method.name,
             "scale": scale,
             "plugin": self.catalog.models.owner(method.name).fingerprint,
-            "weights": file_hash(weights)[:16] if weights and weights.is_file() else "",
+            "weights": weights.digest if weights else "",
             "device": self.device,
             "precision": PRECISION,
         }
@@ -309,7 +344,8 @@ class _Run:
                     save = {name: str(self._picture(images, method, name).absolute()) for name in chunk}
                     if chunk:
                         kept = save if self.request.save_images else {}
-                        yield images, Job(method.name, images.scale, images.asked, chunk, kept)
+                        weights = self._weights(method, images.scale)
+                        yield images, Job(method.name, images.scale, images.asked, chunk, kept, weights=weights)
 
     def _speed_jobs(self) -> list[tuple[Job, Row]]:
         settings = self.request.speed
@@ -322,7 +358,9 @@ class _Run:
                     row = {"kind": "speed", **self._who(method, scale), **settings, "srbench": __version__}
                     row["key"] = digest(row)
                     if row["key"] not in self.done:
-                        jobs.append((Job(method.name, scale, speed=settings), row))
+                        jobs.append(
+                            (Job(method.name, scale, speed=settings, weights=self._weights(method, scale)), row)
+                        )
         return jobs
 
     def _score(self, executor: Executor, images: ImageSet, job: Job, advance: Callable[[str], None]) -> None:

@@ -190,12 +190,15 @@ class DatasetSpec:
     source: str = ""
     refusals: Mapping[int, str] = field(default_factory=dict)
     """Why a scale that users may ask for does not exist."""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """Images that the source has and the set leaves out, with the reason; written into the card of weights."""
 
     def __post_init__(self) -> None:
         _check_names(self)
         _check_scales(self)
         _check_callable(self, "images")
         object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
+        object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
 
     def pairs(self, scale: int) -> list[ImagePair]:
         """List the images at a scale.

@@ -66,6 +66,8 @@ class Job:
     save_to: dict[str, str] = field(default_factory=dict)
     """File to write the SR image to, by image name."""
     speed: dict[str, Any] | None = None
+    weights: str = ""
+    """File of weights; empty for methods that have nothing to learn."""
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -102,7 +104,7 @@ class Worker:
         self.catalog: Catalog = Catalog.load(session.plugins)
         self.store = ReferenceStore(STORE_BYTES)
         self.scorer = Scorer(self.store)
-        self.nets: OrderedDict[tuple[str, int], torch.nn.Module] = OrderedDict()
+        self.nets: OrderedDict[tuple[str, int, str], torch.nn.Module] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -111,22 +113,24 @@ class Worker:
         Raises:
             SRBenchError: the job cannot be done; says why in one line.
         """
-        net = self._net(job.method, job.scale)
+        net = self._net(job)
         if job.speed is None:
             self._score(job, net, emit)
         else:
             self._speed(job, net, emit)
 
-    def _net(self, method: str, scale: int) -> torch.nn.Module:
+    def _net(self, job: Job) -> torch.nn.Module:
         from srbench.evaluate import build_net
 
-        if (method, scale) not in self.nets:
+        key = job.method, job.scale, job.weights
+        if key not in self.nets:
             with self._clock("build"):
-                self.nets[method, scale] = build_net(self.catalog.models[method], scale, self.device)
+                weights = Path(job.weights) if job.weights else None
+                self.nets[key] = build_net(self.catalog.models[job.method], job.scale, self.device, weights)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)
-        self.nets.move_to_end((method, scale))
-        return self.nets[method, scale]
+        self.nets.move_to_end(key)
+        return self.nets[key]
 
     def _score(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
         from srbench.datasets import find_dataset

@@ -14,6 +14,7 @@ from srbench.errors import SRBenchError
 COMMANDS = {
     "run": "srbench.cli.run",
     "leaderboard": "srbench.cli.board",
+    "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",
     "fetch": "srbench.cli.shelves",
     "upscale": "srbench.cli.files",

@@ -35,6 +35,7 @@ def _report(faults: list[str], ui: Terminal) -> None:
 @click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
 @click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
 @device_option
 @plugin_option
 def upscale_command(
@@ -44,6 +45,7 @@ def upscale_command(
     target: Path,
     scale: int,
     overwrite: bool,
+    weights: str,
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
@@ -69,11 +71,13 @@ def upscale_command(
     from srbench.folders import upscale_picture
     from srbench.images import read
     from srbench.terminal import Terminal
+    from srbench.weights import find_weights
     from srbench.worker import find_device
 
     ui = Terminal()
     where = find_device(device)
-    net = build_net(spec, scale, where)
+    found = find_weights(spec, scale, weights)
+    net = build_net(spec, scale, where, found.path if found else None)
     with ui.track("upscaling", len(pairs)) as advance:
         faults = each(pairs, lambda path: upscale_picture(read(path), net, scale, spec.multiple, where), advance)
     _report(faults, ui)

@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long each speed is measured.",
 )
+@click.option(
+    "--weights",
+    multiple=True,
+    metavar="METHOD=PATH|trained|shipped",
+    help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
+)
 @click.option("--save-images", is_flag=True, help="Keep the SR images as PNG in OUT/images.")
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @device_option
@@ -77,6 +83,7 @@ def run_command(
     speed_size: int,
     speed_batch: int,
     speed_seconds: float,
+    weights: tuple[str, ...],
     save_images: bool,
     force: bool,
     device: str,
@@ -122,6 +129,7 @@ def run_command(
         timeout_s=timeout,
         max_memory=max_memory,
         command=command,
+        weights=_choices(weights),
     )
     try:
         outcome = run(request, catalog, ui)
@@ -129,6 +137,17 @@ def run_command(
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
     _finish(outcome, out, sort)
+
+
+def _choices(weights: tuple[str, ...]) -> dict[str, str]:
+    """Split METHOD=CHOICE."""
+    from srbench.errors import UsageError
+
+    pairs = [text.partition("=") for text in weights]
+    for method, _, choice in pairs:
+        if not method or not choice:
+            raise UsageError("--weights takes METHOD=PATH, METHOD=trained or METHOD=shipped")
+    return {method: choice for method, _, choice in pairs}
 
 
 def _out_folder(out: Path | None) -> Path:

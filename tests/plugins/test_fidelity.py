@@ -46,6 +46,17 @@ def test_equals_the_authors_matlab_script(reference):
             assert score(name, sr, hr) == pytest.approx(float(row[name]), abs=2e-6), (row["image"], name)
 
 
+def test_rgb_psnr_equals_the_published_calibration_values(reference):
+    with (reference / "lpips" / "expected.csv").open() as file:
+        expected = list(csv.DictReader(file))
+    for row in expected:
+        sr, hr = (
+            np.array(Image.open(reference / "lpips" / f"{row['pair']}_{side}.png").convert("RGB")).astype(float)
+            for side in ("dist", "ref")
+        )
+        assert f"{score('psnr', sr, hr):.2f}" == row["psnr_rgb"]
+
+
 @given(
     height=st.integers(11, 40), width=st.integers(11, 40), channels=st.sampled_from([1, 3]), seed=st.integers(0, 9999)
 )

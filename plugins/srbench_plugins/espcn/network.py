@@ -1,0 +1,31 @@
+"""The network: three convolutions and a pixel shuffle, added to the bicubic enlargement."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from srbench.resize import imresize
+
+
+class ESPCN(nn.Module):
+    """f1 = 5, n1 = 64, f2 = 3, n2 = 32, f3 = 3 as in the paper's images; on RGB, with ReLU, and residual."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        last = nn.Conv2d(32, 3 * scale**2, 3, padding=1)
+        nn.init.zeros_(last.weight)  # training starts from bicubic
+        self.body = nn.Sequential(
+            nn.Conv2d(3, 64, 5, padding=2),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(64, 32, 3, padding=1),
+            nn.ReLU(inplace=True),
+            last,
+            nn.PixelShuffle(scale),
+        )
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:  # (N, 3, h, w) -> (N, 3, h*scale, w*scale)
+        size = lr.shape[-2] * self.scale, lr.shape[-1] * self.scale
+        details: torch.Tensor = self.body(lr)
+        return details + imresize(lr, size)

@@ -1,0 +1,122 @@
+"""``srbench train``: make a method's weights."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+import click
+
+from srbench.cli.options import Names, device_option, load_catalog, plugin_option
+
+
+@click.command("train")
+@click.argument("method")
+@click.option("--data", type=Names("datasets"), required=True, help="Training sets by name, or folders of images.")
+@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
+@click.option("--batch", type=click.IntRange(1), help="Patches per step [default: the recipe's]")
+@click.option("--patch", type=click.IntRange(8), help="HR patch size in pixels [default: the recipe's]")
+@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Peak learning rate [default: the recipe's]")
+@click.option("--loss", help="Loss expression, e.g. '1*mse+0.1*l1' [default: the recipe's]")
+@click.option("--schedule", type=click.Choice(["constant", "cosine", "onecycle"]), help="Learning-rate schedule.")
+@click.option("--clip", type=click.FloatRange(0), help="Largest gradient norm; 0: no limit.")
+@click.option(
+    "--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none."
+)
+@click.option(
+    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Work on a batch in this many parts."
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="Mixed precision.",
+)
+@click.option("--limit-images", type=click.IntRange(0), default=0, help="Seeded subset of each set; 0: all images.")
+@click.option("--validate-on", default="set5", show_default=True, metavar="DATASET", help="Set that is validated on.")
+@click.option("--validate-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
+@click.option("--save-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all draws.")
+@click.option(
+    "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: where 'srbench run' finds it]"
+)
+@click.option("--resume", is_flag=True, help="Go on with the training in the folder, exactly.")
+@device_option
+@plugin_option
+def train_command(
+    *,
+    method: str,
+    data: tuple[str, ...],
+    scale: int,
+    steps: int | None,
+    batch: int | None,
+    patch: int | None,
+    lr: float | None,
+    loss: str | None,
+    schedule: str | None,
+    clip: float | None,
+    ema: float | None,
+    accumulate: int,
+    precision: str,
+    limit_images: int,
+    validate_on: str,
+    validate_every: int,
+    save_every: int,
+    seed: int,
+    out: Path | None,
+    resume: bool,
+    device: str,
+    plugins: tuple[str, ...],
+) -> None:
+    """Train METHOD; 'srbench run' then finds its weights by itself.
+
+    Can be killed at any moment: --resume goes on from the last saved state and ends with the same weights.
+
+    \b
+    Examples:
+      srbench train espcn --data t91 --steps 2000
+      srbench train espcn --data t91,bsds500-train --scale 2 --precision bf16 --out runs/espcn_x2
+    """
+    catalog = load_catalog(plugins)
+    spec = catalog.models[method]
+
+    from srbench.terminal import Terminal
+    from srbench.training.engine import TrainRequest, train
+    from srbench.training.session import Overrides
+    from srbench.weights import trained_folder
+
+    ui = Terminal()
+    folder = out or trained_folder(spec.name, scale)
+    command = shlex.join(["srbench", *sys.argv[1:]])
+    request = TrainRequest(
+        method=spec.name,
+        data=data,
+        out=folder,
+        scale=scale,
+        overrides=Overrides(loss, lr, batch, patch, steps, schedule, clip, ema),
+        precision=precision,
+        device=device,
+        seed=seed,
+        parts=accumulate,
+        limit=limit_images,
+        validate_on=validate_on,
+        validate_every=validate_every,
+        save_every=save_every,
+        resume=resume,
+        command=command,
+    )
+    try:
+        trained = train(request, catalog, ui)
+    except KeyboardInterrupt:
+        again = command if resume else f"{command} --resume"
+        ui.note(f"stopped; the state is saved in {folder}. To go on: {again}")
+        raise click.exceptions.Exit(130) from None
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
+    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; last validation: {figures}")
+    click.echo(f"best weights: {trained.weights}")
+    chosen = f" --weights {spec.name}={shlex.quote(str(trained.weights))}" if out else ""
+    files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
+    click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} --dataset set5{chosen}{files}")

@@ -1,0 +1,74 @@
+"""The state of a training: written atomically, read without executing anything, resumed exactly."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from srbench.errors import SRBenchError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NAME = "state.pt"
+VERSION = 1
+
+
+def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    """Save everything a resumption needs; the last good state stays until the new one is complete.
+
+    Args:
+        folder: the training's folder.
+        step: steps done.
+        parts: objects with ``state_dict``.
+        facts: plain values, among them the settings.
+
+    Raises:
+        SRBenchError: the disk refuses.
+    """
+    state = {
+        "version": VERSION,
+        "step": step,
+        "facts": dict(facts),
+        "random": torch.get_rng_state(),
+        "parts": {name: part.state_dict() for name, part in parts.items()},
+    }
+    temporary = folder / f".{NAME}.{os.getpid()}"
+    try:
+        torch.save(state, temporary)
+        temporary.replace(folder / NAME)
+    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
+        raise SRBenchError(f"{folder / NAME}: cannot be written ({error}); the last good state stays") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:
+    """Load a state into the parts; return the steps done and the facts saved.
+
+    Raises:
+        UsageError: there is none, it is damaged, or it belongs to another training; names the difference.
+    """
+    path = folder / NAME
+    if not path.is_file():
+        raise UsageError(f"--resume: {folder} holds no training to resume")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        version, step, saved = state["version"], int(state["step"]), dict(state["facts"])
+    except (OSError, RuntimeError, EOFError, KeyError, TypeError, ValueError, pickle.UnpicklingError) as error:
+        raise UsageError(f"{path}: is damaged or no state of a training") from error
+    if version != VERSION:
+        raise UsageError(f"{path}: was written by another version of srbench (state {version}, expected {VERSION})")
+    for name, value in facts.items():
+        if saved.get(name) != value:
+            raise UsageError(f"--resume: {name} was {saved.get(name)!r} and now is {value!r}; it must stay the same")
+    if set(state["parts"]) != set(parts):
+        raise UsageError(f"{path}: belongs to another recipe")
+    for name, part in parts.items():
+        part.load_state_dict(state["parts"][name])
+    torch.set_rng_state(state["random"])
+    return step, saved

@@ -1,0 +1,179 @@
+"""The one thing a recipe talks to: chosen settings, losses, precision, clipping, accumulation, devices."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import UsageError
+from srbench.training import expression
+
+if TYPE_CHECKING:
+    import torch
+    from lightning_fabric import Fabric
+    from torch import Tensor, nn
+
+    from srbench.catalog import Catalog
+
+SCHEDULES = ("constant", "cosine", "onecycle")
+WARM_UP = 0.3
+"""Part of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training is made of; see `Supervised` for the meaning of each."""
+
+    loss: str
+    lr: float
+    batch: int
+    patch: int
+    steps: int
+    schedule: str
+    clip: float
+    ema: float
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "batch", "patch", "steps"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"--{name} must be more than 0, not {getattr(self, name)}")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"unknown schedule {self.schedule!r}; there are: {', '.join(SCHEDULES)}")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"--ema must be at least 0 and below 1, not {self.ema}")
+        if self.clip < 0:
+            raise UsageError(f"--clip must not be negative, not {self.clip}")
+
+    def lr_factor(self, step: int) -> float:
+        """Return what the peak learning rate is multiplied with at a step, counted from 0."""
+        if self.schedule == "constant":
+            return 1.0
+        done = step / max(1, self.steps)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+        if done < WARM_UP:
+            return 1 / 25 + (1 - 1 / 25) * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
+        return 1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line asked for; None leaves the recipe's choice."""
+
+    loss: str | None = None
+    lr: float | None = None
+    batch: int | None = None
+    patch: int | None = None
+    steps: int | None = None
+    schedule: str | None = None
+    clip: float | None = None
+    ema: float | None = None
+
+
+class Optimizer:
+    """A prepared optimizer: with gradient accumulation it clears before the first part and steps after the last."""
+
+    def __init__(self, inner: Any, training: Training) -> None:
+        self.inner = inner
+        self._training = training
+
+    def zero_grad(self) -> None:
+        """Clear the gradients."""
+        if self._training.part == 0:
+            self.inner.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Apply the gradients."""
+        if self._training.part == self._training.parts - 1:
+            self.inner.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, as torch's optimizers do."""
+        return dict(self.inner.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the state back."""
+        self.inner.load_state_dict(state)
+
+
+class Training:
+    """What the harness lends to a recipe.
+
+    Args:
+        fabric: device, precision and processes.
+        catalog: where losses come from.
+        overrides: the command line's choices, which win over the recipe's.
+        scale: the factor that is trained for.
+        parts: a step's batch is worked on in this many parts (gradient accumulation).
+    """
+
+    def __init__(self, fabric: Fabric, catalog: Catalog, overrides: Overrides, scale: int, parts: int = 1) -> None:
+        self._fabric = fabric
+        self._catalog = catalog
+        self._overrides = overrides
+        self.scale = scale
+        self.parts = parts
+        self.part = 0
+        self.step_number = 0
+        self.settings: Settings | None = None
+        self._rates: list[tuple[Optimizer, list[float]]] = []
+
+    @property
+    def steps(self) -> int:
+        """How long the training is."""
+        return self._settings.steps
+
+    @property
+    def device(self) -> torch.device:
+        """Where the step runs."""
+        return self._fabric.device
+
+    @property
+    def _settings(self) -> Settings:
+        if self.settings is None:
+            raise UsageError("a recipe must call training.choose(...) first")
+        return self.settings
+
+    def choose(self, defaults: Settings) -> Settings:
+        """Return the recipe's settings with the command line's choices put over them.
+
+        Raises:
+            UsageError: one of them is out of range.
+        """
+        asked = {name: value for name, value in asdict(self._overrides).items() if value is not None}
+        self.settings = replace(defaults, **asked)
+        return self.settings
+
+    def loss(self, text: str) -> expression.Expression:
+        """Build a loss from an expression.
+
+        Raises:
+            UsageError: it does not parse, or names an unknown loss.
+            AssetError: it needs a backbone that cannot be had.
+        """
+        return expression.build(text, self._catalog, self.device)
+
+    def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Make a module and its optimizer work under the chosen precision, on the chosen devices."""
+        module, inner = self._fabric.setup(module, optimizer)
+        wrapped = Optimizer(inner, self)
+        self._rates.append((wrapped, [group["lr"] for group in inner.param_groups]))
+        return module, wrapped
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients, scaled where precision or accumulation asks for it."""
+        self._fabric.backward(loss / self.parts if self.parts > 1 else loss)
+
+    def clip(self, module: nn.Module, optimizer: Optimizer) -> None:
+        """Limit the gradient norm to what was chosen, when the gradients are complete."""
+        if self._settings.clip and self.part == self.parts - 1:
+            self._fabric.clip_gradients(module, optimizer.inner, max_norm=self._settings.clip)
+
+    def begin(self, step: int) -> None:
+        """Start a step: set its number and every learning rate."""
+        self.step_number = step
+        factor = self._settings.lr_factor(step)
+        for optimizer, rates in self._rates:
+            for group, rate in zip(optimizer.inner.param_groups, rates, strict=True):
+                group["lr"] = rate * factor

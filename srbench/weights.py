@@ -1,0 +1,140 @@
+"""Weights and their cards: finding those that a run uses, reading them safely, writing them atomically.
+
+Weights are safetensors; the card is a JSON file beside them that says what they are and how they were made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.assets import home, sha256
+from srbench.errors import MethodError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import torch
+
+    from srbench.specs import ModelSpec
+
+NAME = "weights.safetensors"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights: where it is, where it comes from (``shipped``, ``trained`` or ``file``) and its card."""
+
+    path: Path
+    origin: str
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Return the first 16 hex digits of the file's SHA-256."""
+        return sha256(self.path)[:16]
+
+
+def trained_folder(method: str, scale: int) -> Path:
+    """Return where ``srbench train`` keeps what it makes, and where ``srbench run`` looks."""
+    return home() / "trained" / f"{method}_x{scale}"
+
+
+def card_path(weights: Path) -> Path:
+    """Return the card that belongs to a file of weights."""
+    return weights.with_suffix(".json")
+
+
+def find_weights(spec: ModelSpec, scale: int, choice: str = "") -> Weights | None:
+    """Return the weights a method runs with: those asked for, else shipped with the plugin, else trained here.
+
+    Args:
+        spec: the method.
+        scale: the factor.
+        choice: ``shipped``, ``trained``, a path, or empty.
+
+    Raises:
+        UsageError: those asked for do not exist, or belong to another method or scale.
+    """
+    if spec.recipe is None and not spec.weights:
+        if choice:
+            raise UsageError(f"--weights {spec.name}={choice}: {spec.name} has nothing to learn")
+        return None
+    shipped, trained = spec.weights.get(scale), trained_folder(spec.name, scale) / NAME
+    if choice not in ("", "shipped", "trained"):
+        return _checked(spec, scale, Path(choice).expanduser().absolute(), "file")
+    if choice != "trained" and shipped is not None and shipped.is_file():
+        return _checked(spec, scale, shipped, "shipped")
+    if choice != "shipped" and trained.is_file():
+        return _checked(spec, scale, trained, "trained")
+    if choice:
+        raise UsageError(f"--weights {spec.name}={choice}: there are no {choice} weights for x{scale}")
+    return None
+
+
+def _checked(spec: ModelSpec, scale: int, path: Path, origin: str) -> Weights:
+    """Read the card, and refuse weights that say they belong elsewhere.
+
+    Raises:
+        UsageError: the file or its card cannot be used.
+    """
+    if not path.is_file():
+        raise UsageError(f"--weights {spec.name}={path}: no such file")
+    card: Any = {}
+    if card_path(path).is_file():
+        try:
+            card = json.loads(card_path(path).read_text(encoding="utf-8"))
+            said = card.get("method", spec.name), card.get("scale", scale)
+        except (OSError, ValueError, AttributeError) as error:
+            raise UsageError(f"{card_path(path)}: is no card of weights ({error})") from error
+        if said != (spec.name, scale):
+            raise UsageError(f"{path}: its card says {said[0]} x{said[1]}, not {spec.name} x{scale}")
+    return Weights(path, origin, card)
+
+
+def load_weights(net: torch.nn.Module, path: Path) -> None:
+    """Load a file of weights into a network, cast to the network's type.
+
+    Raises:
+        MethodError: the file is damaged or is for another network; says which.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        state = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise MethodError(f"weights {path}: cannot be read, damaged or no safetensors file ({error})") from error
+    own = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in state.items()}
+    if own != theirs:
+        name = min(set(own.items()) ^ set(theirs.items()))[0]
+        raise MethodError(
+            f"weights {path}: are for another network ({name} is {theirs.get(name, 'missing')}, "
+            f"expected {own.get(name, 'nothing')})"
+        )
+    net.load_state_dict(state)
+
+
+def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> None:
+    """Write a network's weights and their card, each atomically, the card last.
+
+    Raises:
+        OSError: the disk refuses; what was there before stays.
+    """
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        save_file(state, temporary)
+        digest = sha256(temporary)
+        temporary.replace(path)
+        temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False) + "\n")
+        temporary.replace(card_path(path))
+    finally:
+        temporary.unlink(missing_ok=True)
