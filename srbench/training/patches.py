@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import torch
 
 from srbench.errors import UsageError
@@ -53,11 +54,11 @@ class PatchSampler:
             LR ``(batch, 3, patch/scale, patch/scale)`` and HR ``(batch, 3, patch, patch)``, float32 in [0, 1], in
             channels-last memory.
         """
-        generator = torch.Generator().manual_seed((self.seed << 32) + step)
-        image = torch.randint(len(self._size), (self.batch,), generator=generator)
+        generator = np.random.default_rng((self.seed, step))  # torch's CPU generator looks at 32 bits of a seed only
+        image = torch.from_numpy(generator.integers(len(self._size), size=self.batch))
         free = self._size[image] - self.patch // self.scale + 1
-        corner = (torch.rand(self.batch, 2, generator=generator, dtype=torch.float64) * free).long()
-        turn = torch.randint(8, (self.batch,), generator=generator).to(self.device)
+        corner = torch.from_numpy(generator.integers(free.numpy()))
+        turn = torch.from_numpy(generator.integers(8, size=self.batch)).to(self.device)
         corner, width = corner.to(self.device), self._size[image, 1].to(self.device)
         lr = self._cut(self._lr, self._lr_start[image], corner, width, self._square[0], turn)
         hr = self._cut(self._hr, self._hr_start[image], corner * self.scale, width * self.scale, self._square[1], turn)
