@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -33,10 +35,14 @@ def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
     """
     if text in catalog.datasets:
         return catalog.datasets[text]
-    folder = Path(text).expanduser()
-    if folder.is_dir():
+    try:
+        folder = Path(text).expanduser()
+        is_folder, is_path = folder.is_dir(), "/" in text or "\\" in text or folder.exists()
+    except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
+        raise UsageError(f"dataset {text!r}: {getattr(error, 'strerror', None) or error}") from error
+    if is_folder:
         return folder_dataset(folder)
-    if "/" in text or "\\" in text or folder.exists():
+    if is_path:
         raise UsageError(f"dataset {text!r}: no such folder")
     return catalog.datasets[text]
 
@@ -48,7 +54,10 @@ def folder_dataset(folder: Path) -> DatasetSpec:
         UsageError: it holds no image, or its two halves do not pair up.
     """
     folder = folder.resolve()
-    inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    try:
+        inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
     if "hr" in inside and "lr" in inside:
         images = partial(_pairs, inside["hr"], inside["lr"])
     elif "hr" in inside:
@@ -67,17 +76,22 @@ def folder_dataset(folder: Path) -> DatasetSpec:
 
 def _singles(folder: Path, _scale: int) -> list[ImagePair]:
     files = list_folder(folder)
-    stems = [file.stem for file in files]
-    return [ImagePair(file.stem if stems.count(file.stem) == 1 else file.name, file) for file in files]
+    stems = Counter(file.stem for file in files)
+    return [ImagePair(file.stem if stems[file.stem] == 1 else file.name, file) for file in files]
 
 
 def _pairs(hr_folder: Path, lr_folder: Path, scale: int) -> list[ImagePair]:
-    for sub in (f"x{scale}", f"X{scale}"):
-        if (lr_folder / sub).is_dir():
-            lr_folder = lr_folder / sub
-            break
+    inside = [path for path in lr_folder.iterdir() if path.is_dir()]
+    by_scale = {path.name.lower(): path for path in inside if re.fullmatch(r"[xX]\d+", path.name)}
+    if by_scale and f"x{scale}" not in by_scale:
+        raise UsageError(f"{lr_folder}: has no folder x{scale} beside {', '.join(sorted(by_scale))}")
     hr = {pair.name: pair.hr for pair in _singles(hr_folder, scale)}
-    lr = {re.sub(rf"x{scale}$", "", pair.name): pair.hr for pair in _singles(lr_folder, scale)}
+    lr: dict[str, Path | Asset] = {}
+    for pair in _singles(by_scale.get(f"x{scale}", lr_folder), scale):
+        name = pair.name if pair.name in hr else pair.name.removesuffix(f"x{scale}")
+        if name in lr:
+            raise UsageError(f"{hr_folder.parent}: {name!r} has two LR images; rename one")
+        lr[name] = pair.hr
     if alone := sorted(set(hr) ^ set(lr)):
         side = "LR" if alone[0] in hr else "HR"
         more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
@@ -122,7 +136,8 @@ def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], lis
         return ""
 
     pairs = list(pairs)
-    with ThreadPoolExecutor() as pool:
+    # Filters of warnings are the process's: set here, not by threads that undo each other's
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
         faults = list(pool.map(fault, pairs))
     good = [pair for pair, bad in zip(pairs, faults, strict=True) if not bad]
     return good, [bad for bad in faults if bad]

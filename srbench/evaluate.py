@@ -71,7 +71,10 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
             f"--weights {spec.name}=PATH names others"
         )
     torch.manual_seed(SEED)
-    net = spec.build(scale)
+    try:
+        net = spec.build(scale)
+    except Exception as error:  # a plugin may raise anything
+        raise MethodError(f"build({scale}) failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
     if weights is not None:

@@ -5,6 +5,7 @@ One file that fails is named and the others go on.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,17 +36,21 @@ def outputs(source: Path, target: Path, *, overwrite: bool) -> list[tuple[Path, 
     Raises:
         UsageError: the source is not there, two inputs would share an output, or an output exists already.
     """
-    if source.is_dir():
+    try:
+        is_folder, is_file = source.is_dir(), source.is_file()
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read ({error.strerror})") from error
+    if is_folder:
         if target.is_file():
             raise UsageError(f"{target}: is a file; a folder of inputs needs a folder to write to")
         pairs = [(file, target / f"{file.stem}.png") for file in list_folder(source)]
-    elif source.is_file():
+    elif is_file:
         folder = target.is_dir() or not target.suffix
         pairs = [(source, target / f"{source.stem}.png" if folder else target)]
     else:
         raise UsageError(f"{source}: no such file or folder")
-    taken = [path for _, path in pairs]
-    if doubles := [path for path in taken if taken.count(path) > 1]:
+    taken = Counter(path for _, path in pairs)
+    if doubles := [path for path, times in taken.items() if times > 1]:
         raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")
     if not overwrite and (there := [path for path in taken if path.exists()]):
         more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
@@ -70,12 +75,17 @@ def upscale_picture(picture: Picture, net: torch.nn.Module, scale: int, multiple
     """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
 
     Raises:
-        MethodError: the network breaks the contract.
+        MethodError: the network fails or breaks the contract.
     """
     top = 65535 if picture.bits == 16 else 255
     dtype = picture.pixels.dtype
     lr = torch.from_numpy(picture.pixels.astype(np.float32)).permute(2, 0, 1)[None] / top
-    sr = upscale(net, lr.to(device), scale, multiple)[0].cpu().clamp(0, 1).double().numpy()
+    try:
+        sr = upscale(net, lr.to(device), scale, multiple)[0].cpu().clamp(0, 1).double().numpy()
+    except SRBenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise MethodError(f"the method failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
     if picture.grey:
         sr = grey_values(sr).repeat(3, axis=0)
     pixels = np.floor(sr * top + 0.5).astype(dtype).transpose(1, 2, 0)
@@ -84,7 +94,7 @@ def upscale_picture(picture: Picture, net: torch.nn.Module, scale: int, multiple
         plane = torch.from_numpy(picture.alpha.astype(np.float64))
         large = imresize(plane, (plane.shape[0] * scale, plane.shape[1] * scale)).clamp(0, top)
         alpha = (large + 0.5).floor().numpy().astype(dtype)
-    return Picture(np.ascontiguousarray(pixels), picture.grey, alpha)
+    return Picture(np.ascontiguousarray(pixels), picture.grey, alpha, picture.icc)
 
 
 def degrade_file(path: Path, scale: int) -> Picture:

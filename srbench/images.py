@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
+import zlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
-from PIL import ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError
 
@@ -17,11 +19,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+    from PIL.ImageFile import ImageFile
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 """What counts as an image file in a folder."""
 
-GREY_MODES = frozenset({"1", "L", "LA", "I", "I;16", "I;16B", "I;16L", "F"})
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""Pillow's names of the formats read, whatever a file is called; others (EPS) would start programs of their own."""
+
+GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
+GREY_MODES = frozenset({"1", "L", "LA"})
+
+Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit here; Pillow's own could not be raised by a user
 
 
 @dataclass(frozen=True)
@@ -35,6 +44,8 @@ class Picture:
     pixels: NDArray[Any]
     grey: bool
     alpha: NDArray[Any] | None = None
+    icc: bytes = b""
+    """The colour profile of the file, where it describes ``pixels``."""
 
     @property
     def bits(self) -> int:
@@ -59,7 +70,7 @@ def max_pixels() -> int:
         UsageError: the variable is no positive whole number.
     """
     value = os.environ.get("SRBENCH_MAX_PIXELS", str(2**28))
-    if not value.isdigit() or int(value) < 1:
+    if not value.isdecimal() or int(value) < 1:
         raise UsageError(f"SRBENCH_MAX_PIXELS={value!r} is no positive whole number")
     return int(value)
 
@@ -71,25 +82,22 @@ def read(path: Path) -> Picture:
         ImageError: it is missing, unreadable, truncated, too large, animated or of an unsupported kind.
     """
     limit = max_pixels()
-    if not path.is_file():
-        raise ImageError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise ImageError(f"{path}: the file is empty (0 bytes)")
     try:
+        _check_file(path)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns about metadata that does not matter here
-            with Pillow.open(path) as image:
+            with Pillow.open(path, formats=FORMATS) as image:
                 _check_header(path, image, limit)
                 return _decode(path, image)
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: is not an image that can be read") from error
-    except Pillow.DecompressionBombError as error:
-        raise ImageError(f"{path}: too many pixels; raise SRBENCH_MAX_PIXELS to allow it") from error
+        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
     except MemoryError as error:
         raise ImageError(f"{path}: does not fit in memory") from error
     except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
         raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
 
 
@@ -120,7 +128,7 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
 
 
 def write(path: Path, picture: Picture) -> None:
-    """Encode a picture: grey as grey, alpha and 16 bits kept, in the format of the suffix; written atomically.
+    """Encode a picture in the format of the suffix: grey as grey; alpha, 16 bits and profile kept; written atomically.
 
     Raises:
         ImageError: the format cannot hold it, or the disk refuses.
@@ -135,44 +143,68 @@ def write(path: Path, picture: Picture) -> None:
     if (picture.bits == 16 or picture.alpha is not None) and suffix != ".png":
         what = "16 bits" if picture.bits == 16 else "transparency"
         raise ImageError(f"{path}: keeping {what} needs a .png")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    temporary = path.with_name(f".{os.getpid()}-{path.stem[:32]}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if picture.bits == 16:
-            _write_png16(temporary, array)
+            _write_png16(temporary, array, picture.icc)
         else:
-            mode = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}[array.shape[2]]
-            options: dict[str, Any] = {"quality": 95} if suffix in {".jpg", ".jpeg"} else {}
+            options: dict[str, Any] = {"icc_profile": picture.icc or None}
+            if suffix in {".jpg", ".jpeg"}:
+                options["quality"] = 95
             if suffix == ".webp":
-                options = {"lossless": True}
-            Pillow.fromarray(array.squeeze(2) if mode == "L" else array, mode).save(temporary, **options)
+                options["lossless"] = True
+            Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).save(temporary, **options)
         temporary.replace(path)
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be written ({error.strerror or error})") from error
+    except (OSError, ValueError) as error:
+        raise ImageError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _check_header(path: Path, image: Pillow.Image, limit: int) -> None:
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path}: the file is empty (0 bytes)")
+
+
+def _check_header(path: Path, image: ImageFile, limit: int) -> None:
     width, height = image.size
     if width * height > limit:
         raise ImageError(f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it")
-    if getattr(image, "n_frames", 1) > 1:
+    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a camera's JPEG with previews behind it
         raise ImageError(f"{path}: is animated or has several pages; save one frame")
+    if _would_lose(image):
+        raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
 
 
-def _decode(path: Path, image: Pillow.Image) -> Picture:
-    if _is_16bit_png(path, image):
-        return _read_png16(path)
-    image = ImageOps.exif_transpose(image)
+def _would_lose(image: ImageFile) -> bool:
+    """Whether Pillow would open the file with fewer bits than it has, or inverted, without a word."""
+    if isinstance(image, TiffImageFile):
+        plain = image.mode in GREY16_MODES and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 1
+        return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))) > 8 and not plain
+    if image.format == "PPM" and image.mode == "RGB":
+        args: Any = image.tile[0][3]  # of a file of 8 bits the mode, else mode and largest value
+        return isinstance(args, tuple) and args[-1] > 255
+    return False
+
+
+def _decode(path: Path, image: ImageFile) -> Picture:
+    image.load()
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)  # of a TIFF, `load` has seen to it
+    picture = _read_png16(path) if _is_16bit_png(path, image) else _convert(path, image)
+    icc = image.info.get("icc_profile") or b""
+    fits = icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
+    return replace(_upright(picture, orientation), icc=icc if fits else b"")
+
+
+def _convert(path: Path, image: ImageFile) -> Picture:
     mode = image.mode
-    if mode in {"I", "I;16", "I;16B", "I;16L"}:
-        values = np.asarray(image).astype(np.int64)
-        if values.min() < 0 or values.max() > 65535:
-            raise ImageError(f"{path}: is a 32-bit image; convert it to 8 or 16 bits")
-        return Picture(np.repeat(values.astype(np.uint16)[..., None], 3, axis=2), grey=True)
     if mode == "F":
         raise ImageError(f"{path}: is a floating-point image; convert it to 8 or 16 bits")
+    if mode in GREY16_MODES | {"I"}:  # I: a PGM of more than 8 bits, which Pillow stretches to 16
+        return Picture(np.asarray(image).astype(np.uint16)[..., None].repeat(3, axis=2), grey=True)
     transparent = "A" in mode or "transparency" in image.info
     if mode == "P":  # a palette says whether it holds colours
         palette = np.asarray(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
@@ -184,7 +216,23 @@ def _decode(path: Path, image: Pillow.Image) -> Picture:
     return Picture(np.ascontiguousarray(full[..., :3]), grey=grey, alpha=alpha)
 
 
-def _is_16bit_png(path: Path, image: Pillow.Image) -> bool:
+def _upright(picture: Picture, orientation: int) -> Picture:
+    """Turn a picture as its EXIF orientation, 1 to 8, says."""
+
+    def turn(values: NDArray[Any]) -> NDArray[Any]:
+        if orientation in {5, 6, 7, 8}:
+            values = values.swapaxes(0, 1)
+        if orientation in {2, 3, 6, 7}:
+            values = values[:, ::-1]
+        if orientation in {3, 4, 7, 8}:
+            values = values[::-1]
+        return np.ascontiguousarray(values)
+
+    alpha = None if picture.alpha is None else turn(picture.alpha)
+    return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
+
+
+def _is_16bit_png(path: Path, image: ImageFile) -> bool:
     """Pillow opens a 16-bit colour PNG as 8 bits without a word, so the header is asked."""
     if image.format != "PNG":
         return False
@@ -201,16 +249,25 @@ def _read_png16(path: Path) -> Picture:
     values = values.reshape(height, width, info["planes"])
     grey = bool(info["greyscale"])
     colour = values[..., :1].repeat(3, axis=2) if grey else values[..., :3]
-    return Picture(np.ascontiguousarray(colour), grey=grey, alpha=values[..., -1] if info["alpha"] else None)
+    alpha = values[..., -1] if info["alpha"] else None
+    if "transparent" in info:  # one colour stands for transparency
+        alpha = np.where((values == info["transparent"]).all(axis=2), 0, 65535).astype(np.uint16)
+    return Picture(np.ascontiguousarray(colour), grey=grey, alpha=alpha)
 
 
-def _write_png16(path: Path, array: NDArray[Any]) -> None:
+def _write_png16(path: Path, array: NDArray[Any], icc: bytes) -> None:
     import png
 
     height, width, planes = array.shape
     writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes in {2, 4}, bitdepth=16)
-    with path.open("wb") as file:
+    with path.open("w+b") as file:
         writer.write(file, array.reshape(height, width * planes).tolist())
+        if icc:  # pypng writes no profile; its chunk goes behind the header's
+            file.seek(33)
+            rest = file.read()
+            file.seek(33)
+            png.write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
+            file.write(rest)
 
 
 def list_folder(folder: Path) -> list[Path]:

@@ -6,6 +6,7 @@ Nothing here imports torch: a spec says what exists and how to build it, and bui
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
@@ -211,9 +212,9 @@ class DatasetSpec:
             reason = self.refusals.get(scale, f"it has {does}")
             raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
         pairs = list(self.images(scale))
-        names = [pair.name for pair in pairs]
-        if doubles := sorted({name for name in names if names.count(name) > 1}):
-            raise UsageError(f"dataset {self.name}: two images are named {doubles[0]!r}; rename one")
+        (name, count), *_ = Counter(pair.name for pair in pairs).most_common(1) or [("", 0)]
+        if count > 1:
+            raise UsageError(f"dataset {self.name}: {count} images are named {name!r}; rename all but one")
         return pairs
 
 

@@ -30,7 +30,7 @@ def stderr_console() -> Console:
     """Return a console for messages; wide and colourless when it is no terminal."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class Terminal:

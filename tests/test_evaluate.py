@@ -85,11 +85,15 @@ def test_weights_that_are_missing_or_do_not_fit_are_named(tmp_path):
         build_net(spec, 2, torch.device("cpu"))
     path = tmp_path / "w.safetensors"
     save_file({"weight": torch.zeros(5)}, path)
-    spec = ModelSpec(name="a", summary="b", scales={2}, build=build, recipe=recipe, weights={2: path})
-    with pytest.raises(MethodError, match=r"w\.safetensors do not load"):
-        build_net(spec, 2, torch.device("cpu"))
+    with pytest.raises(
+        MethodError, match=r"w\.safetensors: are for another network \(bias is missing, expected \(3,\)\)"
+    ):
+        build_net(spec, 2, torch.device("cpu"), path)
+    path.write_bytes(b"no weights at all")
+    with pytest.raises(MethodError, match=r"w\.safetensors: cannot be read, damaged"):
+        build_net(spec, 2, torch.device("cpu"), path)
     save_file({"weight": torch.ones(3, 3, 1, 1), "bias": torch.zeros(3)}, path)
-    net = build_net(spec, 2, torch.device("cpu"))
+    net = build_net(spec, 2, torch.device("cpu"), path)
     assert not net.training
     assert float(net(torch.ones(1, 3, 1, 1)).detach().sum()) == 9
     assert not any(parameter.requires_grad for parameter in net.parameters())

@@ -64,6 +64,6 @@ def show(board: Board) -> None:
     from srbench.tables import render
 
     tty = sys.stdout.isatty()
-    console = Console(width=None if tty else 250, highlight=False)
+    console = Console(width=None if tty else 250, highlight=False, emoji=False)
     for part in render(board, plain=not tty, width=console.width):
         console.print(part, soft_wrap=isinstance(part, str))
