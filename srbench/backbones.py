@@ -28,14 +28,16 @@ class Backbone:
 
     name: str
     torchvision: str
-    """torchvision's name for its ImageNet weights."""
+    """torchvision's name for its ImageNet weights; empty for one that only mirrors hold."""
     sha256: str = ""
     """Hash of the converted features file, where one is published to mirrors."""
+    file: str = ""
+    """Name of that file, where it is not the usual one."""
 
     @property
     def path(self) -> str:
         """Where the converted file lies in the cache and in mirrors."""
-        return f"weights/{self.name}_features.safetensors"
+        return f"weights/{self.file or f'{self.name}_features.safetensors'}"
 
 
 BACKBONES = {
@@ -52,6 +54,13 @@ BACKBONES = {
             "29dd9af42ad48cb39a767454d382a2232dbc1625a1de3f00fca4868ee65dfc4b",
         ),
         Backbone("vgg16", "VGG16_Weights.IMAGENET1K_V1"),
+        Backbone("vgg19", "VGG19_Weights.IMAGENET1K_V1"),
+        Backbone(
+            "vgg16_to_relu2_2",
+            "",
+            "74d7623e5eb17ea13cf0f5afc6524dc036275572b7f27e11fd820fc4af45910e",
+            file="vgg16_features_to_relu2_2.safetensors",
+        ),
     )
 }
 
@@ -113,6 +122,8 @@ def _convert(backbone: Backbone) -> Path:
     import torchvision.models
     from safetensors.torch import save_file
 
+    if not backbone.torchvision:
+        raise AssetError(f"backbone {backbone.name} is missing: only mirrors hold it, as {backbone.path}")
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
     try:

@@ -36,6 +36,7 @@ from srbench.cli.options import Names, device_option, load_catalog, plugin_optio
     help="Mixed precision.",
 )
 @click.option("--limit-images", type=click.IntRange(0), default=0, help="Seeded subset of each set; 0: all images.")
+@click.option("--start-from", default="", metavar="PATH|trained|shipped", help="Weights that training starts from.")
 @click.option("--validate-on", default="set5", show_default=True, metavar="DATASET", help="Set that is validated on.")
 @click.option("--validate-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option("--save-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
@@ -62,6 +63,7 @@ def train_command(
     accumulate: int,
     precision: str,
     limit_images: int,
+    start_from: str,
     validate_on: str,
     validate_every: int,
     save_every: int,
@@ -102,6 +104,7 @@ def train_command(
         seed=seed,
         parts=accumulate,
         limit=limit_images,
+        start_from=start_from,
         validate_on=validate_on,
         validate_every=validate_every,
         save_every=save_every,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,7 +53,7 @@ def load_images(catalog: Catalog, names: tuple[str, ...], scale: int, limit: int
             order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed))
             pairs = [pairs[i] for i in sorted(order[:limit].tolist())]
         fetch_dataset([pair.hr for pair in pairs if isinstance(pair.hr, Asset)], spec.name, ui)
-        with ThreadPoolExecutor() as pool:
+        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
             decoded = list(pool.map(_decode, pairs))
         faults = [image for image in decoded if isinstance(image, str)]
         for fault in faults:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import logging
 import math
 import os
 import platform
@@ -22,7 +23,7 @@ from srbench.training.patches import PatchSampler
 from srbench.training.session import Overrides, Settings, Training
 from srbench.training.validation import Validator
 from srbench.weights import NAME as WEIGHTS
-from srbench.weights import save_weights
+from srbench.weights import find_weights, load_weights, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,6 +56,8 @@ class TrainRequest:
     save_every: int = 1000
     log_every: int = 50
     resume: bool = False
+    start_from: str = ""
+    """``shipped``, ``trained`` or a path; empty finds the weights of the method that this one starts from."""
     command: str = ""
 
 
@@ -113,6 +116,7 @@ def make_fabric(device: str, precision: str) -> Any:
     """
     from lightning_fabric import Fabric
 
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench says itself what it trains with
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; there are: {', '.join(PRECISIONS)}")
     kind, _, index = device.partition(":")
@@ -138,6 +142,7 @@ class _Loop:
         self.fabric.launch()
         torch.manual_seed(request.seed)
         self.net = self.spec.build(request.scale).to(memory_format=torch.channels_last)
+        self.started_from = _start(self.net, self.spec, request, catalog, ui)
         self.training = Training(self.fabric, catalog, request.overrides, request.scale, request.parts)
         self.recipe: Recipe = self.spec.recipe(self.net, self.training)  # type: ignore[misc]
         if self.training.settings is None:
@@ -151,7 +156,7 @@ class _Loop:
             self.data.images,
             request.scale,
             self.settings.patch,
-            self.settings.batch,
+            self.settings.batch * self.settings.draws,
             request.seed,
             self.fabric.device,
         )
@@ -199,7 +204,7 @@ class _Loop:
         self.training.begin(step)
         self.net.train()
         lr, hr = self.sampler.draw(step)
-        size = self.settings.batch // self.request.parts
+        size = len(lr) // self.request.parts
         for part in range(self.request.parts):
             self.training.part = part
             chosen = slice(part * size, (part + 1) * size)
@@ -238,11 +243,16 @@ class _Loop:
         card = self._card(step)
         try:
             save_weights(self.average.net, self.out / "last.safetensors", card)
-            if self.figures["psnr"] > self.best:
-                self.best = self.figures["psnr"]
+            if self._merit() > self.best:
+                self.best = self._merit()
                 save_weights(self.average.net, self.out / WEIGHTS, card)
         except OSError as error:
             raise SRBenchError(f"{self.out}: weights cannot be written ({error.strerror}); older ones stay") from error
+
+    def _merit(self) -> float:
+        """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""
+        name = self.settings.best if self.settings.best in self.figures else "psnr"
+        return -self.figures[name] if self.catalog.metrics[name].better == "lower" else self.figures[name]
 
     def _card(self, step: int) -> dict[str, Any]:
         return {
@@ -250,6 +260,8 @@ class _Loop:
             "scale": self.request.scale,
             "command": self.request.command,
             "recipe": type(self.recipe).__name__,
+            "loss_networks": self.training.loss_networks,
+            "started_from": self.started_from,
             **asdict(self.settings),
             "steps_done": step,
             "seed": self.request.seed,
@@ -293,6 +305,31 @@ class _Loop:
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
         temporary.replace(path)
+
+
+def _start(
+    net: torch.nn.Module, spec: ModelSpec, request: TrainRequest, catalog: Catalog, ui: UI
+) -> dict[str, Any] | None:
+    """Load the weights that a method starts from; return what the card says of them.
+
+    Raises:
+        UsageError: it starts from another method's weights and there are none.
+        MethodError: they do not fit.
+    """
+    if not spec.start_from and not request.start_from:
+        return None
+    source = catalog.models[spec.start_from or spec.name]
+    found = find_weights(source, request.scale, request.start_from)
+    if found is None:
+        raise UsageError(
+            f"{spec.name} starts from {source.name}'s weights, and there are none for x{request.scale}: "
+            f"'srbench train {source.name} --scale {request.scale} --data ...' makes them, "
+            "--start-from PATH names others"
+        )
+    load_weights(net, found.path)
+    if not request.resume:
+        ui.note(f"starts from {found.origin} weights of {source.name}: {found.path}")
+    return {"method": source.name, "sha256": found.digest, "steps": found.card.get("steps_done")}
 
 
 def _trainable(catalog: Catalog, request: TrainRequest) -> ModelSpec:

@@ -33,6 +33,10 @@ class Settings:
     schedule: str
     clip: float
     ema: float
+    draws: int = 1
+    """Batches that one step is given, one behind the other (the critic's updates)."""
+    best: str = "psnr"
+    """Validation metric by which the best weights are chosen."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "batch", "patch", "steps"):
@@ -117,6 +121,8 @@ class Training:
         self.part = 0
         self.step_number = 0
         self.settings: Settings | None = None
+        self.loss_networks: dict[str, str] = {}
+        """Which pretrained network and layer each perceptual loss really uses, for the card."""
         self._rates: list[tuple[Optimizer, list[float]]] = []
 
     @property
@@ -152,7 +158,9 @@ class Training:
             UsageError: it does not parse, or names an unknown loss.
             AssetError: it needs a backbone that cannot be had.
         """
-        return expression.build(text, self._catalog, self.device)
+        built = expression.build(text, self._catalog, self.device)
+        self.loss_networks |= {name: loss.uses for _, name, loss in built.terms if hasattr(loss, "uses")}
+        return built
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:
         """Make a module and its optimizer work under the chosen precision, on the chosen devices."""

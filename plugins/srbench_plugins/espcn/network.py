@@ -15,7 +15,8 @@ class ESPCN(nn.Module):
         super().__init__()
         self.scale = scale
         last = nn.Conv2d(32, 3 * scale**2, 3, padding=1)
-        nn.init.zeros_(last.weight)  # training starts from bicubic
+        for parameter in last.parameters():
+            nn.init.zeros_(parameter)  # training starts from bicubic
         self.body = nn.Sequential(
             nn.Conv2d(3, 64, 5, padding=2),
             nn.ReLU(inplace=True),

@@ -1,0 +1,111 @@
+"""SRResNet, SRGAN and WGAN: one generator, trained against pixels, features and critics.
+
+Ledig et al. 2017 (arXiv:1609.04802); Arjovsky et al. 2017 (arXiv:1701.07875); Gulrajani et al. 2017
+(arXiv:1704.00028).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from srbench import ModelSpec, Published, hookimpl
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from srbench.training import Recipe, Training
+
+SCALES = frozenset({2, 3, 4, 8})
+PAPER = "arXiv:1609.04802"
+TABLE = "SRGAN, Table 2 (arXiv:1609.04802)"
+
+
+def build(scale: int) -> nn.Module:
+    from srbench_plugins.srresnet.network import SRResNet
+
+    return SRResNet(scale)
+
+
+def pixels(loss: str, net: nn.Module, training: Training) -> Recipe:
+    from srbench.training import Supervised
+
+    return Supervised(net, training, loss=loss, lr=5e-4, batch=16, patch=96, steps=100_000)
+
+
+def gan(loss: str, net: nn.Module, training: Training) -> Recipe:
+    from srbench.training import Adversarial
+    from srbench_plugins.srresnet.network import Discriminator
+
+    return Adversarial(net, Discriminator(), training, objective="gan", loss=loss, weight=1e-3, lr=1e-4)
+
+
+def wgan(net: nn.Module, training: Training) -> Recipe:
+    from srbench.training import Adversarial
+    from srbench_plugins.srresnet.network import Discriminator
+
+    critic = Discriminator()
+    return Adversarial(net, critic, training, objective="wgan", loss="mse", weight=1e-3, lr=5e-5, n_critic=5)
+
+
+def wgan_gp(net: nn.Module, training: Training) -> Recipe:
+    from srbench.training import Adversarial
+    from srbench_plugins.srresnet.network import Discriminator
+
+    critic = Discriminator(batch_norm=False)
+    return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, n_critic=1)
+
+
+def published(method: str, figures: dict[str, float]) -> list[Published]:
+    return [Published(name, 4, "psnr", value, "srgan-paper", f"{method}: {TABLE}") for name, value in figures.items()]
+
+
+@hookimpl
+def srbench_models() -> list[ModelSpec]:
+    common: dict[str, Any] = {"scales": SCALES, "build": build, "family": "srresnet", "halo": 40}
+    srgan = {"set5": 29.40, "set14": 26.02, "bsd100": 25.16}
+    srresnet = ModelSpec(
+        name="srresnet",
+        summary="16 residual blocks, sub-pixel enlargement, MSE",
+        recipe=partial(pixels, "mse"),
+        paper=PAPER,
+        published=published("SRResNet", {"set5": 32.05, "set14": 28.49, "bsd100": 27.58}),
+        **common,
+    )
+    common["start_from"] = "srresnet"
+    features = [
+        ModelSpec(
+            name=f"srresnet-{layer}",
+            summary=f"SRResNet on {layer} features instead of pixels",
+            recipe=partial(pixels, layer),
+            paper=PAPER,
+            **common,
+        )
+        for layer in ("vgg22", "vgg54")
+    ]
+    gans = [
+        ModelSpec(
+            name=f"srgan-{loss}",
+            summary=f"SRResNet against the paper's discriminator, content loss {loss}",
+            recipe=partial(gan, loss),
+            paper=PAPER,
+            aliases=("srgan",) if loss == "vgg22" else (),
+            published=published("SRGAN", srgan) if loss == "vgg54" else (),
+            **common,
+        )
+        for loss in ("mse", "vgg22", "vgg54")
+    ]
+    wgans = [
+        ModelSpec(
+            name=name,
+            summary=f"SRResNet against a Wasserstein critic with {how}",
+            recipe=recipe,
+            paper=paper,
+            **common,
+        )
+        for name, recipe, how, paper in (
+            ("wgan", wgan, "clipped weights", "arXiv:1701.07875"),
+            ("wgan-gp", wgan_gp, "gradient penalty", "arXiv:1704.00028"),
+        )
+    ]
+    return [srresnet, *features, *gans, *wgans]

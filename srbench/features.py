@@ -1,0 +1,92 @@
+"""Features of a frozen, pretrained network, for perceptual losses: any layer of VGG16 and VGG19 by its usual name.
+
+``relu2_2`` is the activation of the second convolution of the second block, ``conv2_2`` the value before it. The
+features of Ledig et al. (phi_2,2, phi_5,4) are taken after the activation.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
+
+from srbench.backbones import load_features
+from srbench.errors import AssetError, UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+CONVOLUTIONS = {"vgg16": (2, 2, 3, 3, 3), "vgg19": (2, 2, 4, 4, 4)}
+"""Convolutions in each block."""
+PARTIAL = {"vgg16": "vgg16_to_relu2_2"}
+"""A smaller backbone that holds the first layers."""
+
+
+def layers(network: str) -> dict[str, int]:
+    """Return where each layer stands in torchvision's ``features``, by name (``conv1_1``, ``relu1_1``, ...)."""
+    found, place = {}, 0
+    for block, count in enumerate(CONVOLUTIONS[network], start=1):
+        for i in range(1, count + 1):
+            found[f"conv{block}_{i}"], found[f"relu{block}_{i}"] = place, place + 1
+            place += 2
+        place += 1  # max pooling
+    return found
+
+
+class Features(nn.Module):
+    """The features of RGB images in [0, 1] at one layer; ImageNet's normalisation is applied inside.
+
+    Args:
+        network: ``vgg16`` or ``vgg19``.
+        layer: such as ``relu2_2``.
+
+    Raises:
+        UsageError: there is no such layer.
+        AssetError: the weights could not be had.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, network: str, layer: str) -> None:
+        super().__init__()
+        import torchvision
+
+        known = layers(network)
+        if layer not in known:
+            raise UsageError(f"{network} has no layer {layer!r}; there are: {', '.join(known)}")
+        last = known[layer]
+        backbone, state = _weights(network, last)
+        self.uses = f"{backbone} {layer}"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            body: Sequence[nn.Module] = getattr(torchvision.models, network)(weights=None).features[: last + 1]
+        self.body = nn.Sequential(*body)
+        own = {name: state[f"features.{name}"] for name in self.body.state_dict()}
+        self.body.load_state_dict(own)
+        for module in self.body:
+            if isinstance(module, nn.ReLU):
+                module.inplace = False
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1))
+        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1))
+        self.eval().requires_grad_(requires_grad=False)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``(N, c, h, w)`` for ``(N, 3, H, W)``."""
+        features: torch.Tensor = self.body((image - self.mean) / self.std)
+        return features
+
+
+def _weights(network: str, last: int) -> tuple[str, dict[str, torch.Tensor]]:
+    """Load the network's weights; where the whole cannot be had and the first layers suffice, those."""
+    try:
+        return network, load_features(network)
+    except AssetError:
+        partial = PARTIAL.get(network)
+        if partial is None or last > layers(network)["relu2_2"]:
+            raise
+        return partial, load_features(partial)

@@ -1,0 +1,144 @@
+"""A generator against a critic: the GAN of Goodfellow et al., WGAN with clipping, and WGAN with gradient penalty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch.nn import functional
+
+from srbench.training.session import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
+    from srbench.training.session import Training
+
+Objective = Literal["gan", "wgan", "wgan-gp"]
+
+
+class Adversarial:
+    """Content loss plus a critic's opinion; the critic learns first in each step, on batches of its own.
+
+    Args:
+        generator: the method's network.
+        critic: maps ``(N, 3, patch, patch)`` to ``(N,)``: logits for ``gan``, unbounded scores for the WGANs.
+        training: what the command line chose, and the way to losses, precision and devices.
+        objective: ``gan`` (non-saturating), ``wgan`` (arXiv:1701.07875) or ``wgan-gp`` (arXiv:1704.00028).
+        loss: content loss expression.
+        weight: of the adversarial part; the content loss has 1.
+        lr: learning rate of generator and critic.
+        batch: patches per update.
+        patch: HR patch size in pixels.
+        steps: generator updates.
+        n_critic: critic updates per step, each on a new batch.
+        smooth: label of real images for ``gan`` (one-sided smoothing, arXiv:1606.03498).
+        limit: weights of a ``wgan`` critic are clipped to [-limit, limit].
+        penalty: weight of the gradient penalty of ``wgan-gp``.
+        best: validation metric that chooses the best weights.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        critic: nn.Module,
+        training: Training,
+        *,
+        objective: Objective = "gan",
+        loss: str = "mse",
+        weight: float = 1e-3,
+        lr: float = 1e-4,
+        batch: int = 16,
+        patch: int = 96,
+        steps: int = 20_000,
+        schedule: str = "constant",
+        clip: float = 0.0,
+        ema: float = 0.999,
+        n_critic: int = 1,
+        smooth: float = 0.9,
+        limit: float = 0.01,
+        penalty: float = 10.0,
+        best: str = "lpips",
+    ) -> None:
+        self.training, self.objective, self.weight = training, objective, weight
+        self.n_critic, self.smooth, self.limit, self.penalty = n_critic, smooth, limit, penalty
+        settings = training.choose(
+            Settings(loss, lr, batch, patch, steps, schedule, clip, ema, draws=n_critic, best=best)
+        )
+        self.content = training.loss(settings.loss)
+        self.bare_critic = critic
+        self.generator, self.generator_optimizer = training.prepare(generator, self._optimizer(generator, settings.lr))
+        self.critic, self.critic_optimizer = training.prepare(critic, self._optimizer(critic, settings.lr))
+
+    def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
+        """Return the optimizer of the objective's paper."""
+        if self.objective == "wgan":
+            return torch.optim.RMSprop(module.parameters(), lr=lr)
+        betas = (0.0, 0.9) if self.objective == "wgan-gp" else (0.9, 0.999)
+        return torch.optim.Adam(module.parameters(), lr=lr, betas=betas)
+
+    def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
+        """Update the critic on each of the batches, then the generator on the last."""
+        logs: dict[str, Tensor] = {}
+        self.critic.requires_grad_(requires_grad=True)
+        for small, real in zip(lr.chunk(self.n_critic), hr.chunk(self.n_critic), strict=True):
+            with torch.no_grad():
+                fake = self.generator(small)
+            logs = self._learn_to_judge(real, fake.clamp(0, 1))
+        self.critic.requires_grad_(requires_grad=False)
+        return {**logs, **self._learn_to_please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
+
+    def _learn_to_judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        self.critic_optimizer.zero_grad()
+        on_real, on_fake = self.critic(real), self.critic(fake)
+        logs = {"critic_real": on_real.mean().detach(), "critic_fake": on_fake.mean().detach()}
+        if self.objective == "gan":
+            loss = functional.binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, self.smooth))
+            loss = loss + functional.binary_cross_entropy_with_logits(on_fake, torch.zeros_like(on_fake))
+        else:
+            distance = on_real.mean() - on_fake.mean()
+            logs["wasserstein"] = distance.detach()
+            loss = -distance
+        if self.objective == "wgan-gp":
+            penalty = self._gradient_penalty(real, fake)
+            logs["penalty"] = penalty.detach()
+            loss = loss + self.penalty * penalty
+        self.training.backward(loss)
+        self.training.clip(self.critic, self.critic_optimizer)
+        self.critic_optimizer.step()
+        if self.objective == "wgan":
+            with torch.no_grad():
+                weights: list[Tensor] = list(self.critic.parameters())
+                torch._foreach_clamp_min_(weights, -self.limit)
+                torch._foreach_clamp_max_(weights, self.limit)
+        return {"critic": loss.detach(), **logs}
+
+    def _gradient_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+        """Return how far the critic's gradient norm is from 1, squared, between real and fake images; in fp32."""
+        place = torch.rand(len(real), 1, 1, 1, device=real.device)
+        between = torch.lerp(fake, real, place).requires_grad_()
+        (gradient,) = torch.autograd.grad(self.bare_critic(between).sum(), between, create_graph=True)
+        penalty: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
+        return penalty
+
+    def _learn_to_please(self, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        self.generator_optimizer.zero_grad()
+        sr = self.generator(lr)
+        content = self.content(sr, hr)
+        opinion = self.critic(sr)
+        adversarial = functional.softplus(-opinion).mean() if self.objective == "gan" else -opinion.mean()
+        self.training.backward(content + self.weight * adversarial)
+        self.training.clip(self.generator, self.generator_optimizer)
+        self.generator_optimizer.step()
+        return {"content": content.detach(), "adversarial": adversarial.detach()}
+
+    def state(self) -> Mapping[str, Any]:
+        """Return both networks and both optimizers."""
+        return {
+            "generator": self.generator,
+            "critic": self.critic,
+            "generator_optimizer": self.generator_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+        }
