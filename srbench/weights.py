@@ -125,6 +125,7 @@ def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> N
     Raises:
         OSError: the disk refuses; what was there before stays.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -136,5 +137,7 @@ def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> N
         temporary.replace(path)
         temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False) + "\n")
         temporary.replace(card_path(path))
+    except SafetensorError as error:
+        raise OSError(str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)

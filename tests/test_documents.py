@@ -46,5 +46,6 @@ def test_every_shipped_plugin_module_has_its_entry_point():
     import tomllib
 
     points = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["srbench"]
-    modules = {path.stem for path in (ROOT / "plugins" / "srbench_plugins").iterdir() if path.suffix == ".py"}
+    folder = ROOT / "plugins" / "srbench_plugins"
+    modules = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
     assert {value.removeprefix("srbench_plugins.") for value in points.values()} == modules - {"__init__"}

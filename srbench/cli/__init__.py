@@ -90,8 +90,8 @@ def _explain(error: BaseException) -> tuple[int | None, str]:
         return error.exit_code, f"error: {' '.join(error.format_message().split())}{hint}"
     if isinstance(error, SRBenchError):
         return error.exit_code, f"error: {error}"
-    if isinstance(error, OSError) and error.filename:
-        return 1, f"error: {error.filename}: {error.strerror}"
+    if isinstance(error, OSError) and error.strerror:
+        return 1, f"error: {error.filename or 'a file cannot be written'}: {error.strerror}"
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 130, "stopped"
     if not isinstance(error, Exception) or os.environ.get("SRBENCH_DEBUG"):

@@ -247,7 +247,8 @@ class _Loop:
                 self.best = self._merit()
                 save_weights(self.average.net, self.out / WEIGHTS, card)
         except OSError as error:
-            raise SRBenchError(f"{self.out}: weights cannot be written ({error.strerror}); older ones stay") from error
+            reason = error.strerror or error
+            raise SRBenchError(f"{self.out}: weights cannot be written ({reason}); older ones stay") from error
 
     def _merit(self) -> float:
         """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""

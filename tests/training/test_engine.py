@@ -9,11 +9,19 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 from safetensors.torch import load_file
+
+from srbench.catalog import Catalog
+from srbench.errors import SRBenchError
+from srbench.training.engine import TrainRequest, train
+from srbench.training.session import Overrides
 
 CODE = "from srbench.cli import main; main()"
 QUICK = ["--scale", 2, "--batch", 2, "--patch", 16, "--validate-every", 100, "--validate-on", "val", "--save-every", 5]
@@ -75,6 +83,50 @@ def test_run_finds_what_was_trained(srbench, sets):
     assert board.weights[0] == card["sha256"][:16]
     assert board.psnr[0] == pytest.approx(card["validation"]["psnr"])
     assert (card["method"], card["scale"], card["steps_done"]) == ("espcn", 2, 20)
+
+
+class Silent:
+    """A user interface that says nothing."""
+
+    def note(self, text):
+        pass
+
+    warn = note
+
+    @contextmanager
+    def track(self, what, total):
+        yield lambda detail: None
+
+
+def test_full_disk_leaves_the_last_good_state(sets, monkeypatch):
+    monkeypatch.chdir(sets)
+    catalog = Catalog.load()
+    request = TrainRequest(
+        "espcn",
+        ("train",),
+        sets / "whole",
+        scale=2,
+        overrides=Overrides(batch=2, patch=16, steps=10),
+        validate_on="val",
+        save_every=4,
+    )
+    train(request, catalog, Silent())
+    save, calls = torch.save, []
+
+    def full(*args):
+        calls.append(args)
+        if len(calls) == 2:
+            raise RuntimeError("[enforce fail at inline_container.cc] unexpected pos 64 vs 0")
+        save(*args)
+
+    monkeypatch.setattr("torch.save", full)
+    cut = replace(request, out=sets / "cut")
+    with pytest.raises(SRBenchError, match=r"state\.pt: cannot be written .* the last good state stays"):
+        train(cut, catalog, Silent())
+    assert torch.load(sets / "cut" / "state.pt", weights_only=True)["step"] == 4
+    assert not [path.name for path in (sets / "cut").iterdir() if path.name.startswith(".")]
+    assert train(replace(cut, resume=True), catalog, Silent()).steps == 10
+    assert weights(sets / "cut") == weights(sets / "whole")
 
 
 def test_resuming_another_training_is_refused(srbench, sets):
