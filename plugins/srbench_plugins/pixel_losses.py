@@ -33,6 +33,13 @@ def charbonnier() -> Loss:
     return loss
 
 
+def tv() -> Loss:
+    def loss(sr: Tensor, _hr: Tensor) -> Tensor:
+        return (sr[..., 1:, :] - sr[..., :-1, :]).abs().mean() + (sr[..., 1:] - sr[..., :-1]).abs().mean()
+
+    return loss
+
+
 @hookimpl
 def srbench_losses() -> list[LossSpec]:
     return [
@@ -44,4 +51,5 @@ def srbench_losses() -> list[LossSpec]:
             build=charbonnier,
             paper="arXiv:1704.03915",
         ),
+        LossSpec(name="tv", summary="total variation of SR alone, anisotropic", build=tv),
     ]

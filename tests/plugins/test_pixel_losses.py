@@ -16,7 +16,12 @@ def test_value(name, expected):
     assert LOSSES[name](hr + 0.5, hr).item() == pytest.approx(expected, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+def test_total_variation_of_a_ramp():
+    ramp = torch.arange(8.0).expand(1, 3, 5, 8)
+    assert LOSSES["tv"](ramp, torch.zeros_like(ramp)).item() == 1
+
+
+@pytest.mark.parametrize("name", ["mse", "l1", "charbonnier"])
 def test_small_with_finite_gradient_at_equality(name):
     sr = torch.rand(1, 3, 8, 8, requires_grad=True)
     loss = LOSSES[name](sr, sr.detach().clone())
