@@ -18,6 +18,7 @@ from srbench import __version__
 from srbench.errors import MethodError, SRBenchError, UsageError
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
+from srbench.training.curves import draw_curves
 from srbench.training.data import load_images
 from srbench.training.patches import PatchSampler
 from srbench.training.session import Overrides, Settings, Training
@@ -198,6 +199,7 @@ class _Loop:
         except KeyboardInterrupt:
             self._save(step)
             raise
+        draw_curves(self.out / "log.jsonl", self.out / "curves.png")
         return Trained(step, self.out / WEIGHTS, self.figures)
 
     def _step(self, step: int) -> None:

@@ -1,4 +1,4 @@
-"""SRResNet and its discriminator have the paper's form."""
+"""SRCNN, ESPCN, SRResNet and its discriminator have the papers' form."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from srbench.catalog import Catalog
-from srbench_plugins import espcn, srresnet
+from srbench_plugins import espcn, srcnn, srresnet
 
-SPECS = {spec.name: spec for spec in (*srresnet.srbench_models(), *espcn.srbench_models())}
+SPECS = {spec.name: spec for spec in (*srresnet.srbench_models(), *espcn.srbench_models(), *srcnn.srbench_models())}
 
 
 def test_generator_has_as_many_parameters_as_its_layers_by_hand():
@@ -31,12 +31,14 @@ def test_discriminator_has_as_many_parameters_as_its_layers_by_hand():
     assert critic(torch.rand(2, 3, 96, 96)).shape == critic(torch.rand(2, 3, 64, 64)).shape == (2,)
 
 
-@pytest.mark.parametrize(("name", "scale"), [(n, s) for n in ("srresnet", "espcn") for s in sorted(SPECS[n].scales)])
+@pytest.mark.parametrize(
+    ("name", "scale"), [(n, s) for n in ("srresnet", "espcn", "srcnn") for s in sorted(SPECS[n].scales)]
+)
 def test_output_has_the_size_asked_for(name, scale):
     assert SPECS[name].build(scale)(torch.rand(1, 3, 9, 10)).shape == (1, 3, 9 * scale, 10 * scale)
 
 
-@pytest.mark.parametrize("name", ["srresnet", "espcn"])
+@pytest.mark.parametrize("name", ["srresnet", "espcn", "srcnn"])
 @pytest.mark.parametrize("scale", [2, 3])
 def test_halo_is_the_reach_of_the_network(name, scale):
     net = SPECS[name].build(scale).eval()
@@ -53,11 +55,12 @@ def test_halo_is_the_reach_of_the_network(name, scale):
     assert int(touched.abs().max()) >= halo - 2
 
 
-def test_espcn_starts_from_bicubic():
+@pytest.mark.parametrize("name", ["espcn", "srcnn"])
+def test_residual_networks_start_from_bicubic(name):
     from srbench.resize import imresize
 
     lr = torch.rand(1, 3, 12, 13)
-    assert torch.allclose(SPECS["espcn"].build(3)(lr), imresize(lr, (36, 39)))
+    assert torch.allclose(SPECS[name].build(3)(lr), imresize(lr, (36, 39)))
 
 
 def test_srgan_says_what_it_stands_for():
