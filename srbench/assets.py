@@ -147,5 +147,7 @@ def _fault(error: Exception) -> str:
     if response is not None:
         return f"HTTP {response.status_code}"
     if type(error).__module__.startswith("requests"):
-        return "no connection" if "Connection" in type(error).__name__ else type(error).__name__
+        return {"ConnectionError": "no connection", "ChunkedEncodingError": "the transfer broke off"}.get(
+            type(error).__name__, type(error).__name__
+        )
     return " ".join(str(error).split()) or type(error).__name__
