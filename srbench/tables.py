@@ -31,16 +31,16 @@ HEADINGS = {
 }
 
 
-def _shown(board: Board) -> list[str]:
-    """Return the columns worth showing: metrics that have a value somewhere, and cost where it was measured."""
+def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
+    """Return the columns worth showing: metrics that have a value in this ranking, and cost where it was measured."""
     columns = ["method"]
     for name in dict.fromkeys([*QUALITY, *board.metrics]):
-        if board.frame[name].notna().any():
+        if frame[name].notna().any():
             columns.append(name)
             if name == board.judged:
                 columns.append("interval")
-                columns += ["vs_best"] if board.frame["vs_best"].astype(bool).any() else []
-    columns += [name for name in COST if board.frame[name].notna().any()]
+                columns += ["vs_best"] if frame["vs_best"].astype(bool).any() else []
+    columns += [name for name in COST if frame[name].notna().any()]
     return columns if len(columns) > 1 else ["method", "status"]  # nothing could be scored
 
 
@@ -88,9 +88,9 @@ class Section:
 
 def sections(board: Board) -> list[Section]:
     """Return the rankings as texts."""
-    columns = _shown(board)
     result = []
     for frame in board.sections():
+        columns = _shown(board, frame)
         rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
         ok = [row for row in rows if row["status"] == "ok"]
         marks = {
@@ -126,27 +126,30 @@ def _best(board: Board, rows: list[Row], column: str) -> float | None:
 def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
     """Return the board for rich: tables with the best of each column marked, remarks below.
 
-    A table wider than the terminal is shown as two: quality, then cost.
+    A table wider than the terminal is cut into several, each beginning with the method; no number is cut.
     """
     from rich.text import Text
 
     parts: list[RenderableType] = []
     for section in sections(board):
         parts.append(Text(section.title, style="" if plain else "bold"))
-        split = next((i for i, h in enumerate(section.headings) if h == _heading(COST[0])), len(section.headings))
-        everything = list(range(len(section.headings)))
-        halves = [everything[:split], [0, *everything[split:]]]
-        tables = [everything] if _width(section, everything) <= width else [half for half in halves if len(half) > 1]
-        parts += [_table(section, columns, plain=plain) for columns in tables]
+        parts += [_table(section, columns, plain=plain) for columns in _fitting(section, width)]
         parts += [Text(f"  {remark}", style="" if plain else "yellow") for remark in section.remarks]
         parts.append(Text(""))
     parts += [Text(note) for note in [*board.notes, *_legend(board)]]
     return parts
 
 
-def _width(section: Section, columns: list[int]) -> int:
+def _fitting(section: Section, width: int) -> list[list[int]]:
+    """Return which columns stand together in a table, so that each table fits the width."""
     rows = [section.headings, *section.rows]
-    return sum(max(len(row[i]) for row in rows) + 3 for i in columns)
+    wide = [max(len(row[i]) for row in rows) + 4 for i in range(len(section.headings))]  # a mark and the space around
+    tables = [[0]]
+    for i in range(1, len(wide)):
+        if len(tables[-1]) > 1 and sum(wide[k] for k in (*tables[-1], i)) > width:
+            tables.append([0])
+        tables[-1].append(i)
+    return tables
 
 
 def _table(section: Section, columns: list[int], *, plain: bool) -> RenderableType:
