@@ -36,7 +36,7 @@ def rows(folder: Path, kind: str = "score") -> list[dict]:
 def test_each_fault_costs_one_row_with_its_own_reason(srbench, photos, tmp_path):
     methods = "aborts,is-killed,returns-nan,sleeps,hoards,raises,leaves,wrong-shape,unlearned,prints,nearest"
     options = ["--plugin", FAULTY, "--dataset", photos, "--scale", 2, "--metrics", "psnr", "--out", "out"]
-    limits = ["--timeout", 8, "--max-memory", "3GiB", "--speed-seconds", 0.1, "--speed-size", 16]
+    limits = ["--timeout", 15, "--max-memory", "2GiB", "--speed-seconds", 0.1, "--speed-size", 16]
     done = srbench("run", "--methods", methods, *options, *limits)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stderr + done.stdout

@@ -39,8 +39,8 @@ def hoards(lr, sr):
     import torch
 
     kept = []
-    while True:  # 64 MiB at a time, touched
-        kept.append(torch.ones(2**24))
+    while True:  # 128 MiB at a time, touched
+        kept.append(torch.ones(2**25))
         time.sleep(0.02)
 
 
