@@ -82,6 +82,8 @@ class ResidualBlock(nn.Module):
             return [conv, nn.BatchNorm2d(channels)] if batch_norm else [conv]
 
         self.body = nn.Sequential(*convolution(), nn.PReLU(), *convolution())
+        if batch_norm:
+            nn.init.zeros_(self.body[-1].weight)  # type: ignore[arg-type]  # starts as identity (arXiv:1706.02677)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Keep the shape."""

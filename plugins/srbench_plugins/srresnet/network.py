@@ -23,7 +23,9 @@ class SRResNet(nn.Module):
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(3, channels, 9, padding=4), nn.PReLU())
         after: list[nn.Module] = [nn.Conv2d(channels, channels, 3, padding=1, bias=not batch_norm)]
-        after += [nn.BatchNorm2d(channels)] if batch_norm else []
+        if batch_norm:
+            after.append(nn.BatchNorm2d(channels))
+            nn.init.zeros_(after[-1].weight)  # type: ignore[arg-type]  # starts as identity (arXiv:1706.02677)
         self.body = nn.Sequential(*(ResidualBlock(channels, batch_norm=batch_norm) for _ in range(blocks)), *after)
         stages = [nn.Sequential(enlargement(channels, factor, enlarge), nn.PReLU()) for factor in factors(scale)]
         self.tail = nn.Sequential(*stages, nn.Conv2d(channels, 3, 9, padding=4))
