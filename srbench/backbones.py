@@ -6,14 +6,13 @@ Only the convolutional ``features.*`` are kept, as safetensors: AlexNet shrinks 
 from __future__ import annotations
 
 import contextlib
-import difflib
 import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench import assets
-from srbench.errors import AssetError, UsageError
+from srbench.errors import AssetError, unknown
 from srbench.specs import Asset
 
 if TYPE_CHECKING:
@@ -73,9 +72,7 @@ def get_backbone(name: str) -> Backbone:
     """
     if name in BACKBONES:
         return BACKBONES[name]
-    near = difflib.get_close_matches(name, BACKBONES, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(BACKBONES)}"
-    raise UsageError(f"unknown backbone {name!r}; {hint}")
+    raise unknown("backbone", name, BACKBONES)
 
 
 def cached_path(name: str) -> Path | None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from srbench import hookspecs
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import SRBenchError, UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -87,12 +87,9 @@ class Shelf(Generic[S]):
                 f"{self.kind} {name!r} is claimed by several plugins ({', '.join(self.clashes[name])}); "
                 "rename or uninstall all but one"
             )
-        known = [*self.specs, *self.aliases]
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(sorted(known)) or 'none'}"
-        if self.broken:
-            hint += f" (broken plugins: {', '.join(p.name for p in self.broken)}; see 'srbench list plugins')"
-        raise UsageError(f"unknown {self.kind} {name!r}; {hint}")
+        broken = ", ".join(plugin.name for plugin in self.broken)
+        more = f" (broken plugins: {broken}; see 'srbench list plugins')" if broken else ""
+        raise unknown(self.kind, name, (*self.specs, *self.aliases), more)
 
     def __contains__(self, name: str) -> bool:
         return name in self.specs or name in self.aliases

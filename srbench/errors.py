@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import difflib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 
 class SRBenchError(Exception):
     """Something went wrong that a user can understand and act on; the command ends with exit code 1."""
@@ -33,3 +39,11 @@ class MethodError(SRBenchError):
 
 class UndefinedScoreError(SRBenchError):
     """A metric has no value for this image (too small, flat); the reason is recorded instead."""
+
+
+def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> UsageError:
+    """Return the error for a name that does not exist: it suggests the nearest, else lists what there is."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+    return UsageError(f"unknown {kind} {name!r}; {hint}{more}")

@@ -5,11 +5,10 @@ SR is clamped and rounded to 8 bits once before any protocol looks at it, as if 
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from srbench.errors import UsageError
+from srbench.errors import unknown
 
 Planes = Any  # a numpy array or a torch tensor: the arithmetic is the same
 
@@ -104,6 +103,4 @@ def get_protocol(name: str) -> Protocol:
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]
-    near = difflib.get_close_matches(name, PROTOCOLS, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(PROTOCOLS)}"
-    raise UsageError(f"unknown protocol {name!r}; {hint}")
+    raise unknown("protocol", name, PROTOCOLS)

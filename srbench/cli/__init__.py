@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import sys
 
 import click
 
 from srbench import __version__
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, unknown
 
 COMMANDS = {
     "run": "srbench.cli.run",
@@ -48,9 +47,7 @@ class Commands(click.Group):
             click.UsageError: there is none of this name.
         """
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
-            raise click.UsageError(f"unknown command {args[0]!r}; {hint}", ctx)
+            raise click.UsageError(str(unknown("command", args[0], COMMANDS)), ctx)
         return super().resolve_command(ctx, args)
 
 
