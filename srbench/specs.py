@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from srbench.errors import SpecError, UsageError
+from srbench.errors import SpecError, SRBenchError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -211,7 +211,15 @@ class DatasetSpec:
             does = ", ".join(f"x{s}" for s in sorted(self.scales))
             reason = self.refusals.get(scale, f"it has {does}")
             raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
-        pairs = list(self.images(scale))
+        try:
+            pairs = list(self.images(scale))
+        except SRBenchError:
+            raise
+        except Exception as error:  # a plugin may raise anything
+            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+            raise UsageError(f"dataset {self.name}: images({scale}) failed: {reason}") from error
+        if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
+            raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")
         (name, count), *_ = Counter(pair.name for pair in pairs).most_common(1) or [("", 0)]
         if count > 1:
             raise UsageError(f"dataset {self.name}: {count} images are named {name!r}; rename all but one")

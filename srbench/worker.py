@@ -96,10 +96,8 @@ class Worker:
         from srbench.evaluate import Scorer
         from srbench.references import ReferenceStore
 
-        if session.threads:
-            torch.set_num_threads(session.threads)
-        torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
-        torch.backends.cudnn.allow_tf32 = False
+        self.threads = session.threads or torch.get_num_threads()
+        self._reset()
         self.device = find_device(session.device)
         self.catalog: Catalog = Catalog.load(session.plugins)
         self.store = ReferenceStore(STORE_BYTES)
@@ -113,11 +111,22 @@ class Worker:
         Raises:
             SRBenchError: the job cannot be done; says why in one line.
         """
+        self._reset()
         net = self._net(job)
         if job.speed is None:
             self._score(job, net, emit)
         else:
             self._speed(job, net, emit)
+
+    def _reset(self) -> None:
+        """Undo what a method may have done to torch, so that the next one is scored and timed alike."""
+        import torch
+
+        torch.set_num_threads(self.threads)
+        torch.set_default_dtype(torch.float32)
+        torch.set_default_device("cpu")
+        torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
+        torch.backends.cudnn.allow_tf32 = False
 
     def _net(self, job: Job) -> torch.nn.Module:
         from srbench.evaluate import build_net
@@ -174,8 +183,9 @@ class Worker:
             score = self.scorer.score(sr, sample, protocol, self.catalog.metrics[cell.metric], key)
         except AssetError as error:
             return {"value": None, "reason": str(error), "missing": True}
-        except (SRBenchError, ValueError, RuntimeError) as error:
-            raise SRBenchError(f"metric {cell.metric} failed: {_line(error)}") from error
+        except Exception as error:  # noqa: BLE001  (a metric that breaks costs its value, not the method's row)
+            traceback.print_exc()
+            return {"value": None, "reason": f"{cell.metric} failed: {explain(error)}", "missing": True}
         return {"value": score.value, "reason": score.reason}
 
     def _speed(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:

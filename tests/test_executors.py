@@ -46,6 +46,27 @@ def test_values_come_then_the_end(executor, tmp_path, save_image):
     assert "cpu" in executor.environment()["device"]
 
 
+def test_what_a_method_does_to_torch_is_undone(tmp_path, save_image):
+    import torch
+
+    save_image(tmp_path / "set" / "a.png")
+    executor = InlineExecutor(Session("cpu", 1, (FAULTY,)))
+    executor.submit(job("changes-torch", tmp_path / "set"), lambda _: None).result()
+    executor.submit(job("nearest", tmp_path / "set"), lambda _: None).result()
+    assert torch.get_num_threads() == 1
+    assert torch.get_default_dtype() == torch.float32
+
+
+def test_a_metric_that_breaks_costs_its_value_alone(executor, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    cells = [Cell("one", "breaks", "y"), Cell("two", "psnr", "y")]
+    heard = []
+    executor.submit(Job("nearest", 2, str(tmp_path / "set"), {"a": cells}), heard.append).result(timeout=60)
+    assert heard[0]["missing"]
+    assert "breaks failed: RuntimeError: a bug of the metric (faulty.py:" in heard[0]["reason"]
+    assert heard[1]["value"] > 0
+
+
 def test_failure_is_told_and_the_next_job_runs(executor, tmp_path, save_image):
     save_image(tmp_path / "set" / "a.png")
     with pytest.raises(JobFailedError, match="ValueError: no such luck"):

@@ -83,6 +83,18 @@ def test_a_dataset_refuses_scales_and_doubled_names(tmp_path):
         spec.pairs(8)
 
 
+def test_a_dataset_that_breaks_is_named():
+    def burns(scale):
+        raise OSError("disk on fire")
+
+    for images, said in (
+        (burns, r"images\(2\) failed: OSError: disk on fire"),
+        (lambda scale: [7], "gave 7, which is no"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            DatasetSpec(name="set", summary="s", scales={2}, images=images).pairs(2)
+
+
 def test_published_figures_of_shipped_methods_are_those_of_the_reference_table(reference):
     import csv
 

@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from srbench import ModelSpec, hookimpl
+from srbench import MetricSpec, ModelSpec, hookimpl
 
 
 def module(forward, scale):
@@ -61,7 +61,30 @@ def prints(lr, sr):
     return sr
 
 
-METHODS = (aborts, is_killed, returns_nan, sleeps, hoards, raises, leaves, wrong_shape, prints)
+def changes_torch(lr, sr):
+    import torch
+
+    torch.set_num_threads(torch.get_num_threads() + 1)
+    torch.set_default_dtype(torch.float64)
+    return sr
+
+
+class Metric:
+    """A metric that breaks."""
+
+    def prepare(self, hr, protocol):
+        return hr
+
+    def score(self, sr, prepared):
+        raise RuntimeError("a bug of the metric")
+
+
+@hookimpl
+def srbench_metrics():
+    return [MetricSpec(name="breaks", summary="raises", build=Metric, better="lower")]
+
+
+METHODS = (aborts, is_killed, returns_nan, sleeps, hoards, raises, leaves, wrong_shape, prints, changes_torch)
 
 
 def build(method, scale):
