@@ -96,8 +96,8 @@ def fetch_backbone(name: str) -> Path:
     if backbone.sha256 and assets.mirror():
         try:
             return assets.fetch(Asset(backbone.path, backbone.sha256))
-        except AssetError:
-            pass  # a mirror need not hold everything; torchvision is asked next, and the message names both
+        except AssetError as error:  # a mirror need not hold everything; torchvision is asked next
+            return _convert(backbone, f"{error}; ")
     return _convert(backbone)
 
 
@@ -112,7 +112,7 @@ def load_features(name: str) -> dict[str, torch.Tensor]:
     return load_file(fetch_backbone(name))
 
 
-def _convert(backbone: Backbone) -> Path:
+def _convert(backbone: Backbone, before: str = "") -> Path:
     """Download torchvision's checkpoint (its hash is checked by torch.hub) and keep the features."""
     import urllib.error
 
@@ -120,7 +120,7 @@ def _convert(backbone: Backbone) -> Path:
     from safetensors.torch import save_file
 
     if not backbone.torchvision:
-        raise AssetError(f"backbone {backbone.name} is missing: only mirrors hold it, as {backbone.path}")
+        raise AssetError(f"backbone {backbone.name} is missing: {before}only mirrors hold it, as {backbone.path}")
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
     try:
@@ -129,7 +129,11 @@ def _convert(backbone: Backbone) -> Path:
                 progress=sys.stderr.isatty(), check_hash=True, weights_only=True, map_location="cpu"
             )
     except (urllib.error.URLError, OSError, RuntimeError) as error:  # RuntimeError: torch.hub's hash mismatch
-        where = f"SRBENCH_MIRROR={assets.mirror()} has no valid {backbone.path}" if assets.mirror() else ""
+        where = (
+            before.removesuffix("; ") or f"SRBENCH_MIRROR={assets.mirror()} has no valid {backbone.path}"
+            if assets.mirror()
+            else ""
+        )
         where = where or f"SRBENCH_MIRROR is not set (a mirror folder would hold {backbone.path})"
         raise AssetError(
             f"backbone {backbone.name} is missing: {where}; {weights.url} could not be downloaded "

@@ -6,6 +6,7 @@ others never notice.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import hashlib
 import importlib.metadata
@@ -136,7 +137,7 @@ class Catalog:
             offers = [(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
             claims: dict[str, list[int]] = defaultdict(list)
             for index, (_, spec) in enumerate(offers):
-                for name in (spec.name, *spec.aliases):
+                for name in dict.fromkeys((spec.name, *spec.aliases)):
                     claims[name].append(index)
             clashes = {name: tuple(offers[i][0].name for i in who) for name, who in claims.items() if len(who) > 1}
             refused = {i for name in clashes for i in claims[name]}
@@ -196,7 +197,12 @@ def _import_file(path: Path) -> ModuleType:
 
 
 def _load(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
-    """Load, validate and call one plugin by itself."""
+    """Load, validate and call one plugin by itself; what it prints goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        return _load_quietly(name, origin, importer)
+
+
+def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
     try:
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)

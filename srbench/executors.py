@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import queue
 import signal
 import subprocess
@@ -158,6 +159,8 @@ class WorkerExecutor:
                     process.kill()
                 if _settle(message, emit):
                     return
+            elif (code := process.ended()) is not None:  # though a child of it may still hold the pipe
+                raise JobFailedError("stopped" if self._stopped else _death(code))
             elif self._timeout_s and time.monotonic() - news > self._timeout_s:
                 process.kill()
                 raise JobFailedError(f"timed out: no result for {self._timeout_s:g} s (--timeout)")
@@ -213,6 +216,10 @@ class _Process:
         except queue.Empty:
             return None
 
+    def ended(self) -> int | None:
+        """Return the exit code once it has ended and nothing more was heard for a while."""
+        return self._popen.poll() if self._answers.empty() else None
+
     def alive(self) -> bool:
         """Say whether it runs and nothing was heard of its end."""
         return self._popen.poll() is None and self._answers.empty()
@@ -232,6 +239,9 @@ class _Process:
         except psutil.Error:
             children = []
         self._popen.kill()
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)  # it leads a group of its own
         if self._popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # what was not read yet is not wanted any more
                 self._popen.stdin.close()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from srbench.errors import UsageError
+from srbench.errors import SRBenchError, UsageError
 from srbench.results import decode_value, read_rows
 from srbench.runfile import read_run_file
 
@@ -103,10 +103,17 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     metrics: dict[str, Row] = {}
     for folder in folders:
         run = read_run_file(folder)
-        metrics |= run["metrics"]
-        for entry in _entries(run, list(read_rows(folder / "results.jsonl"))):
+        try:
+            metrics |= run["metrics"]
+            found = list(_entries(run, list(read_rows(folder / "results.jsonl"))))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise SRBenchError(f"{folder}: run.json or results.jsonl is damaged or not srbench's ({what})") from error
+        for entry in found:
             identity = tuple(entry.who[k] for k in (*SECTION, "method", "plugin", "weights"))
-            entries.pop(identity, None)
+            if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
+                entry.values = defaultdict(dict, {**earlier.values, **entry.values})
+                entry.speed = entry.speed or earlier.speed
             entries[identity] = entry
     if sort not in {"psnr", "method", *metrics, *COST}:
         raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join([*metrics, *COST, 'method'])}")
@@ -117,6 +124,8 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     frame = pd.DataFrame(records, columns=columns)
     notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
     sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")  # psnr was never asked for
+    if sort in metrics and frame[sort].isna().all():
+        sort = next((name for name in metrics if frame[name].notna().any()), sort)
     board = Board(frame, metrics, sort, notes)
     frame["vs_best"] = _verdicts(board, list(entries.values()))
     return replace(board, frame=_sorted(board))
@@ -125,7 +134,6 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
 def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
     """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
     keys = ("method", "scale", "device", "precision")
-    latest: dict[tuple[Any, ...], tuple[str, str]] = {}
     jobs: dict[tuple[Any, ...], Row] = {}
     scores: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
     speeds: dict[tuple[Any, ...], Row] = {}
@@ -136,18 +144,16 @@ def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
             speeds[(*who, *variant)] = row
             continue
         group = (*who, row["dataset"])
-        if latest.setdefault(group, variant) != variant:
-            latest[group] = variant
-            scores.pop(group, None)
         if row["kind"] == "job":
             jobs[group] = row
         else:
-            scores[group].append(row)
+            scores[(*group, *variant)].append(row)
     for group, job in jobs.items():
         described = run["datasets"].get(f"{job['dataset']} x{job['scale']}", {"images": {}, "hash": ""})
-        speed = speeds.get((*group[:4], *latest[group]), {})
+        variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
+        speed = speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
-            yield _entry(job, described, (name, protocol), scores[group], speed, run["metrics"])
+            yield _entry(job, described, (name, protocol), scores[(*group, *variant)], speed, run["metrics"])
 
 
 def _entry(

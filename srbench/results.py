@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,9 @@ class ResultsFile:
             raise SRBenchError(f"{self.path}: cannot be written ({error.strerror}); what it holds is kept") from error
 
     def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+        """Close the file; what a full disk refused was said when it was written."""
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def read_rows(path: Path) -> Iterator[Row]:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, UsageError
 from srbench.results import write_json
 
 if TYPE_CHECKING:
@@ -58,6 +58,13 @@ def write_run_file(
         SRBenchError: the file cannot be written, or is not one of srbench's.
     """
     before: Row = read_run_file(folder) if (folder / NAME).exists() else {}
+    for images in sets:
+        stored = before.get("datasets", {}).get(f"{images.name} x{images.scale}", {})
+        if stored and stored["source"] != images.spec.source:
+            raise UsageError(
+                f"{folder} holds results of another dataset named {images.name} ({stored['source']}); "
+                "take another --out"
+            )
     owners = {method.name: catalog.models.owner(method.name) for method in methods}
     now_asked: dict[str, dict[str, Any]] = {
         "methods": {

@@ -195,7 +195,8 @@ class _Run:
     done: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
     """Keys whose last row says that the backbone is missing."""
-    status: dict[tuple[str, ...], str] = field(default_factory=dict)
+    status: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
+    """Of each part the code, weights and status of its last job row."""
     identities: dict[str, Row] = field(default_factory=dict)
     failures: dict[Part, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
@@ -230,7 +231,7 @@ class _Run:
     def _read_existing(self) -> None:
         for row in read_rows(self.results.path):
             if row["kind"] == "job":
-                self.status[_group(row)] = row["status"]
+                self.status[_group(row)] = row["plugin"], row["weights"], row["status"]
             elif row.get("missing"):
                 self.noted.add(row["key"])
             else:
@@ -244,7 +245,8 @@ class _Run:
         speeds = self._speed_jobs()
         steps = sum(len(job.images) for _, job in jobs) + len(speeds)
         if not steps:
-            self.ui.note("nothing to do: everything asked for is already there (--force scores it again)")
+            if not self.failures:
+                self.ui.note("nothing to do: everything asked for is already there (--force scores it again)")
             return
         with self.ui.track("scoring", steps) as advance:
             for images, job in jobs:
@@ -315,22 +317,20 @@ class _Run:
     def _identity(self, images: ImageSet, method: ModelSpec, pair: ImagePair, metric: MetricSpec, protocol: str) -> Row:
         identity = {
             **self._who(method, images.scale),
+            "dataset": images.name,
+            "image": pair.name,
             "image_sha256": images.hashes[pair.name],
             "degradation": DEGRADATION if pair.lr is None else "as-given",
             "protocol": get_protocol(protocol).identity if protocol else "",
             "metric": metric.identity,
             "srbench": __version__,
         }
-        return {
-            "kind": "score",
-            "key": digest(identity),
-            "dataset": images.name,
-            "image": pair.name,
-            **identity,
-        }
+        return {"kind": "score", "key": digest(identity), **identity}
 
     def _picture(self, images: ImageSet, method: ModelSpec, image: str) -> Path:
-        folder = Path(images.name).name
+        folder = images.name  # two folders of one name go by their paths
+        if "/" in folder or "\\" in folder:
+            folder = f"{Path(folder).name}-{digest(folder)[:8]}"
         return self.request.out / "images" / f"{folder}_x{images.scale}" / method.name / f"{image}.png"
 
     def _score_jobs(self, todo: dict[Part, dict[str, list[Cell]]]) -> Iterator[tuple[ImageSet, Job]]:
@@ -420,14 +420,15 @@ class _Run:
 
     def _end(self, images: ImageSet, method: ModelSpec, status: str, reason: str) -> None:
         """Record how a method ended on a dataset, unless the last row says so already."""
-        if self.status.get(_group({**self._who(method, images.scale), "dataset": images.name})) != status:
+        row = {**self._who(method, images.scale), "dataset": images.name}
+        if self.status.get(_group(row)) != (row["plugin"], row["weights"], status):
             self._job_row(images, method, status, reason)
 
     def _job_row(self, images: ImageSet, method: ModelSpec, status: str, reason: str) -> None:
         row = {"kind": "job", **self._who(method, images.scale), "dataset": images.name, "status": status}
-        self.status[_group(row)] = status
+        self.status[_group(row)] = row["plugin"], row["weights"], status
         self.results.append({**row, "reason": reason, "images": len(images.pairs), "time": now()})
 
 
 def _group(row: Row) -> tuple[str, ...]:
-    return tuple(str(row[k]) for k in ("method", "dataset", "scale", "plugin", "weights", "device", "precision"))
+    return tuple(str(row[k]) for k in ("method", "dataset", "scale", "device", "precision"))

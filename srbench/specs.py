@@ -220,6 +220,14 @@ class DatasetSpec:
             raise UsageError(f"dataset {self.name}: images({scale}) failed: {reason}") from error
         if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
             raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")
+        for pair in pairs:
+            if (
+                not isinstance(pair.name, str)
+                or not pair.name
+                or set(pair.name) & set("/\\\0")
+                or pair.name in (".", "..")
+            ):
+                raise UsageError(f"dataset {self.name}: {pair.name!r} cannot be the name of an image")
         (name, count), *_ = Counter(pair.name for pair in pairs).most_common(1) or [("", 0)]
         if count > 1:
             raise UsageError(f"dataset {self.name}: {count} images are named {name!r}; rename all but one")

@@ -97,6 +97,13 @@ def sections(board: Board) -> list[Section]:
             name: _best(board, ok, name) for name in columns if name not in ("method", "status", "interval", "vs_best")
         }
         texts, best, remarks = [], [], []
+        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+        for row in rows:
+            if sized and row["speed_size"] and (row["speed_size"], row["speed_batch"]) != _setting(sized):
+                if not math.isnan(row["speed_size"]):
+                    remarks.append(f"{row['method']}: speed was measured at another size or batch and is not shown")
+                row.update(dict.fromkeys(COST[1:]))
+        marks = {name: _best(board, ok, name) for name in marks}
         for row in rows:
             if row["status"] == "ok":
                 texts.append([_text(board, row, name) for name in columns])
@@ -107,13 +114,16 @@ def sections(board: Board) -> list[Section]:
                 remarks.append(f"{row['method']} {row['status']}: {row['reason']}")
         top = rows[0]
         title = f"{top['dataset']} x{top['scale']} | protocol {top['protocol']} | {top['device']} | {top['precision']}"
-        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
         if sized:
             size = int(sized["speed_size"])
             title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
         headings = [_heading(name) for name in columns]
         result.append(Section(f"{title} | {int(top['images'])} images", headings, texts, best, remarks))
     return result
+
+
+def _setting(row: Row) -> tuple[float, float]:
+    return row["speed_size"], row["speed_batch"]
 
 
 def _best(board: Board, rows: list[Row], column: str) -> float | None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import threading
 import time
 import traceback
@@ -301,11 +300,13 @@ def main() -> None:
     """Serve jobs from standard input until it ends."""
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what plugins print must not mix with the answers
+    orders = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what plugins start must not read the jobs
     jobs: list[str] = []
     arrived = threading.Condition()
 
     def listen() -> None:
-        for line in sys.stdin:
+        for line in orders:
             with arrived:
                 jobs.append(line)
                 arrived.notify()

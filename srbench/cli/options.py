@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,21 @@ class Scales(click.ParamType[tuple[int, ...]]):
         if not all(part.isascii() and part.isdigit() and 2 <= int(part) <= 16 for part in parts):
             self.fail(f"{value!r} is not a list of whole numbers from 2 to 16", param, ctx)
         return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+class Number(click.FloatRange):
+    """A number within a range; nan and infinity are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number.
+
+        Raises:
+            click.BadParameter: it is no finite number of the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
 
 
 class Memory(click.ParamType[int]):

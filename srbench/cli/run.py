@@ -12,6 +12,7 @@ import click
 from srbench.cli.options import (
     Memory,
     Names,
+    Number,
     Scales,
     device_option,
     load_catalog,
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
 @click.option("--speed-batch", type=click.IntRange(1, 1024), default=1, show_default=True, help="Batch for speed.")
 @click.option(
     "--speed-seconds",
-    type=click.FloatRange(0, 600, min_open=True),
+    type=Number(0, 600, min_open=True),
     default=2.0,
     show_default=True,
     help="How long each speed is measured.",
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]")
 @click.option(
     "--timeout",
-    type=click.FloatRange(0),
+    type=Number(0),
     default=1800,
     show_default=True,
     metavar="SECONDS",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from srbench.cli.options import Names, device_option, load_catalog, plugin_option
+from srbench.cli.options import Names, Number, device_option, load_catalog, plugin_option
 
 
 @click.command("train")
@@ -18,13 +18,11 @@ from srbench.cli.options import Names, device_option, load_catalog, plugin_optio
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
 @click.option("--batch", type=click.IntRange(1), help="Patches per step [default: the recipe's]")
 @click.option("--patch", type=click.IntRange(8), help="HR patch size in pixels [default: the recipe's]")
-@click.option("--lr", type=click.FloatRange(0, min_open=True), help="Peak learning rate [default: the recipe's]")
+@click.option("--lr", type=Number(0, min_open=True), help="Peak learning rate [default: the recipe's]")
 @click.option("--loss", help="Loss expression, e.g. '1*mse+0.1*l1' [default: the recipe's]")
 @click.option("--schedule", type=click.Choice(["constant", "cosine", "onecycle"]), help="Learning-rate schedule.")
-@click.option("--clip", type=click.FloatRange(0), help="Largest gradient norm; 0: no limit.")
-@click.option(
-    "--ema", type=click.FloatRange(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none."
-)
+@click.option("--clip", type=Number(0), help="Largest gradient norm; 0: no limit.")
+@click.option("--ema", type=Number(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none.")
 @click.option(
     "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Work on a batch in this many parts."
 )
