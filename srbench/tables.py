@@ -92,18 +92,16 @@ def sections(board: Board) -> list[Section]:
     for frame in board.sections():
         columns = _shown(board, frame)
         rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+        texts, best, remarks = [], [], []
+        for row in rows:
+            if sized and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(sized):
+                remarks.append(f"{row['method']}: speed was measured at another size or batch and is not shown")
+                row.update(dict.fromkeys(COST[1:]))
         ok = [row for row in rows if row["status"] == "ok"]
         marks = {
             name: _best(board, ok, name) for name in columns if name not in ("method", "status", "interval", "vs_best")
         }
-        texts, best, remarks = [], [], []
-        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
-        for row in rows:
-            if sized and row["speed_size"] and (row["speed_size"], row["speed_batch"]) != _setting(sized):
-                if not math.isnan(row["speed_size"]):
-                    remarks.append(f"{row['method']}: speed was measured at another size or batch and is not shown")
-                row.update(dict.fromkeys(COST[1:]))
-        marks = {name: _best(board, ok, name) for name in marks}
         for row in rows:
             if row["status"] == "ok":
                 texts.append([_text(board, row, name) for name in columns])

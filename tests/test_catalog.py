@@ -103,6 +103,15 @@ def test_clash_with_a_shipped_method_rejects_both(tmp_path):
     assert "lanczos" in catalog.models
 
 
+def test_an_alias_equal_to_the_name_clashes_with_nobody(tmp_path):
+    assert "net" in Catalog.load([write(tmp_path, "mine", GOOD.format(name="net", aliases=("net",)))]).models
+
+
+def test_what_a_plugin_prints_stays_out_of_results(tmp_path, capsys):
+    Catalog.load([write(tmp_path, "mine", "print('hello')\n" + GOOD.format(name="net", aliases=()))])
+    assert capsys.readouterr() == ("", "hello\n")
+
+
 def test_same_file_twice_is_loaded_once(tmp_path):
     path = write(tmp_path, "mine", GOOD.format(name="net", aliases=()))
     catalog = Catalog.load([path, str(path)])

@@ -58,7 +58,7 @@ class Run:
         self.score(method, "psnr", values, **who)
         self.job(method, status, **who)
 
-    def speed(self, method, mpix):
+    def speed(self, method, mpix, size=256):
         figures = {
             "params": 5,
             "macs": 7,
@@ -67,7 +67,7 @@ class Run:
             "mpix_per_s": mpix,
             "peak_mem_mib": 3.0,
         }
-        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": 256, "batch": 1}
+        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": size, "batch": 1}
         self.file.append({"kind": "speed", **self.who(method), **figures, **more})
 
     def board(self, sort="psnr"):
@@ -222,6 +222,48 @@ def test_of_the_same_method_in_two_runs_the_later_counts(tmp_path):
         run.file.close()
     assert load_board([tmp_path / "one", tmp_path / "two"]).frame.psnr.tolist() == [2.0]
     assert load_board([tmp_path / "two", tmp_path / "one"]).frame.psnr.tolist() == [1.0]
+
+
+def test_merging_keeps_what_only_one_run_measured(tmp_path):
+    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+    one.method("a", [1.0] * 10)
+    one.speed("a", 5.0)
+    two.score("a", "ssim", [0.5] * 10)
+    two.job("a")
+    for run in (one, two):
+        run.file.close()
+    frame = load_board([tmp_path / "one", tmp_path / "two"]).frame
+    assert frame[["psnr", "ssim", "mpix_per_s"]].to_numpy().tolist() == [[1.0, 0.5, 5.0]]
+
+
+def test_going_back_to_earlier_code_shows_its_numbers(run):
+    run.method("a", [1.0] * 10, plugin="old")
+    run.method("a", [2.0] * 10, plugin="new")
+    run.job("a", plugin="old")
+    assert run.board().frame.psnr.tolist() == [1.0]
+
+
+def test_speeds_of_different_settings_are_not_compared(tmp_path):
+    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+    one.method("a", [1.0] * 10)
+    one.speed("a", 5.0)
+    two.method("b", [2.0] * 10)
+    two.speed("b", 6.0, size=32)
+    for run in (one, two):
+        run.file.close()
+    (section,) = sections(load_board([tmp_path / "one", tmp_path / "two"]))
+    shown = {row[0]: row[section.headings.index("MPix/s")] for row in section.rows}
+    assert sorted(shown.values()) == ["-", "6"] or sorted(shown.values()) == ["-", "5"]
+    assert any("another size or batch" in remark for remark in section.remarks)
+
+
+@pytest.mark.parametrize(("name", "content"), [("run.json", '{"schema": 1}'), ("results.jsonl", '{"schema": 1}\n')])
+def test_foreign_files_are_named_and_no_bug(run, name, content):
+    run.method("a", [1.0] * 10)
+    run.file.close()
+    (run.folder / name).write_text(content)
+    with pytest.raises(SRBenchError, match="is damaged or not srbench's"):
+        load_board([run.folder])
 
 
 def test_a_folder_without_a_run_is_said(tmp_path):

@@ -110,6 +110,30 @@ def test_same_command_scores_only_what_is_missing(srbench, photos, tmp_path, sav
     assert len(rows(tmp_path / "out")) == 6
 
 
+def test_equal_pixels_under_two_names_are_two_images(srbench, photos, tmp_path):
+    (photos / "twin.png").write_bytes((photos / "p0.png").read_bytes())
+    (tmp_path / "copy").mkdir()
+    for file in photos.iterdir():
+        (tmp_path / "copy" / file.name).write_bytes(file.read_bytes())
+    options = ["--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out"]
+    assert srbench("run", *options, "--dataset", f"{photos},copy").returncode == 0
+    found = board(tmp_path / "out").set_index("dataset")
+    assert found.images.tolist() == [4, 4]
+    assert found.psnr["photos"] == found.psnr["copy"] > 0
+
+
+def test_another_folder_of_the_same_name_needs_another_out(srbench, photos, tmp_path, save_image):
+    save_image(tmp_path / "other" / "photos" / "x.png", seed=5)
+    options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out"]
+    assert srbench(*options, "--dataset", photos).returncode == 0
+    second = srbench(*options, "--dataset", tmp_path / "other" / "photos")
+    assert second.returncode == 2
+    assert "holds results of another dataset named photos" in second.stderr
+    both = srbench(*options[:-1], "both", "--dataset", f"{photos},{tmp_path / 'other' / 'photos'}", "--save-images")
+    assert both.returncode == 0
+    assert len(list((tmp_path / "both" / "images").rglob("*.png"))) == 4
+
+
 def test_missing_backbone_is_explained_and_made_up_for(srbench, photos, tmp_path, mirror):
     options = ["--methods", "nearest", "--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
     without = srbench("run", *options, SRBENCH_MIRROR="", TORCH_HOME=str(tmp_path))
@@ -202,6 +226,7 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
         (["--methods", ","], "no name is given"),
         (["--methods", "nearest", "--plugin", "nowhere.py"], "no such Python file"),
         (["--methods", "nearest", "--max-memory", "much"], "'much' is no size"),
+        (["--methods", "nearest", "--timeout", "nan"], "'nan' is no finite number"),
         ([], "Missing option '--methods'"),
     ],
 )

@@ -83,6 +83,13 @@ def test_a_dataset_refuses_scales_and_doubled_names(tmp_path):
         spec.pairs(8)
 
 
+@pytest.mark.parametrize("name", ["../evil", "a/b", "a\\b", "", "..", 5])
+def test_an_image_cannot_be_named_like_a_path(name, tmp_path):
+    spec = DatasetSpec(name="set", summary="s", scales={2}, images=lambda scale: [ImagePair(name, tmp_path)])
+    with pytest.raises(UsageError, match="cannot be the name of an image"):
+        spec.pairs(2)
+
+
 def test_a_dataset_that_breaks_is_named():
     def burns(scale):
         raise OSError("disk on fire")

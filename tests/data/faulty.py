@@ -84,7 +84,26 @@ def srbench_metrics():
     return [MetricSpec(name="breaks", summary="raises", build=Metric, better="lower")]
 
 
-METHODS = (aborts, is_killed, returns_nan, sleeps, hoards, raises, leaves, wrong_shape, prints, changes_torch)
+def forks_and_dies(lr, sr):
+    if os.fork() == 0:
+        time.sleep(120)
+        os._exit(0)
+    os._exit(7)
+
+
+METHODS = (
+    aborts,
+    is_killed,
+    returns_nan,
+    sleeps,
+    hoards,
+    raises,
+    leaves,
+    wrong_shape,
+    prints,
+    changes_torch,
+    forks_and_dies,
+)
 
 
 def build(method, scale):
