@@ -9,59 +9,34 @@ import queue
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from srbench import __version__
 from srbench.assets import digest
-from srbench.backbones import fetch_backbone
-from srbench.datasets import ImageSet, find_dataset, prepare
-from srbench.errors import AssetError, SRBenchError, UsageError
+from srbench.datasets import ImageSet, prepare
+from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
 from srbench.protocols import get_protocol
+from srbench.request import choose_weights, missing_backbones, named_datasets, warn_unsupported
 from srbench.resize import DEGRADATION
 from srbench.results import ResultsFile, encode_value, read_rows
 from srbench.runfile import now, write_run_file
-from srbench.weights import NAME as WEIGHTS
-from srbench.weights import Weights, find_weights, trained_folder
 from srbench.worker import Cell, Job, Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from srbench.catalog import Catalog
     from srbench.executors import Executor
+    from srbench.request import Request
     from srbench.results import Row
-    from srbench.specs import DatasetSpec, ImagePair, MetricSpec, ModelSpec
+    from srbench.specs import ImagePair, MetricSpec, ModelSpec
     from srbench.terminal import UI
+    from srbench.weights import Weights
 
 PRECISION = "fp32"
 CHUNK = 8
 """Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
-
-
-@dataclass(frozen=True)
-class Request:
-    """What was asked of ``srbench run``."""
-
-    methods: tuple[str, ...]
-    datasets: tuple[str, ...]
-    scales: tuple[int, ...]
-    protocols: tuple[str, ...]
-    metrics: tuple[str, ...]
-    out: Path
-    plugins: tuple[str, ...] = ()
-    device: str = "auto"
-    threads: int = 0
-    speed: dict[str, Any] | None = field(default_factory=dict)
-    """Speed settings (size, batch, seconds); None skips speed."""
-    save_images: bool = False
-    force: bool = False
-    inline: bool = False
-    timeout_s: float = 0
-    max_memory: int = 0
-    command: str = ""
-    weights: Mapping[str, str] = field(default_factory=dict)
-    """By method: ``shipped``, ``trained`` or a path."""
 
 
 class Part(NamedTuple):
@@ -95,86 +70,23 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     metrics = list({catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}.values())
     for protocol in request.protocols:
         get_protocol(protocol)
-    specs = _named(request, catalog)
+    specs = named_datasets(request, catalog)
     for _, spec, _ in specs:
         for scale in request.scales:
             spec.pairs(scale)  # refuses a scale that does not exist before anything is fetched
-    _say_unsupported(methods, request.scales, ui)
+    warn_unsupported(methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({error.strerror})") from error
     sets = [prepare(asked, spec, name, scale, ui) for asked, spec, name in specs for scale in request.scales]
-    weights = _find_weights(request, catalog, methods, ui)
-    missing = _missing_backbones(metrics, ui)
+    weights = choose_weights(request, catalog, methods, ui)
+    missing = missing_backbones(metrics, ui)
     results = ResultsFile(request.out / "results.jsonl")
     try:
         return _Run(request, catalog, methods, metrics, sets, weights, missing, results, ui).go()
     finally:
         results.close()
-
-
-def _named(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:
-    """Resolve datasets; two folders of the same name go by their paths."""
-    specs: dict[str, DatasetSpec] = {}
-    for text in request.datasets:
-        spec = find_dataset(catalog, text)
-        asked = spec.name if text in catalog.datasets else str(Path(text).expanduser().resolve())
-        specs[asked] = spec
-    names = [spec.name for spec in specs.values()]
-    return [
-        (asked, spec, spec.name if names.count(spec.name) == 1 and _own_name(asked, spec, catalog) else asked)
-        for asked, spec in specs.items()
-    ]
-
-
-def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:
-    return asked == spec.name or spec.name not in catalog.datasets
-
-
-def _say_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) -> None:
-    for method in methods:
-        if cannot := [f"x{scale}" for scale in scales if scale not in method.scales]:
-            does = ", ".join(f"x{scale}" for scale in sorted(method.scales))
-            ui.warn(f"{method.name} does not do {', '.join(cannot)} (it does {does}): unsupported")
-
-
-def _find_weights(
-    request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI
-) -> dict[tuple[str, int], Weights]:
-    """Find the weights of every method that learns, and say which are used.
-
-    Raises:
-        UsageError: those asked for do not exist, or belong elsewhere.
-    """
-    choices = {catalog.models[name].name: choice for name, choice in request.weights.items()}
-    if strangers := set(choices) - {method.name for method in methods}:
-        raise UsageError(f"--weights names {', '.join(sorted(strangers))}, which is not among --methods")
-    found = {}
-    for method in methods:
-        for scale in (scale for scale in request.scales if scale in method.scales):
-            weights = find_weights(method, scale, choices.get(method.name, ""))
-            if weights is None:
-                continue
-            found[method.name, scale] = weights
-            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
-            newer = trained_folder(method.name, scale) / WEIGHTS
-            if weights.origin == "shipped" and newer.is_file():
-                ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
-    return found
-
-
-def _missing_backbones(metrics: list[MetricSpec], ui: UI) -> dict[str, str]:
-    """Fetch what metrics need; return, by metric, why it cannot be computed."""
-    missing = {}
-    for metric in metrics:
-        if metric.backbone:
-            try:
-                fetch_backbone(metric.backbone)
-            except AssetError as error:
-                missing[metric.name] = str(error)
-                ui.warn(f"no {metric.name}: {error}")
-    return missing
 
 
 @dataclass

@@ -105,7 +105,8 @@ def run_command(
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine
     """
-    from srbench.runner import Request, run
+    from srbench.request import Request
+    from srbench.runner import run
     from srbench.terminal import Terminal
 
     ui = Terminal()

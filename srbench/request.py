@@ -1,0 +1,109 @@
+"""What was asked of a run, and what it means here: datasets by name or path, weights to use, backbones to be had."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.backbones import fetch_backbone
+from srbench.datasets import find_dataset
+from srbench.errors import AssetError, UsageError
+from srbench.weights import NAME as WEIGHTS
+from srbench.weights import Weights, find_weights, trained_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from srbench.catalog import Catalog
+    from srbench.specs import DatasetSpec, MetricSpec, ModelSpec
+    from srbench.terminal import UI
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of ``srbench run``."""
+
+    methods: tuple[str, ...]
+    datasets: tuple[str, ...]
+    scales: tuple[int, ...]
+    protocols: tuple[str, ...]
+    metrics: tuple[str, ...]
+    out: Path
+    plugins: tuple[str, ...] = ()
+    device: str = "auto"
+    threads: int = 0
+    speed: dict[str, Any] | None = field(default_factory=dict)
+    """Speed settings (size, batch, seconds); None skips speed."""
+    save_images: bool = False
+    force: bool = False
+    inline: bool = False
+    timeout_s: float = 0
+    max_memory: int = 0
+    command: str = ""
+    weights: Mapping[str, str] = field(default_factory=dict)
+    """By method: ``shipped``, ``trained`` or a path."""
+
+
+def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:
+    """Resolve datasets; two folders of the same name go by their paths."""
+    specs: dict[str, DatasetSpec] = {}
+    for text in request.datasets:
+        spec = find_dataset(catalog, text)
+        asked = spec.name if text in catalog.datasets else str(Path(text).expanduser().resolve())
+        specs[asked] = spec
+    names = [spec.name for spec in specs.values()]
+    return [
+        (asked, spec, spec.name if names.count(spec.name) == 1 and _own_name(asked, spec, catalog) else asked)
+        for asked, spec in specs.items()
+    ]
+
+
+def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:
+    return asked == spec.name or spec.name not in catalog.datasets
+
+
+def warn_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) -> None:
+    """Say before the start which methods do not do a scale; they get a row that says so, and are no failure."""
+    for method in methods:
+        if cannot := [f"x{scale}" for scale in scales if scale not in method.scales]:
+            does = ", ".join(f"x{scale}" for scale in sorted(method.scales))
+            ui.warn(f"{method.name} does not do {', '.join(cannot)} (it does {does}): unsupported")
+
+
+def choose_weights(
+    request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI
+) -> dict[tuple[str, int], Weights]:
+    """Find the weights of every method that learns, and say which are used.
+
+    Raises:
+        UsageError: those asked for do not exist, or belong elsewhere.
+    """
+    choices = {catalog.models[name].name: choice for name, choice in request.weights.items()}
+    if strangers := set(choices) - {method.name for method in methods}:
+        raise UsageError(f"--weights names {', '.join(sorted(strangers))}, which is not among --methods")
+    found = {}
+    for method in methods:
+        for scale in (scale for scale in request.scales if scale in method.scales):
+            weights = find_weights(method, scale, choices.get(method.name, ""))
+            if weights is None:
+                continue
+            found[method.name, scale] = weights
+            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
+            newer = trained_folder(method.name, scale) / WEIGHTS
+            if weights.origin == "shipped" and newer.is_file():
+                ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
+    return found
+
+
+def missing_backbones(metrics: list[MetricSpec], ui: UI) -> dict[str, str]:
+    """Fetch what metrics need; return, by metric, why it cannot be computed."""
+    missing = {}
+    for metric in metrics:
+        if metric.backbone:
+            try:
+                fetch_backbone(metric.backbone)
+            except AssetError as error:
+                missing[metric.name] = str(error)
+                ui.warn(f"no {metric.name}: {error}")
+    return missing
