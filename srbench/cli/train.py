@@ -38,6 +38,9 @@ from srbench.cli.options import Names, Number, device_option, load_catalog, plug
 @click.option("--validate-on", default="set5", show_default=True, metavar="DATASET", help="Set that is validated on.")
 @click.option("--validate-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option("--save-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
+@click.option(
+    "--log-every", type=click.IntRange(1), default=50, show_default=True, metavar="STEPS", help="One line of log.jsonl."
+)
 @click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all draws.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: where 'srbench run' finds it]"
@@ -65,6 +68,7 @@ def train_command(
     validate_on: str,
     validate_every: int,
     save_every: int,
+    log_every: int,
     seed: int,
     out: Path | None,
     resume: bool,
@@ -106,6 +110,7 @@ def train_command(
         validate_on=validate_on,
         validate_every=validate_every,
         save_every=save_every,
+        log_every=log_every,
         resume=resume,
         command=command,
     )
