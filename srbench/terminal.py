@@ -33,6 +33,21 @@ def stderr_console() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
+class Silent:
+    """Says nothing: a process that works beside the one that speaks, or a caller who does not want to hear."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def warn(self, text: str) -> None:
+        """Say nothing."""
+
+    @contextmanager
+    def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:  # the protocol's names
+        """Show nothing."""
+        yield lambda _: None
+
+
 class Terminal:
     """Prints what a run says; the bar shows what is being done, how far and what is left."""
 

@@ -16,7 +16,7 @@ from srbench.cli.options import Names, Number, device_option, load_catalog, plug
 @click.option("--data", type=Names("datasets"), required=True, help="Training sets by name, or folders of images.")
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
-@click.option("--batch", type=click.IntRange(1), help="Patches per step [default: the recipe's]")
+@click.option("--batch", type=click.IntRange(1), help="Patches per step and device [default: the recipe's]")
 @click.option("--patch", type=click.IntRange(8), help="HR patch size in pixels [default: the recipe's]")
 @click.option("--lr", type=Number(0, min_open=True), help="Peak learning rate [default: the recipe's]")
 @click.option("--loss", help="Loss expression, e.g. '1*mse+0.1*l1' [default: the recipe's]")
@@ -47,6 +47,11 @@ from srbench.cli.options import Names, Number, device_option, load_catalog, plug
 )
 @click.option("--resume", is_flag=True, help="Go on with the training in the folder, exactly.")
 @device_option
+@click.option(
+    "--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices that train together (DDP)."
+)
+@click.option("--compile", "compiled", is_flag=True, help="Compile the networks: slow to start, quicker steps.")
+@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to OUT/tensorboard too.")
 @plugin_option
 def train_command(
     *,
@@ -73,6 +78,9 @@ def train_command(
     out: Path | None,
     resume: bool,
     device: str,
+    devices: int,
+    compiled: bool,
+    tensorboard: bool,
     plugins: tuple[str, ...],
 ) -> None:
     """Train METHOD; 'srbench run' then finds its weights by itself.
@@ -103,6 +111,9 @@ def train_command(
         overrides=Overrides(loss, lr, batch, patch, steps, schedule, clip, ema),
         precision=precision,
         device=device,
+        devices=devices,
+        compile=compiled,
+        tensorboard=tensorboard,
         seed=seed,
         parts=accumulate,
         limit=limit_images,
@@ -121,7 +132,7 @@ def train_command(
         ui.note(f"stopped; the state is saved in {folder}. To go on: {again}")
         raise click.exceptions.Exit(130) from None
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
-    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; last validation: {figures}")
+    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
     chosen = f" --weights {spec.name}={shlex.quote(str(trained.weights))}" if out else ""
     files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)

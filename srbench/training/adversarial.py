@@ -82,13 +82,12 @@ class Adversarial:
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Update the critic on each of the batches, then the generator on the last."""
         logs: dict[str, Tensor] = {}
-        self.critic.requires_grad_(requires_grad=True)
         for small, real in zip(lr.chunk(self.n_critic), hr.chunk(self.n_critic), strict=True):
             with torch.no_grad():
                 fake = self.generator(small)
             logs = self._learn_to_judge(real, fake.clamp(0, 1))
-        self.critic.requires_grad_(requires_grad=False)
-        return {**logs, **self._learn_to_please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
+        with self.training.judging(self.critic):
+            return {**logs, **self._learn_to_please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
 
     def _learn_to_judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         self.critic_optimizer.zero_grad()
@@ -119,7 +118,8 @@ class Adversarial:
         """Return how far the critic's gradient norm is from 1, squared, between real and fake images; in fp32."""
         place = torch.rand(len(real), 1, 1, 1, device=real.device)
         between = torch.lerp(fake, real, place).requires_grad_()
-        (gradient,) = torch.autograd.grad(self.bare_critic(between).sum(), between, create_graph=True)
+        # forward, not a call: torch.compile knows no gradient of a gradient
+        (gradient,) = torch.autograd.grad(self.bare_critic.forward(between).sum(), between, create_graph=True)
         penalty: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         return penalty
 

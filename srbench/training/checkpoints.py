@@ -1,4 +1,7 @@
-"""The state of a training: written atomically, read without executing anything, resumed exactly."""
+"""The state of a training: written atomically, read without executing anything, resumed exactly.
+
+Random numbers are no part of it: those of a step depend on the seed and the step's number alone.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "state.pt"
-VERSION = 1
+VERSION = 2
 
 
 def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -33,7 +36,6 @@ def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping
         "version": VERSION,
         "step": step,
         "facts": dict(facts),
-        "random": torch.get_rng_state(),
         "parts": {name: part.state_dict() for name, part in parts.items()},
     }
     temporary = folder / f".{NAME}.{os.getpid()}"
@@ -69,5 +71,4 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
         raise UsageError(f"{path}: belongs to another recipe")
     for name, part in parts.items():
         part.load_state_dict(state["parts"][name])
-    torch.set_rng_state(state["random"])
     return step, saved

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-import json
-import logging
 import math
-import os
 import platform
 import time
 from dataclasses import asdict, dataclass, field
@@ -16,11 +12,15 @@ import torch
 
 from srbench import __version__
 from srbench.errors import MethodError, SRBenchError, UsageError
+from srbench.terminal import Silent
+from srbench.training.average import MovingAverage
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.curves import draw_curves
 from srbench.training.data import load_images
-from srbench.training.patches import PatchSampler
+from srbench.training.devices import is_follower, make_fabric
+from srbench.training.interrupt import Interrupt
+from srbench.training.log import Log, check_tensorboard
+from srbench.training.patches import PatchSampler, stream
 from srbench.training.session import Overrides, Settings, Training
 from srbench.training.validation import Validator
 from srbench.weights import NAME as WEIGHTS
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from srbench.catalog import Catalog
     from srbench.specs import ModelSpec
     from srbench.terminal import UI
+    from srbench.training.data import TrainingData
     from srbench.training.recipes import Recipe
 
-PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+KEPT = ("best", "best_step", "figures", "seconds")
+"""What a loop knows beside its recipe's state and must know again after a resumption."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class TrainRequest:
     overrides: Overrides = field(default_factory=Overrides)
     precision: str = "fp32"
     device: str = "auto"
+    devices: int = 1
+    compile: bool = False
     seed: int = 0
     parts: int = 1
     limit: int = 0
@@ -56,6 +60,7 @@ class TrainRequest:
     validate_every: int = 1000
     save_every: int = 1000
     log_every: int = 50
+    tensorboard: bool = False
     resume: bool = False
     start_from: str = ""
     """``shipped``, ``trained`` or a path; empty finds the weights of the method that this one starts from."""
@@ -64,118 +69,92 @@ class TrainRequest:
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training ended: the steps done, the weights kept and their validation figures."""
+    """How a training ended: the steps done, the weights kept, after which step, and their validation figures."""
 
     steps: int
     weights: Path
+    best_step: int
     figures: Mapping[str, float]
-
-
-class MovingAverage:
-    """Moving average of a network's parameters, its decay rising as (1 + t) / (10 + t); buffers are copied."""
-
-    def __init__(self, net: torch.nn.Module, decay: float) -> None:
-        self.net = copy.deepcopy(net).eval().requires_grad_(requires_grad=False)
-        self.decay = decay
-        self._ours: list[torch.Tensor] = list(self.net.parameters())
-        self._theirs: list[torch.Tensor] = list(net.parameters())
-        self._buffers = list(zip(self.net.buffers(), net.buffers(), strict=True))
-
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move towards the network's weights after a step, counted from 0."""
-        decay = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
-        torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
-        for ours, theirs in self._buffers:
-            ours.copy_(theirs)
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the averaged weights."""
-        return self.net.state_dict()
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take them back."""
-        self.net.load_state_dict(state)
 
 
 def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     """Train a method and keep its best and its last weights, a log, and the state to resume from.
+
+    On several devices this function runs in as many processes; only the first one speaks, writes and returns.
 
     Raises:
         UsageError: the request cannot be carried out as it is.
         SRBenchError: data could not be had, the loss is no longer finite, or the disk refuses.
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    return _Loop(request, catalog, ui).run()
-
-
-def make_fabric(device: str, precision: str) -> Any:
-    """Return Lightning Fabric on one device.
-
-    Raises:
-        UsageError: the precision is unknown.
-    """
-    from lightning_fabric import Fabric
-
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench says itself what it trains with
-    if precision not in PRECISIONS:
-        raise UsageError(f"unknown precision {precision!r}; there are: {', '.join(PRECISIONS)}")
-    kind, _, index = device.partition(":")
-    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}.get(kind)
-    if accelerator is None or (accelerator == "cuda" and not torch.cuda.is_available()):
-        raise SRBenchError(f"device {device!r} is not available")
-    devices: Any = [int(index)] if index else 1
-    return Fabric(accelerator=accelerator, devices=devices, precision=PRECISIONS[precision])  # type: ignore[arg-type]
+    spec = _trainable(catalog, request)
+    if not request.resume and (request.out / STATE).exists() and not is_follower():
+        raise UsageError(
+            f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
+        )
+    if request.tensorboard:
+        check_tensorboard()
+    fabric = make_fabric(request.device, request.precision, request.devices)
+    # before the launch: what must be fetched is fetched once, and faults end one process
+    data = load_images(catalog, request.data, request.scale, request.limit, request.seed, ui)
+    fabric.launch()
+    if fabric.is_global_zero:
+        return _Loop(request, spec, catalog, fabric, data, ui).run()
+    try:
+        _Loop(request, spec, catalog, fabric, data, Silent()).run()
+    except SRBenchError as error:  # the first process says it
+        raise SystemExit(error.exit_code) from error
+    except Exception as error:
+        ui.warn(f"process {fabric.global_rank} of the training ended: {' '.join(str(error).split())}")
+        raise SystemExit(1) from error
+    raise SystemExit(0)
 
 
 class _Loop:
     """One training."""
 
-    def __init__(self, request: TrainRequest, catalog: Catalog, ui: UI) -> None:
-        self.request, self.catalog, self.ui = request, catalog, ui
-        self.spec = _trainable(catalog, request)
-        self.out = request.out
-        if not request.resume and (self.out / STATE).exists():
-            raise UsageError(
-                f"{self.out} holds a training already; --resume goes on with it, --out chooses another folder"
-            )
-        self.fabric = make_fabric(request.device, request.precision)
-        self.fabric.launch()
+    def __init__(
+        self, request: TrainRequest, spec: ModelSpec, catalog: Catalog, fabric: Any, data: TrainingData, ui: UI
+    ) -> None:
+        self.request, self.spec, self.catalog, self.fabric, self.ui = request, spec, catalog, fabric, ui
+        self.data, self.out = data, request.out
         torch.manual_seed(request.seed)
-        self.net = self.spec.build(request.scale).to(memory_format=torch.channels_last)
-        self.started_from = _start(self.net, self.spec, request, catalog, ui)
-        self.training = Training(self.fabric, catalog, request.overrides, request.scale, request.parts)
-        self.recipe: Recipe = self.spec.recipe(self.net, self.training)  # type: ignore[misc]
+        self.net = spec.build(request.scale).to(memory_format=torch.channels_last)
+        self.started_from = _start(self.net, spec, request, catalog, ui)
+        self.training = Training(
+            fabric, catalog, request.overrides, request.scale, request.parts, compiled=request.compile
+        )
+        self.recipe: Recipe = spec.recipe(self.net, self.training)  # type: ignore[misc]
         if self.training.settings is None:
-            raise MethodError(f"the recipe of {self.spec.name} never called training.choose(...)")
+            raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")
         self.settings: Settings = self.training.settings
         if self.settings.batch % request.parts:
             raise UsageError(f"--batch {self.settings.batch} cannot be cut into {request.parts} equal parts")
         self.average = MovingAverage(self.net, self.settings.ema)
-        self.data = load_images(catalog, request.data, request.scale, request.limit, request.seed, ui)
+        self.validator = Validator(catalog, request.validate_on, request.scale, fabric.device, ui)
         self.sampler = PatchSampler(
             self.data.images,
             request.scale,
             self.settings.patch,
             self.settings.batch * self.settings.draws,
             request.seed,
-            self.fabric.device,
+            fabric.device,
         )
-        self.validator = Validator(catalog, request.validate_on, request.scale, self.fabric.device, ui)
-        self.best = -math.inf
+        self.best, self.best_step = -math.inf, 0
         self.figures: dict[str, float] = {}
+        """Validation of the best weights so far."""
         self.pending: list[Mapping[str, torch.Tensor]] = []
         self.seconds = 0.0
 
     @property
     def parts(self) -> dict[str, Any]:
-        return {**self.recipe.state(), "average": self.average}
+        return {**self.recipe.state(), "average": self.average, "precision": self.fabric.strategy.precision}
 
     @property
     def facts(self) -> dict[str, Any]:
         """What must be the same when a training is resumed."""
         sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
-        names = ("method", "scale", "seed", "precision", "parts")
+        names = ("method", "scale", "seed", "precision", "parts", "devices")
         return {name: getattr(self.request, name) for name in names} | asdict(self.settings) | {"data": sets}
 
     def run(self) -> Trained:
@@ -183,26 +162,37 @@ class _Loop:
             self.out.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SRBenchError(f"{self.out}: cannot be made ({error.strerror})") from error
-        start = self._resume() if self.request.resume else 0
-        self._cut_log(start)
+        step = start = self._resume() if self.request.resume else 0
+        self.log = Log(self.out, start, tensorboard=self.request.tensorboard) if self.fabric.is_global_zero else None
         began = time.perf_counter() - self.seconds
-        step = start
-        try:
-            with self.ui.track(f"training {self.spec.name} x{self.request.scale}", self.settings.steps) as advance:
-                for _ in range(start):
-                    advance("")
-                while step < self.settings.steps:
-                    self._step(step)
-                    step += 1
-                    self.seconds = time.perf_counter() - began
-                    self._after(step, advance)
-        except KeyboardInterrupt:
-            self._save(step)
-            raise
-        draw_curves(self.out / "log.jsonl", self.out / "curves.png")
-        return Trained(step, self.out / WEIGHTS, self.figures)
+        what = f"training {self.spec.name} x{self.request.scale}"
+        with Interrupt() as interrupt, self.ui.track(what, self.settings.steps) as advance:
+            for _ in range(start):
+                advance("")
+            while step < self.settings.steps:
+                self._step(step)
+                step += 1
+                self.seconds = time.perf_counter() - began
+                self._after(step, advance)
+                if self._stops(interrupt, step):
+                    self._save(step)
+                    raise KeyboardInterrupt
+        if self.log:
+            self.log.close()
+        return Trained(step, self.out / WEIGHTS, self.best_step, self.figures)
+
+    def _stops(self, interrupt: Interrupt, step: int) -> bool:
+        """Whether to stop after this step; several processes ask each other now and then, and stop together."""
+        if self.fabric.world_size == 1:
+            return interrupt.asked
+        if step % self.request.log_every:
+            return False
+        asked = torch.tensor(float(interrupt.asked), device=self.fabric.device)
+        return bool(self.fabric.all_reduce(asked, reduce_op="sum"))
 
     def _step(self, step: int) -> None:
+        # A step's random numbers depend on its number, not on those before: nothing of them needs to be saved.
+        torch.manual_seed(stream(self.request.seed, step, self.fabric.global_rank))
         self.training.begin(step)
         self.net.train()
         lr, hr = self.sampler.draw(step)
@@ -218,8 +208,8 @@ class _Loop:
         detail = ""
         if last or step % self.request.log_every == 0:
             detail = self._log(step)
-        if last or step % self.request.validate_every == 0:
-            self._validate(step)
+        if (last or step % self.request.validate_every == 0) and self.log:
+            self._validate(step, self.log)
         if last or step % self.request.save_every == 0:
             self._save(step)
         advance(detail)
@@ -227,37 +217,41 @@ class _Loop:
     def _log(self, step: int) -> str:
         """Write the means since the last line; the only place where a step's values are waited for."""
         names = dict.fromkeys(name for scalars in self.pending for name in scalars)
-        means = {n: float(torch.stack([s[n].float() for s in self.pending if n in s]).mean()) for n in names}
+        means = {}
+        for name in names:
+            mean = torch.stack([s[name].detach().float() for s in self.pending if name in s]).mean()
+            means[name] = float(self.fabric.all_reduce(mean))
         self.pending.clear()
         for name, value in means.items():
             if not math.isfinite(value):
                 raise SRBenchError(f"{name} is not finite at step {step}; try a lower --lr or fp32")
         rate = self.settings.lr * self.settings.lr_factor(step - 1)
-        self._write({"step": step, **means, "lr": rate, "seconds": round(self.seconds, 3)})
+        if self.log:
+            self.log.write(step, {**means, "lr": rate, "seconds": round(self.seconds, 3)})
         speed = step / self.seconds if self.seconds else 0
         return ", ".join([f"{speed:.1f} steps/s", *(f"{name} {value:.4g}" for name, value in means.items())])
 
-    def _validate(self, step: int) -> None:
-        self.figures = self.validator.score(self.average.net, self.spec.multiple, self.out / "samples" / f"{step:07d}")
-        self._write({"step": step, "validation": self.figures})
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in self.figures.items())
+    def _validate(self, step: int, log: Log) -> None:
+        figures = self.validator.score(self.average.net, self.spec.multiple, self.out / "samples" / f"{step:07d}")
+        log.validated(step, figures)
+        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.ui.note(f"step {step}: {self.validator.name} {shown}")
-        card = self._card(step)
+        card = self._card(step, figures)
         try:
             save_weights(self.average.net, self.out / "last.safetensors", card)
-            if self._merit() > self.best:
-                self.best = self._merit()
+            if self._merit(figures) > self.best:
+                self.best, self.best_step, self.figures = self._merit(figures), step, figures
                 save_weights(self.average.net, self.out / WEIGHTS, card)
         except OSError as error:
             reason = error.strerror or error
             raise SRBenchError(f"{self.out}: weights cannot be written ({reason}); older ones stay") from error
 
-    def _merit(self) -> float:
+    def _merit(self, figures: Mapping[str, float]) -> float:
         """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""
-        name = self.settings.best if self.settings.best in self.figures else "psnr"
-        return -self.figures[name] if self.catalog.metrics[name].better == "lower" else self.figures[name]
+        name = self.settings.best if self.settings.best in figures else "psnr"
+        return -figures[name] if self.catalog.metrics[name].better == "lower" else figures[name]
 
-    def _card(self, step: int) -> dict[str, Any]:
+    def _card(self, step: int, figures: Mapping[str, float]) -> dict[str, Any]:
         return {
             "method": self.spec.name,
             "scale": self.request.scale,
@@ -273,41 +267,25 @@ class _Loop:
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": self.validator.protocol.identity,
-                **self.figures,
+                **figures,
             },
             "device": str(self.fabric.device),
+            "devices": self.request.devices,
             "threads": torch.get_num_threads(),
             "wall_s": round(self.seconds, 1),
             "versions": {"srbench": __version__, "torch": torch.__version__, "python": platform.python_version()},
         }
 
     def _save(self, step: int) -> None:
-        kept = {"best": self.best, "seconds": self.seconds, "figures": self.figures}
-        save_state(self.out, step, self.parts, {**self.facts, "kept": kept})
+        if self.fabric.is_global_zero:
+            kept = {name: getattr(self, name) for name in KEPT}
+            save_state(self.out, step, self.parts, {**self.facts, "kept": kept})
 
     def _resume(self) -> int:
         step, saved = load_state(self.out, self.parts, self.facts)
-        self.best, self.seconds, self.figures = (saved["kept"][name] for name in ("best", "seconds", "figures"))
+        for name in KEPT:
+            setattr(self, name, saved["kept"][name])
         return step
-
-    def _write(self, row: Mapping[str, Any]) -> None:
-        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
-
-    def _cut_log(self, step: int) -> None:
-        """Drop what was logged after the state that is resumed from: it will be logged again."""
-        path = self.out / "log.jsonl"
-        kept = []
-        if step and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    row = json.loads(line)
-                except ValueError:  # torn by a crash
-                    continue
-                kept += [line] if row["step"] <= step else []
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-        temporary.replace(path)
 
 
 def _start(

@@ -100,3 +100,8 @@ def _at_least(image: torch.Tensor, patch: int, scale: int) -> torch.Tensor:
         square = image[:, top : top + side, left : left + side].float()
         return (imresize(square, (patch, patch)) + 0.5).clamp(0, 255).to(torch.uint8)
     return image[:, : height - height % scale, : width - width % scale]
+
+
+def stream(*key: int) -> int:
+    """Return the seed of a stream of random numbers of its own for each key, such as (seed, step, process)."""
+    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,8 @@ from srbench.errors import UsageError
 from srbench.training import expression
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import torch
     from lightning_fabric import Fabric
     from torch import Tensor, nn
@@ -110,12 +113,23 @@ class Training:
         overrides: the command line's choices, which win over the recipe's.
         scale: the factor that is trained for.
         parts: a step's batch is worked on in this many parts (gradient accumulation).
+        compiled: whether networks go through torch.compile.
     """
 
-    def __init__(self, fabric: Fabric, catalog: Catalog, overrides: Overrides, scale: int, parts: int = 1) -> None:
+    def __init__(
+        self,
+        fabric: Fabric,
+        catalog: Catalog,
+        overrides: Overrides,
+        scale: int,
+        parts: int = 1,
+        *,
+        compiled: bool = False,
+    ) -> None:
         self._fabric = fabric
         self._catalog = catalog
         self._overrides = overrides
+        self._compiled = compiled
         self.scale = scale
         self.parts = parts
         self.part = 0
@@ -163,7 +177,12 @@ class Training:
         return built
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:
-        """Make a module and its optimizer work under the chosen precision, on the chosen devices."""
+        """Make a module and its optimizer work under the chosen precision, on the chosen devices, compiled or not.
+
+        What a recipe calls must be the module returned; the one given, or a part of it, bypasses all of these.
+        """
+        if self._compiled:
+            module.compile()
         module, inner = self._fabric.setup(module, optimizer)
         wrapped = Optimizer(inner, self)
         self._rates.append((wrapped, [group["lr"] for group in inner.param_groups]))
@@ -177,6 +196,19 @@ class Training:
         """Limit the gradient norm to what was chosen, when the gradients are complete."""
         if self._settings.clip and self.part == self.parts - 1:
             self._fabric.clip_gradients(module, optimizer.inner, max_norm=self._settings.clip)
+
+    @contextmanager
+    def judging(self, module: nn.Module) -> Iterator[None]:
+        """While entered, a prepared module only judges: gradients pass through it, and it learns nothing."""
+        learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        for parameter in learning:
+            parameter.requires_grad = False
+        try:
+            with self._fabric.no_backward_sync(module):  # type: ignore[arg-type]
+                yield
+        finally:
+            for parameter in learning:
+                parameter.requires_grad = True
 
     def begin(self, step: int) -> None:
         """Start a step: set its number and every learning rate."""

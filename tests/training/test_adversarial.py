@@ -7,7 +7,7 @@ import torch
 
 from srbench.catalog import Catalog
 from srbench.training import Adversarial, Training
-from srbench.training.engine import make_fabric
+from srbench.training.devices import make_fabric
 from srbench.training.session import Overrides
 
 

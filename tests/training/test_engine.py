@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from safetensors.torch import load_file
 
 from srbench.catalog import Catalog
 from srbench.errors import SRBenchError
+from srbench.terminal import Silent
 from srbench.training.engine import TrainRequest, train
 from srbench.training.session import Overrides
 
@@ -83,19 +83,6 @@ def test_run_finds_what_was_trained(srbench, sets):
     assert board.weights[0] == card["sha256"][:16]
     assert board.psnr[0] == pytest.approx(card["validation"]["psnr"])
     assert (card["method"], card["scale"], card["steps_done"]) == ("espcn", 2, 20)
-
-
-class Silent:
-    """A user interface that says nothing."""
-
-    def note(self, text):
-        pass
-
-    warn = note
-
-    @contextmanager
-    def track(self, what, total):
-        yield lambda detail: None
 
 
 def test_full_disk_leaves_the_last_good_state(sets, monkeypatch):

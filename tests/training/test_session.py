@@ -8,7 +8,7 @@ import torch
 from srbench.catalog import Catalog
 from srbench.errors import UsageError
 from srbench.training import Supervised, Training
-from srbench.training.engine import make_fabric
+from srbench.training.devices import make_fabric
 from srbench.training.session import Overrides, Settings
 
 DEFAULTS = Settings("mse", 1e-2, 8, 16, 100, "constant", 0.0, 0.0)

@@ -1,0 +1,89 @@
+"""What is written down while training: ``log.jsonl``, TensorBoard events where asked for, the curves at the end."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import SRBenchError, UsageError
+from srbench.training.curves import draw_curves
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+NAME = "log.jsonl"
+
+
+def check_tensorboard() -> None:
+    """Make sure that TensorBoard is there before anything starts.
+
+    Raises:
+        UsageError: it is not installed.
+    """
+    if importlib.util.find_spec("tensorboard") is None:
+        raise UsageError("--tensorboard needs the tensorboard package: pip install tensorboard")
+
+
+class Log:
+    """Appends to a training's log, from the step that it starts or goes on at.
+
+    Args:
+        folder: the training's folder.
+        start: rows of later steps are dropped: they will be logged again.
+        tensorboard: whether to write TensorBoard events too, to ``folder/tensorboard``.
+
+    Raises:
+        SRBenchError: the log cannot be written.
+    """
+
+    def __init__(self, folder: Path, start: int, *, tensorboard: bool = False) -> None:
+        self.folder, self.path = folder, folder / NAME
+        self._events: Any = None
+        if tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1 if start else None)
+        self._cut(start)
+
+    def write(self, step: int, values: Mapping[str, float]) -> None:
+        """Log what a step, or the steps since the last row, came to."""
+        self._append({"step": step, **values}, step, values, "train")
+
+    def validated(self, step: int, figures: Mapping[str, float]) -> None:
+        """Log a validation."""
+        self._append({"step": step, "validation": figures}, step, figures, "validation")
+
+    def close(self) -> None:
+        """Draw the curves."""
+        if self._events:
+            self._events.close()
+        draw_curves(self.path, self.folder / "curves.png")
+
+    def _append(self, row: Mapping[str, Any], step: int, values: Mapping[str, float], group: str) -> None:
+        try:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+        except OSError as error:
+            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror})") from error
+        if self._events:
+            for name, value in values.items():
+                self._events.add_scalar(f"{group}/{name}", value, step)
+
+    def _cut(self, start: int) -> None:
+        kept = []
+        if start and self.path.exists():
+            for line in self.path.read_text(encoding="utf-8").splitlines():
+                try:
+                    row = json.loads(line)
+                except ValueError:  # torn by a crash
+                    continue
+                kept += [line] if row["step"] <= start else []
+        temporary = self.path.with_name(f".{NAME}.{os.getpid()}")
+        try:
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+            temporary.replace(self.path)
+        except OSError as error:
+            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror})") from error
