@@ -91,18 +91,33 @@ def _resize_dim(x: torch.Tensor, dim: int, out: int, kernel: str, antialias: boo
 def _enlarge_dim(x: torch.Tensor, dim: int, factor: int, kernel: str, border: str) -> torch.Tensor:
     """Enlarge by a whole factor: the weights repeat with that period, so each phase is a sum of shifted copies."""
     length = x.shape[dim]
-    index, weights = _contributions(length, factor * length, kernel, antialias=False)
-    index, weights = index[:factor], weights[:factor]
-    before, after = int(-index.min()), int(index.max())
-    padded = x.index_select(dim, _inside(torch.arange(-before, length + after), length, border).to(x.device))
+    before, after, taps = _phases(factor, kernel)
+    padded = x.index_select(dim, _inside(torch.arange(-before, length + after, device=x.device), length, border))
     phases = []
-    for starts, factors in zip((index + before).tolist(), weights.tolist(), strict=True):
-        taps = [(start, weight) for start, weight in zip(starts, factors, strict=True) if weight]
-        phase = padded.narrow(dim, taps[0][0], length) * taps[0][1]
-        for start, weight in taps[1:]:
+    for (first, factor_of_first), *others in taps:
+        phase = padded.narrow(dim, first, length) * factor_of_first
+        for start, weight in others:
             phase.add_(padded.narrow(dim, start, length), alpha=weight)
         phases.append(phase)
     return torch.stack(phases, dim=dim + 1).flatten(dim, dim + 1)
+
+
+def _phases(factor: int, kernel: str) -> tuple[int, int, tuple[tuple[tuple[int, float], ...], ...]]:
+    return _cached_phases(factor, kernel)
+
+
+# torch.compile takes the result as it is (torch.compiler.assume_constant_result, without its slow import)
+_phases._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+@lru_cache(maxsize=64)
+def _cached_phases(factor: int, kernel: str) -> tuple[int, int, tuple[tuple[tuple[int, float], ...], ...]]:
+    """Return how far an enlargement reaches before and after the input, and each phase's (start, weight) pairs."""
+    index, weights = _contributions(1, factor, kernel, antialias=False)
+    before, after = int(-index.min()), int(index.max())
+    rows = zip((index + before).tolist(), weights.tolist(), strict=True)
+    taps = tuple(tuple((start, weight) for start, weight in zip(*row, strict=True) if weight) for row in rows)
+    return before, after, taps
 
 
 def imresize(
