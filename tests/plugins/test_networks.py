@@ -31,8 +31,46 @@ def test_discriminator_has_as_many_parameters_as_its_layers_by_hand():
     assert critic(torch.rand(2, 3, 96, 96)).shape == critic(torch.rand(2, 3, 64, 64)).shape == (2,)
 
 
+def test_virtual_batch_norm_is_batch_norm_of_the_reference_and_one_image():
+    from srbench_plugins.srresnet.network import VirtualBatchNorm2d
+
+    generator = torch.Generator().manual_seed(0)
+    references, images = (torch.randn(n, 4, 5, 6, generator=generator) * 3 + 1 for n in (6, 3))
+    result = VirtualBatchNorm2d(4)(torch.cat([references, images]), 6)
+    batch_norm = torch.nn.BatchNorm2d(4).train()
+    assert torch.allclose(result[:6], batch_norm(references), atol=1e-5)
+    for image, normalised in zip(images, result[6:], strict=True):
+        expected = batch_norm(torch.cat([references, image[None]]))[-1]
+        assert torch.allclose(normalised, expected, atol=1e-5)
+
+
+def test_virtual_batch_norm_judges_each_image_by_itself_and_keeps_its_reference():
+    from srbench_plugins.srresnet.network import Discriminator
+
+    first, images = torch.rand(3, 3, 32, 32), torch.rand(4, 3, 32, 32)
+    critic = Discriminator(norm="virtual")
+    critic(first)
+    together = critic(images)
+    assert torch.allclose(together, torch.cat([critic(image[None]) for image in images]), atol=1e-5)
+    assert torch.equal(critic.reference, first)
+    again = Discriminator(norm="virtual")
+    again.load_state_dict(critic.state_dict())
+    assert torch.equal(again(images), together)
+    plain = Discriminator(norm="batch")
+    assert not torch.allclose(plain(images)[:1], plain(images[:1]), atol=1e-3)
+
+
+@pytest.mark.parametrize(("name", "unlike"), [("srresnet-resize", "PixelShuffle"), ("srresnet-nobn", "BatchNorm2d")])
+def test_variants_are_built_without_what_they_leave_out(name, unlike):
+    def layers(name):
+        return {type(module).__name__ for module in SPECS[name].build(4).modules()}
+
+    assert unlike in layers("srresnet") - layers(name)
+
+
 @pytest.mark.parametrize(
-    ("name", "scale"), [(n, s) for n in ("srresnet", "espcn", "srcnn") for s in sorted(SPECS[n].scales)]
+    ("name", "scale"),
+    [(n, s) for n in ("srresnet", "srresnet-resize", "espcn", "srcnn") for s in sorted(SPECS[n].scales)],
 )
 def test_output_has_the_size_asked_for(name, scale):
     assert SPECS[name].build(scale)(torch.rand(1, 3, 9, 10)).shape == (1, 3, 9 * scale, 10 * scale)

@@ -14,17 +14,19 @@ from srbench import ModelSpec, Published, hookimpl
 if TYPE_CHECKING:
     from torch import nn
 
+    from srbench.blocks import Enlargement
     from srbench.training import Recipe, Training
+    from srbench_plugins.srresnet.network import Norm
 
 SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
 TABLE = "SRGAN, Table 2 (arXiv:1609.04802)"
 
 
-def build(scale: int) -> nn.Module:
+def build(scale: int, *, batch_norm: bool = True, enlarge: Enlargement = "sub-pixel") -> nn.Module:
     from srbench_plugins.srresnet.network import SRResNet
 
-    return SRResNet(scale)
+    return SRResNet(scale, batch_norm=batch_norm, enlarge=enlarge)
 
 
 def pixels(loss: str, net: nn.Module, training: Training) -> Recipe:
@@ -33,11 +35,11 @@ def pixels(loss: str, net: nn.Module, training: Training) -> Recipe:
     return Supervised(net, training, loss=loss, lr=5e-4, batch=16, patch=96, steps=100_000)
 
 
-def gan(loss: str, net: nn.Module, training: Training) -> Recipe:
+def gan(loss: str, norm: Norm, net: nn.Module, training: Training) -> Recipe:
     from srbench.training import Adversarial
     from srbench_plugins.srresnet.network import Discriminator
 
-    return Adversarial(net, Discriminator(), training, objective="gan", loss=loss, weight=1e-3, lr=1e-4)
+    return Adversarial(net, Discriminator(norm=norm), training, objective="gan", loss=loss, weight=1e-3, lr=1e-4)
 
 
 def wgan(net: nn.Module, training: Training) -> Recipe:
@@ -52,7 +54,7 @@ def wgan_gp(net: nn.Module, training: Training) -> Recipe:
     from srbench.training import Adversarial
     from srbench_plugins.srresnet.network import Discriminator
 
-    critic = Discriminator(batch_norm=False)
+    critic = Discriminator(norm="none")
     return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, n_critic=1)
 
 
@@ -72,6 +74,19 @@ def srbench_models() -> list[ModelSpec]:
         published=published("SRResNet", {"set5": 32.05, "set14": 28.49, "bsd100": 27.58}),
         **common,
     )
+    builds = [
+        ModelSpec(
+            name=name,
+            summary=f"SRResNet {how}",
+            **{**common, "build": partial(build, **options)},
+            recipe=partial(pixels, "mse"),
+            paper=paper,
+        )
+        for name, how, options, paper in (
+            ("srresnet-resize", "with resize-convolutions", {"enlarge": "resize"}, "doi:10.23915/distill.00003"),
+            ("srresnet-nobn", "without batch normalisation", {"batch_norm": False}, PAPER),
+        )
+    ]
     common["start_from"] = "srresnet"
     features = [
         ModelSpec(
@@ -87,7 +102,7 @@ def srbench_models() -> list[ModelSpec]:
         ModelSpec(
             name=f"srgan-{loss}",
             summary=f"SRResNet against the paper's discriminator, content loss {loss}",
-            recipe=partial(gan, loss),
+            recipe=partial(gan, loss, "batch"),
             paper=PAPER,
             aliases=("srgan",) if loss == "vgg22" else (),
             published=published("SRGAN", srgan) if loss == "vgg54" else (),
@@ -95,6 +110,13 @@ def srbench_models() -> list[ModelSpec]:
         )
         for loss in ("mse", "vgg22", "vgg54")
     ]
+    virtual = ModelSpec(
+        name="srgan-vgg22-vbn",
+        summary="srgan-vgg22, the discriminator with virtual batch normalisation",
+        recipe=partial(gan, "vgg22", "virtual"),
+        paper="arXiv:1606.03498",
+        **common,
+    )
     wgans = [
         ModelSpec(
             name=name,
@@ -108,4 +130,4 @@ def srbench_models() -> list[ModelSpec]:
             ("wgan-gp", wgan_gp, "gradient penalty", "arXiv:1704.00028"),
         )
     ]
-    return [srresnet, *features, *gans, *wgans]
+    return [srresnet, *builds, *features, *gans, virtual, *wgans]
