@@ -67,8 +67,8 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     """
     if weights is None and spec.recipe is not None:
         raise MethodError(
-            f"no weights for x{scale}: 'srbench train {spec.name} --scale {scale}' makes them, "
-            f"--weights {spec.name}=PATH names others"
+            f"no weights for x{scale}: 'srbench train {spec.name} --scale {scale} --data ...' makes them, "
+            f"'srbench run --train' does so first, --weights {spec.name}=PATH names others"
         )
     torch.manual_seed(SEED)
     try:

@@ -43,6 +43,9 @@ class Request:
     command: str = ""
     weights: Mapping[str, str] = field(default_factory=dict)
     """By method: ``shipped``, ``trained`` or a path."""
+    train_on: tuple[str, ...] = ()
+    """Sets on which methods without weights are trained first; none: they are not trained."""
+    train_steps: int | None = None
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:
@@ -69,6 +72,18 @@ def warn_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) 
         if cannot := [f"x{scale}" for scale in scales if scale not in method.scales]:
             does = ", ".join(f"x{scale}" for scale in sorted(method.scales))
             ui.warn(f"{method.name} does not do {', '.join(cannot)} (it does {does}): unsupported")
+
+
+def train_first(request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI) -> None:
+    """Train the methods that have no weights, where that was asked for."""
+    if request.train_on:
+        from srbench.training.missing import train_missing
+
+        given = {catalog.models[name].name for name in request.weights}
+        unset = [method for method in methods if method.name not in given]
+        train_missing(
+            catalog, unset, request.scales, request.train_on, ui, steps=request.train_steps, device=request.device
+        )
 
 
 def choose_weights(

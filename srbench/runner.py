@@ -17,7 +17,7 @@ from srbench.datasets import ImageSet, prepare
 from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
 from srbench.protocols import get_protocol
-from srbench.request import choose_weights, missing_backbones, named_datasets, warn_unsupported
+from srbench.request import choose_weights, missing_backbones, named_datasets, train_first, warn_unsupported
 from srbench.resize import DEGRADATION
 from srbench.results import ResultsFile, encode_value, read_rows
 from srbench.runfile import now, write_run_file
@@ -80,6 +80,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({error.strerror})") from error
     sets = [prepare(asked, spec, name, scale, ui) for asked, spec, name in specs for scale in request.scales]
+    train_first(request, catalog, methods, ui)
     weights = choose_weights(request, catalog, methods, ui)
     missing = missing_backbones(metrics, ui)
     results = ResultsFile(request.out / "results.jsonl")

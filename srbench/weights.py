@@ -48,41 +48,43 @@ def card_path(weights: Path) -> Path:
     return weights.with_suffix(".json")
 
 
-def find_weights(spec: ModelSpec, scale: int, choice: str = "") -> Weights | None:
+def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
     """Return the weights a method runs with: those asked for, else shipped with the plugin, else trained here.
 
     Args:
         spec: the method.
         scale: the factor.
         choice: ``shipped``, ``trained``, a path, or empty.
+        option: how the choice was asked for on the command line; ``--weights METHOD=CHOICE`` where empty.
 
     Raises:
         UsageError: those asked for do not exist, or belong to another method or scale.
     """
+    asked = option or f"--weights {spec.name}={choice}"
     if spec.recipe is None and not spec.weights:
         if choice:
-            raise UsageError(f"--weights {spec.name}={choice}: {spec.name} has nothing to learn")
+            raise UsageError(f"{asked}: {spec.name} has nothing to learn")
         return None
     shipped, trained = spec.weights.get(scale), trained_folder(spec.name, scale) / NAME
     if choice not in ("", "shipped", "trained"):
-        return _checked(spec, scale, Path(choice).expanduser().absolute(), "file")
+        return _checked(spec, scale, Path(choice).expanduser().absolute(), "file", asked)
     if choice != "trained" and shipped is not None and shipped.is_file():
-        return _checked(spec, scale, shipped, "shipped")
+        return _checked(spec, scale, shipped, "shipped", asked)
     if choice != "shipped" and trained.is_file():
-        return _checked(spec, scale, trained, "trained")
+        return _checked(spec, scale, trained, "trained", asked)
     if choice:
-        raise UsageError(f"--weights {spec.name}={choice}: there are no {choice} weights for x{scale}")
+        raise UsageError(f"{asked}: there are no {choice} weights for x{scale}")
     return None
 
 
-def _checked(spec: ModelSpec, scale: int, path: Path, origin: str) -> Weights:
+def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, asked: str) -> Weights:
     """Read the card, and refuse weights that say they belong elsewhere.
 
     Raises:
         UsageError: the file or its card cannot be used.
     """
     if not path.is_file():
-        raise UsageError(f"--weights {spec.name}={path}: no such file")
+        raise UsageError(f"{asked}: no such file")
     card: Any = {}
     if card_path(path).is_file():
         try:

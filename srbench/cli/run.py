@@ -56,6 +56,16 @@ if TYPE_CHECKING:
     metavar="METHOD=PATH|trained|shipped",
     help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
 )
+@click.option(
+    "--train",
+    "training_sets",
+    type=Names("datasets"),
+    is_flag=False,
+    flag_value="t91,bsds500-train,general100",
+    metavar="[DATA]",
+    help="Train the methods that have no weights first, on these sets [without DATA: t91,bsds500-train,general100].",
+)
+@click.option("--train-steps", type=click.IntRange(1), help="Steps of each training [default: the recipe's]")
 @click.option("--save-images", is_flag=True, help="Keep the SR images as PNG in OUT/images.")
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @device_option
@@ -85,6 +95,8 @@ def run_command(
     speed_batch: int,
     speed_seconds: float,
     weights: tuple[str, ...],
+    training_sets: tuple[str, ...] | None,
+    train_steps: int | None,
     save_images: bool,
     force: bool,
     device: str,
@@ -104,6 +116,7 @@ def run_command(
       srbench run --methods nearest,bilinear,bicubic,lanczos
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine
+      srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
     """
     from srbench.request import Request
     from srbench.runner import run
@@ -132,6 +145,8 @@ def run_command(
         max_memory=max_memory,
         command=command,
         weights=_choices(weights),
+        train_on=training_sets or (),
+        train_steps=train_steps,
     )
     try:
         outcome = run(request, catalog, ui)

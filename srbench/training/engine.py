@@ -300,7 +300,7 @@ def _start(
     if not spec.start_from and not request.start_from:
         return None
     source = catalog.models[spec.start_from or spec.name]
-    found = find_weights(source, request.scale, request.start_from)
+    found = find_weights(source, request.scale, request.start_from, f"--start-from {request.start_from}")
     if found is None:
         raise UsageError(
             f"{spec.name} starts from {source.name}'s weights, and there are none for x{request.scale}: "
