@@ -10,7 +10,7 @@ import torch
 from srbench.catalog import Catalog
 from srbench.training import Training
 from srbench.training.devices import make_fabric
-from srbench.training.patches import PatchSampler
+from srbench.training.patches import Patches, Pool
 from srbench.training.session import Overrides
 
 if TYPE_CHECKING:
@@ -33,25 +33,29 @@ def _step() -> Callable[[torch.Tensor, torch.Tensor], object]:
 
 
 @pytest.fixture(scope="module")
-def sampler() -> PatchSampler:
+def sampler() -> Pool:
     generator = torch.Generator().manual_seed(0)
-    images = [torch.randint(0, 256, (3, 256, 320), dtype=torch.uint8, generator=generator) for _ in range(20)]
-    return PatchSampler(images, 4, 96, 16, 0, torch.device("cpu"))
+    patches = Patches(4, 96, 16)
+    pool = Pool([(256, 320)] * 20, patches, torch.device("cpu"))
+    for i in range(20):
+        image = torch.randint(0, 256, (3, 256, 320), dtype=torch.uint8, generator=generator)
+        pool.put(i, *patches.ready(image))
+    return pool
 
 
 @pytest.mark.benchmark(group=GROUP)
-def test_fixed_batch(benchmark: BenchmarkFixture, sampler: PatchSampler) -> None:
+def test_fixed_batch(benchmark: BenchmarkFixture, sampler: Pool) -> None:
     step, batch = _step(), sampler.draw(0)
     assert benchmark(lambda: step(*batch))
 
 
 @pytest.mark.benchmark(group=GROUP)
-def test_real_sampler(benchmark: BenchmarkFixture, sampler: PatchSampler) -> None:
+def test_real_sampler(benchmark: BenchmarkFixture, sampler: Pool) -> None:
     step, steps = _step(), iter(range(10**9))
     assert benchmark(lambda: step(*sampler.draw(next(steps))))
 
 
 @pytest.mark.benchmark(group="sampler: 16 patches of 96x96")
-def test_sampler(benchmark: BenchmarkFixture, sampler: PatchSampler) -> None:
+def test_sampler(benchmark: BenchmarkFixture, sampler: Pool) -> None:
     steps = iter(range(10**9))
     assert benchmark(lambda: sampler.draw(next(steps)))[1].shape == (16, 3, 96, 96)

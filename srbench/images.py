@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 import zlib
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from PIL.TiffImagePlugin import TiffImageFile
 from srbench.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -82,23 +84,23 @@ def read(path: Path) -> Picture:
         ImageError: it is missing, unreadable, truncated, too large, animated or of an unsupported kind.
     """
     limit = max_pixels()
-    try:
-        _check_file(path)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns about metadata that does not matter here
-            with Pillow.open(path, formats=FORMATS) as image:
-                _check_header(path, image, limit)
-                return _decode(path, image)
-    except ImageError:
-        raise
-    except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
-    except MemoryError as error:
-        raise ImageError(f"{path}: does not fit in memory") from error
-    except Exception as error:
-        if isinstance(error, OSError) and error.strerror:
-            raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-        raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
+    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+        _check_header(path, image, limit)
+        return _decode(path, image)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the width and height that a file decodes to, upright, from its header alone.
+
+    Raises:
+        ImageError: as `read`, as far as the header shows it.
+    """
+    limit = max_pixels()
+    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+        _check_header(path, image, limit)
+        width, height = image.size
+        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        return (height, width) if turned else (width, height)
 
 
 def read_8bit(path: Path) -> Picture:
@@ -160,6 +162,26 @@ def write(path: Path, picture: Picture) -> None:
         raise ImageError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _named_faults(path: Path) -> Iterator[None]:
+    """Make whatever goes wrong with a file an ImageError with its name."""
+    try:
+        _check_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about metadata that does not matter here
+            yield
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
+    except MemoryError as error:
+        raise ImageError(f"{path}: does not fit in memory") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
 
 
 def _check_file(path: Path) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import Names, Number, device_option, load_catalog, plugin_option
+from srbench.cli.options import Memory, Names, Number, device_option, load_catalog, plugin_option
+
+if TYPE_CHECKING:
+    from srbench.training.patches import Crop
 
 
 @click.command("train")
@@ -34,8 +38,27 @@ from srbench.cli.options import Names, Number, device_option, load_catalog, plug
     help="Mixed precision.",
 )
 @click.option("--limit-images", type=click.IntRange(0), default=0, help="Seeded subset of each set; 0: all images.")
+@click.option(
+    "--crop",
+    type=click.Choice(["fixed", "random"]),
+    default="fixed",
+    show_default=True,
+    help="Patches as they are, or squares of half to twice the size, resized to the patch.",
+)
+@click.option(
+    "--data-memory",
+    type=Memory(),
+    default="4GiB",
+    show_default=True,
+    help="Memory for decoded images; a larger set streams through it.",
+)
 @click.option("--start-from", default="", metavar="PATH|trained|shipped", help="Weights that training starts from.")
-@click.option("--validate-on", default="set5", show_default=True, metavar="DATASET", help="Set that is validated on.")
+@click.option(
+    "--validate-on",
+    default="",
+    metavar="DATASET|held-out",
+    help="What is validated on [default: set5, or where it cannot be had a held-out tenth of the training images]",
+)
 @click.option("--validate-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option("--save-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option(
@@ -69,6 +92,8 @@ def train_command(
     accumulate: int,
     precision: str,
     limit_images: int,
+    crop: Crop,
+    data_memory: int,
     start_from: str,
     validate_on: str,
     validate_every: int,
@@ -96,7 +121,8 @@ def train_command(
     spec = catalog.models[method]
 
     from srbench.terminal import Terminal
-    from srbench.training.engine import TrainRequest, train
+    from srbench.training.engine import train
+    from srbench.training.request import TrainRequest
     from srbench.training.session import Overrides
     from srbench.weights import trained_folder
 
@@ -117,6 +143,8 @@ def train_command(
         seed=seed,
         parts=accumulate,
         limit=limit_images,
+        crop=crop,
+        memory=data_memory,
         start_from=start_from,
         validate_on=validate_on,
         validate_every=validate_every,

@@ -1,77 +1,109 @@
-"""What is trained on and what is validated on: datasets and folders -> decoded images, with what was left out."""
+"""What is trained on: datasets and folders -> image files with their sizes, and what was left out or held out."""
 
 from __future__ import annotations
 
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 
 from srbench.assets import digest, file_hash, local_path
-from srbench.datasets import fetch_dataset, find_dataset, planes
+from srbench.datasets import fetch_dataset, find_dataset
 from srbench.errors import AssetError, ImageError, UsageError
-from srbench.images import read_8bit
+from srbench.images import read_size
 from srbench.specs import Asset
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from srbench.catalog import Catalog
     from srbench.specs import ImagePair
     from srbench.terminal import UI
 
+HELD_OUT = "held-out"
+"""Name of the part of the training data that is validated on instead of trained on."""
+MOST_HELD_OUT = 100
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A file that is trained on; its height and width come from its header."""
+
+    name: str
+    path: Path
+    height: int
+    width: int
+
 
 @dataclass(frozen=True)
 class TrainingData:
-    """Decoded images, ``(3, H, W)`` uint8, and what the card says about each set."""
+    """The images, what the card says about each set, and the images held out of it."""
 
-    images: list[torch.Tensor]
+    images: list[TrainingImage]
     sets: list[dict[str, Any]]
+    held_out: tuple[TrainingImage, ...] = ()
+
+    def hold_out(self, seed: int) -> TrainingData:
+        """Hold out a seeded tenth of the images, at most `MOST_HELD_OUT`.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        if len(self.images) < 2:
+            raise UsageError("a single image cannot be held out too; --validate-on names a dataset or folder")
+        count = min(MOST_HELD_OUT, max(1, len(self.images) // 10))
+        order = np.random.default_rng((seed, len(self.images))).permutation(len(self.images)).tolist()
+        held = tuple(self.images[i] for i in sorted(order[:count]))
+        return replace(self, images=[self.images[i] for i in sorted(order[count:])], held_out=held)
 
 
-def load_images(catalog: Catalog, names: tuple[str, ...], scale: int, limit: int, seed: int, ui: UI) -> TrainingData:
-    """Fetch and decode the sets that are trained on.
+def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int, scale: int, ui: UI) -> TrainingData:
+    """Fetch the sets that are trained on and read their headers.
 
     Args:
         catalog: where datasets come from.
         names: datasets and folders.
-        scale: the factor that is trained for.
         limit: a seeded subset of this many images of each set; 0 for all.
         seed: chooses the subset.
+        scale: the factor that is trained for.
         ui: hears of what is left out.
 
     Raises:
         UsageError: a name is unknown, or nothing can be used.
         AssetError: a file could not be had.
     """
-    images: list[torch.Tensor] = []
+    images: list[TrainingImage] = []
     sets = []
     for name in names:
         spec = find_dataset(catalog, name)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
-            order = torch.randperm(len(pairs), generator=torch.Generator().manual_seed(seed))
+            order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
             pairs = [pairs[i] for i in sorted(order[:limit].tolist())]
         fetch_dataset([pair.hr for pair in pairs if isinstance(pair.hr, Asset)], spec.name, ui)
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
-            decoded = list(pool.map(_decode, pairs))
-        faults = [image for image in decoded if isinstance(image, str)]
-        for fault in faults:
+            found = list(pool.map(partial(_inspect, spec.name), pairs))
+        for fault in (item for item in found if isinstance(item, str)):
             ui.warn(f"left out: {fault}")
-        good = [image for image in decoded if not isinstance(image, str)]
+        good = [item for item in found if not isinstance(item, str)]
         if not good:
             raise UsageError(f"training set {name}: no image can be used")
-        images += good
-        hashes = sorted(
-            file_hash(pair.hr) for pair, image in zip(pairs, decoded, strict=True) if not isinstance(image, str)
-        )
+        images += [image for image, _ in good]
+        hashes = sorted(file for _, file in good)
         sets.append({"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)})
     return TrainingData(images, sets)
 
 
-def _decode(pair: ImagePair) -> torch.Tensor | str:
-    """Return the HR image, or its fault."""
+def _inspect(dataset: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
+    """Return an image and its file's hash, or its fault."""
     try:
-        return torch.from_numpy(planes(read_8bit(local_path(pair.hr))))
+        path = local_path(pair.hr)
+        width, height = read_size(path)
+        return TrainingImage(f"{dataset}-{pair.name}", path, height, width), file_hash(pair.hr)
+    except OSError as error:
+        return f"{pair.hr}: cannot be read ({error.strerror})"
     except (ImageError, AssetError) as error:
         return str(error)

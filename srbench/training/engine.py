@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import platform
 import time
-from dataclasses import asdict, dataclass, field
+from contextlib import closing
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,65 +17,32 @@ from srbench.terminal import Silent
 from srbench.training.average import MovingAverage
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.data import load_images
+from srbench.training.data import find_images
 from srbench.training.devices import is_follower, make_fabric
 from srbench.training.interrupt import Interrupt
 from srbench.training.log import Log, check_tensorboard
-from srbench.training.patches import PatchSampler, stream
-from srbench.training.session import Overrides, Settings, Training
-from srbench.training.validation import Validator
+from srbench.training.patches import Patches, stream
+from srbench.training.request import Trained
+from srbench.training.samplers import open_sampler
+from srbench.training.session import Training
+from srbench.training.validation import Validator, choose_validation
 from srbench.weights import NAME as WEIGHTS
 from srbench.weights import find_weights, load_weights, save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from srbench.catalog import Catalog
+    from srbench.datasets import ImageSet
     from srbench.specs import ModelSpec
     from srbench.terminal import UI
     from srbench.training.data import TrainingData
     from srbench.training.recipes import Recipe
+    from srbench.training.request import TrainRequest
+    from srbench.training.session import Settings
 
 KEPT = ("best", "best_step", "figures", "seconds")
 """What a loop knows beside its recipe's state and must know again after a resumption."""
-
-
-@dataclass(frozen=True)
-class TrainRequest:
-    """What was asked of ``srbench train``."""
-
-    method: str
-    data: tuple[str, ...]
-    out: Path
-    scale: int = 4
-    overrides: Overrides = field(default_factory=Overrides)
-    precision: str = "fp32"
-    device: str = "auto"
-    devices: int = 1
-    compile: bool = False
-    seed: int = 0
-    parts: int = 1
-    limit: int = 0
-    validate_on: str = "set5"
-    validate_every: int = 1000
-    save_every: int = 1000
-    log_every: int = 50
-    tensorboard: bool = False
-    resume: bool = False
-    start_from: str = ""
-    """``shipped``, ``trained`` or a path; empty finds the weights of the method that this one starts from."""
-    command: str = ""
-
-
-@dataclass(frozen=True)
-class Trained:
-    """How a training ended: the steps done, the weights kept, after which step, and their validation figures."""
-
-    steps: int
-    weights: Path
-    best_step: int
-    figures: Mapping[str, float]
 
 
 def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
@@ -96,12 +64,13 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         check_tensorboard()
     fabric = make_fabric(request.device, request.precision, request.devices)
     # before the launch: what must be fetched is fetched once, and faults end one process
-    data = load_images(catalog, request.data, request.scale, request.limit, request.seed, ui)
+    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
+    chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui)
     fabric.launch()
     if fabric.is_global_zero:
-        return _Loop(request, spec, catalog, fabric, data, ui).run()
+        return _Loop(request, spec, catalog, fabric, *chosen, ui).run()
     try:
-        _Loop(request, spec, catalog, fabric, data, Silent()).run()
+        _Loop(request, spec, catalog, fabric, *chosen, Silent()).run()
     except SRBenchError as error:  # the first process says it
         raise SystemExit(error.exit_code) from error
     except Exception as error:
@@ -114,7 +83,14 @@ class _Loop:
     """One training."""
 
     def __init__(
-        self, request: TrainRequest, spec: ModelSpec, catalog: Catalog, fabric: Any, data: TrainingData, ui: UI
+        self,
+        request: TrainRequest,
+        spec: ModelSpec,
+        catalog: Catalog,
+        fabric: Any,
+        images: ImageSet,
+        data: TrainingData,
+        ui: UI,
     ) -> None:
         self.request, self.spec, self.catalog, self.fabric, self.ui = request, spec, catalog, fabric, ui
         self.data, self.out = data, request.out
@@ -131,15 +107,18 @@ class _Loop:
         if self.settings.batch % request.parts:
             raise UsageError(f"--batch {self.settings.batch} cannot be cut into {request.parts} equal parts")
         self.average = MovingAverage(self.net, self.settings.ema)
-        self.validator = Validator(catalog, request.validate_on, request.scale, fabric.device, ui)
-        self.sampler = PatchSampler(
-            self.data.images,
+        self.validator = Validator(catalog, images, fabric.device, ui)
+        patches = Patches(
             request.scale,
             self.settings.patch,
-            self.settings.batch * self.settings.draws,
+            self.settings.batch,
             request.seed,
-            fabric.device,
+            draws=self.settings.draws,
+            rank=fabric.global_rank,
+            world=fabric.world_size,
+            crop=request.crop,
         )
+        self.sampler, self.streams = open_sampler(data.images, patches, request.memory, fabric.device, ui)
         self.best, self.best_step = -math.inf, 0
         self.figures: dict[str, float] = {}
         """Validation of the best weights so far."""
@@ -154,8 +133,14 @@ class _Loop:
     def facts(self) -> dict[str, Any]:
         """What must be the same when a training is resumed."""
         sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
-        names = ("method", "scale", "seed", "precision", "parts", "devices")
-        return {name: getattr(self.request, name) for name in names} | asdict(self.settings) | {"data": sets}
+        names = ("method", "scale", "seed", "precision", "parts", "devices", "crop")
+        return {
+            **{name: getattr(self.request, name) for name in names},
+            **asdict(self.settings),
+            "data": sets,
+            "held-out": [image.name for image in self.data.held_out],
+            "data-memory": self.request.memory if self.streams else 0,  # the pools' sizes depend on it
+        }
 
     def run(self) -> Trained:
         try:
@@ -166,7 +151,7 @@ class _Loop:
         self.log = Log(self.out, start, tensorboard=self.request.tensorboard) if self.fabric.is_global_zero else None
         began = time.perf_counter() - self.seconds
         what = f"training {self.spec.name} x{self.request.scale}"
-        with Interrupt() as interrupt, self.ui.track(what, self.settings.steps) as advance:
+        with closing(self.sampler), Interrupt() as interrupt, self.ui.track(what, self.settings.steps) as advance:
             for _ in range(start):
                 advance("")
             while step < self.settings.steps:
@@ -264,9 +249,11 @@ class _Loop:
             "seed": self.request.seed,
             "precision": self.request.precision,
             "data": self.data.sets,
+            "crop": self.request.crop,
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": self.validator.protocol.identity,
+                **({"images": [image.name for image in self.data.held_out]} if self.data.held_out else {}),
                 **figures,
             },
             "device": str(self.fabric.device),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError
 from srbench.training.checkpoints import NAME as STATE
-from srbench.training.engine import TrainRequest, train
+from srbench.training.engine import train
+from srbench.training.request import TrainRequest
 from srbench.training.session import Overrides
 from srbench.weights import find_weights, trained_folder
 

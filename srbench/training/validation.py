@@ -4,44 +4,69 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-
-from srbench.datasets import prepare
+from srbench.datasets import find_dataset, prepare
 from srbench.errors import AssetError
 from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, to_picture, upscale
 from srbench.images import write
 from srbench.protocols import get_protocol
 from srbench.references import ReferenceStore
+from srbench.specs import DatasetSpec, ImagePair
+from srbench.training.data import HELD_OUT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from srbench.catalog import Catalog
-    from srbench.terminal import UI
+    import torch
 
+    from srbench.catalog import Catalog
+    from srbench.datasets import ImageSet
+    from srbench.terminal import UI
+    from srbench.training.data import TrainingData
+
+DEFAULT = "set5"
 METRICS = ("psnr", "ssim", "lpips")
 PICTURES = 2
 STORE_BYTES = 512 * 2**20
 
 
-class Validator:
-    """Scores a network on a dataset; references are prepared once.
+def choose_validation(
+    catalog: Catalog, asked: str, data: TrainingData, scale: int, seed: int, ui: UI
+) -> tuple[ImageSet, TrainingData]:
+    """Return what is validated on, and what is left to train on.
+
+    Args:
+        catalog: where datasets come from.
+        asked: a dataset, a folder or ``held-out``; empty for `DEFAULT`, or, where that cannot be had, ``held-out``.
+        data: what there is to train on.
+        scale: the factor that is trained for.
+        seed: chooses what is held out.
+        ui: hears of it.
 
     Raises:
         UsageError: the dataset is unknown, or does not exist at the scale.
         AssetError: it could not be had.
     """
-
-    def __init__(self, catalog: Catalog, dataset: str, scale: int, device: torch.device, ui: UI) -> None:
-        from srbench.datasets import find_dataset
-
-        spec = find_dataset(catalog, dataset)
-        images = prepare(dataset, spec, spec.name, scale, ui)
-        if images.fault:
+    if asked != HELD_OUT:
+        spec = find_dataset(catalog, asked or DEFAULT)
+        images = prepare(asked or DEFAULT, spec, spec.name, scale, ui)
+        if not images.fault:
+            return images, data
+        if asked:
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
-        self.name, self.scale = spec.name, scale
+        ui.note(f"{DEFAULT} cannot be had, so a tenth of the training images is held out to validate on")
+    data = data.hold_out(seed)
+    pairs = [ImagePair(image.name, image.path) for image in data.held_out]
+    spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
+    return prepare(HELD_OUT, spec, HELD_OUT, scale, ui), data
+
+
+class Validator:
+    """Scores a network on a dataset; references are prepared once."""
+
+    def __init__(self, catalog: Catalog, images: ImageSet, device: torch.device, ui: UI) -> None:
+        self.name, self.scale = images.name, images.scale
         self.protocol = get_protocol("y")
-        self.samples = [load_sample(pair, scale, device) for pair in images.pairs]
+        self.samples = [load_sample(pair, images.scale, device) for pair in images.pairs]
         self.scorer = Scorer(ReferenceStore(STORE_BYTES))
         self.metrics = [catalog.metrics[name] for name in METRICS if name in catalog.metrics]
         self.ui = ui
@@ -54,9 +79,7 @@ class Validator:
         """
         values: dict[str, list[float]] = {}
         for i, sample in enumerate(self.samples):
-            random = torch.get_rng_state()  # upscale seeds; the training's own draws must not notice
             sr = to_8bit(upscale(net, to_float(sample.lr), self.scale, multiple)[0])
-            torch.set_rng_state(random)
             for metric in list(self.metrics):
                 try:
                     score = self.scorer.score(sr, sample, self.protocol, metric, sample.name)

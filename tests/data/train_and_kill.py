@@ -14,7 +14,8 @@ from pathlib import Path
 
 from srbench.catalog import Catalog
 from srbench.terminal import Silent
-from srbench.training.engine import TrainRequest, train
+from srbench.training.engine import train
+from srbench.training.request import TrainRequest
 from srbench.training.session import Overrides
 
 

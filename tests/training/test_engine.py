@@ -17,9 +17,10 @@ import torch
 from safetensors.torch import load_file
 
 from srbench.catalog import Catalog
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, UsageError
 from srbench.terminal import Silent
-from srbench.training.engine import TrainRequest, train
+from srbench.training.engine import train
+from srbench.training.request import TrainRequest
 from srbench.training.session import Overrides
 
 CODE = "from srbench.cli import main; main()"
@@ -36,6 +37,10 @@ def sets(tmp_path, save_image):
 
 def weights(folder):
     return {name: value.numpy().tobytes() for name, value in load_file(folder / "last.safetensors").items()}
+
+
+def logged(folder):
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
 def train_and_kill(method, folder, kills):
@@ -58,8 +63,7 @@ def test_killed_at_many_moments_and_resumed_gives_the_same_bits(method, sets):
     assert train_and_kill(method, sets / "whole", 0) == 0
     assert train_and_kill(method, sets / "cut", 24) >= 20
     assert weights(sets / "cut") == weights(sets / "whole")
-    rows = [json.loads(line) for line in (sets / "cut" / "log.jsonl").read_text().splitlines()]
-    assert [row["step"] for row in rows if "validation" not in row] == list(range(10, 201, 10))
+    assert [row["step"] for row in logged(sets / "cut") if "validation" not in row] == list(range(10, 201, 10))
 
 
 def test_run_finds_what_was_trained(srbench, sets):
@@ -161,3 +165,149 @@ def test_interrupt_saves_the_state_and_says_how_to_go_on(sets):
     assert process.returncode == 130
     assert "--resume" in said
     assert "Traceback" not in said
+
+
+PLAIN = """
+import torch
+from srbench import ModelSpec, hookimpl
+from srbench.training import Supervised
+
+class Net(torch.nn.Module):
+    def __init__(self, scale):
+        super().__init__()
+        self.conv = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3, padding=1), torch.nn.Tanh(), torch.nn.Conv2d(8, 12, 1))
+
+    def forward(self, lr):
+        return torch.nn.functional.pixel_shuffle(self.conv(lr), 2)
+
+@hookimpl
+def srbench_models():
+    recipe = lambda net, training: Supervised(net, training, loss="mse", lr=1e-2, schedule="cosine")
+    return [ModelSpec(name="plain", summary="for tests", scales={2}, build=Net, recipe=recipe)]
+"""
+
+
+def test_two_processes_equal_one_with_twice_the_batch(sets):
+    (sets / "plain.py").write_text(PLAIN)
+
+    def run(*more):
+        options = [
+            "train",
+            "plain",
+            "--plugin",
+            "plain.py",
+            "--data",
+            "train",
+            *QUICK,
+            "--steps",
+            20,
+            "--device",
+            "cpu",
+        ]
+        done = subprocess.run(
+            [sys.executable, "-m", "srbench", *map(str, [*options, "--device", "cpu", "--log-every", 5, *more])],
+            cwd=sets,
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done
+
+    run("--batch", 8, "--out", "one")
+    done = run("--batch", 4, "--devices", 2, "--out", "two")
+    assert done.stdout.count("best weights") == 1  # only the first process speaks
+    one, two = (load_file(sets / name / "last.safetensors") for name in ("one", "two"))
+    start = Catalog.load([sets / "plain.py"]).models["plain"]
+    torch.manual_seed(0)
+    moved = max(float((one[k] - v).abs().max()) for k, v in start.build(2).state_dict().items())
+    apart = max(float((one[name] - two[name]).abs().max()) for name in one)
+    assert apart < 1e-4 * moved
+    losses = [[row["loss"] for row in logged(sets / name) if "loss" in row] for name in ("one", "two")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_an_adversarial_recipe_trains_in_two_processes(sets):
+    plugin = Path(__file__).parents[1] / "data" / "tiny_gan.py"
+    options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6, "--accumulate", 2]
+    done = subprocess.run(
+        [sys.executable, "-m", "srbench", *map(str, options), "--devices", "2", "--device", "cpu", "--out", "gan"],
+        cwd=sets,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads((sets / "gan" / "weights.json").read_text())["devices"] == 2
+
+
+def test_streaming_training_resumes_exactly(sets, monkeypatch):
+    monkeypatch.chdir(sets)
+    request = TrainRequest(
+        "espcn",
+        ("train",),
+        sets / "whole",
+        scale=2,
+        overrides=Overrides(batch=8, patch=16, steps=40),
+        validate_on="val",
+        memory=20_000,  # two of the three images
+    )
+    catalog = Catalog.load()
+    train(request, catalog, Silent())
+
+    class Stop(Silent):
+        def note(self, text):
+            if text.startswith("step 15"):
+                raise KeyboardInterrupt
+
+    cut = replace(request, out=sets / "cut", validate_every=15, save_every=5)
+    with pytest.raises(KeyboardInterrupt):
+        train(cut, catalog, Stop())
+    assert torch.load(sets / "cut" / "state.pt", weights_only=True)["step"] == 10
+    train(replace(cut, resume=True), catalog, Silent())
+    assert weights(sets / "cut") == weights(sets / "whole")
+    with pytest.raises(UsageError, match="data-memory was 20000 and now is 0"):
+        train(replace(cut, resume=True, memory=10**9), catalog, Silent())
+
+
+def test_without_set5_a_tenth_is_held_out_and_said(sets, srbench):
+    options = ["--scale", 2, "--batch", 2, "--patch", 16, "--steps", 4, "--out", "out"]
+    done = srbench("train", "espcn", "--data", "train", *options, SRBENCH_MIRROR=str(sets))
+    assert done.returncode == 0, done.stderr
+    assert "a tenth of the training images is held out" in done.stderr
+    card = json.loads((sets / "out" / "weights.json").read_text())
+    assert card["validation"]["dataset"] == "held-out"
+    assert len(card["validation"]["images"]) == 1
+    asked = srbench("train", "espcn", "--data", "train", *options, "--validate-on", "set5", SRBENCH_MIRROR=str(sets))
+    assert asked.returncode != 0
+
+
+def test_run_trains_what_is_missing(srbench, sets):
+    options = ["--dataset", "val", "--scale", 2, "--metrics", "psnr", "--no-speed", "--out", "out"]
+    without = srbench("run", "--methods", "bicubic,espcn", *options)
+    assert without.returncode == 1
+    assert "'srbench run --train' does so first" in without.stderr
+    done = srbench("run", "--methods", "bicubic,espcn", *options, "--train", "train", "--train-steps", 5)
+    assert done.returncode == 0, done.stderr
+    assert "espcn x2 has no weights: training it" in done.stderr
+    assert list(pd.read_csv(sets / "out" / "leaderboard.csv").status) == ["ok", "ok"]
+    again = srbench("run", "--methods", "bicubic,espcn", *options, "--train", "train", "--train-steps", 5)
+    assert again.returncode == 0
+    assert "has no weights" not in again.stderr
+
+
+def test_tensorboard_holds_what_the_log_holds(sets, monkeypatch):
+    events = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    monkeypatch.chdir(sets)
+    overrides = Overrides(batch=2, patch=16, steps=6)
+    request = TrainRequest("espcn", ("train",), sets / "out", 2, overrides, validate_on="val", log_every=2)
+    train(replace(request, tensorboard=True), Catalog.load(), Silent())
+    board = events.EventAccumulator(str(sets / "out" / "tensorboard"))
+    board.Reload()
+    rows = logged(sets / "out")
+    losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
+    seen = [(event.step, event.value) for event in board.Scalars("train/loss")]
+    assert seen == pytest.approx(losses)
+    assert board.Scalars("validation/psnr")[0].value == pytest.approx(rows[-1]["validation"]["psnr"])
