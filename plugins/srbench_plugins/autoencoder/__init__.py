@@ -51,7 +51,7 @@ def srbench_models() -> list[ModelSpec]:
             build=build,
             recipe=partial(recipe, loss, best),
             family="autoencoder",
-            halo=21,
+            halo=23,
             multiple=8,
             paper="doi:10.1126/science.1127647",
             aliases=("ae",) if name == "mse" else (),

@@ -1,7 +1,7 @@
 """U-Nets: one network, trained on pixels, on features, and against critics that see pairs.
 
-Ronneberger et al. 2015 (arXiv:1505.04597); Johnson et al. 2016 (arXiv:1603.08155); Isola et al. 2017 (arXiv:1611.07004);
-fastai's lesson 7 and NoGAN (2019).
+Ronneberger et al. 2015 (arXiv:1505.04597); Johnson et al. 2016 (arXiv:1603.08155); Isola et al. 2017
+(arXiv:1611.07004); lesson 7 and NoGAN of fastai (2019).
 """
 
 from __future__ import annotations
