@@ -121,6 +121,8 @@ class Training:
         self.part = 0
         self.step_number = 0
         self.settings: Settings | None = None
+        self.default_loss = ""
+        """The recipe's own loss, whatever the command line chose."""
         self.loss_networks: dict[str, str] = {}
         """Which pretrained network and layer each perceptual loss really uses, for the card."""
         self._rates: list[tuple[Optimizer, list[float]]] = []
@@ -148,6 +150,7 @@ class Training:
             UsageError: one of them is out of range.
         """
         asked = {name: value for name, value in asdict(self._overrides).items() if value is not None}
+        self.default_loss = defaults.loss
         self.settings = replace(defaults, **asked)
         return self.settings
 
