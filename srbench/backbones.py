@@ -53,6 +53,7 @@ BACKBONES = {
             "29dd9af42ad48cb39a767454d382a2232dbc1625a1de3f00fca4868ee65dfc4b",
         ),
         Backbone("vgg16", "VGG16_Weights.IMAGENET1K_V1"),
+        Backbone("vgg16_bn", "VGG16_BN_Weights.IMAGENET1K_V1"),
         Backbone("vgg19", "VGG19_Weights.IMAGENET1K_V1"),
         Backbone(
             "vgg16_to_relu2_2",

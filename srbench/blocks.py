@@ -1,15 +1,19 @@
-"""What networks of several families share: residual blocks and enlargement inside a network."""
+"""What networks of several families share: residual blocks, enlargement inside a network, padding, PatchGAN."""
 
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Literal
 
 import torch
 from torch import nn
 from torch.nn import functional
 
+from srbench.errors import UsageError
+
 Enlargement = Literal["sub-pixel", "resize"]
+Norm = Literal["batch", "instance", "spectral"]
 
 
 def icnr_(weight: torch.Tensor, factor: int) -> torch.Tensor:
@@ -42,10 +46,17 @@ def factors(scale: int) -> tuple[int, ...]:
 
 
 class SubPixel(nn.Sequential):
-    """Convolution and pixel shuffle (Shi et al. 2016), ICNR-initialised: (N, c, h, w) -> (N, c, h*factor, w*factor)."""
+    """Convolution and pixel shuffle (Shi et al. 2016), ICNR-initialised: (N, c, h, w) -> (N, out, h*factor, w*factor).
 
-    def __init__(self, channels: int, factor: int) -> None:
-        conv = nn.Conv2d(channels, channels * factor**2, 3, padding=1)
+    Args:
+        channels: of the input.
+        factor: to enlarge by.
+        out: channels of the output; as many as the input has unless told.
+        kernel: size of the convolution, odd.
+    """
+
+    def __init__(self, channels: int, factor: int, *, out: int | None = None, kernel: int = 3) -> None:
+        conv = nn.Conv2d(channels, (out or channels) * factor**2, kernel, padding=kernel // 2)
         icnr_(conv.weight, factor)
         if conv.bias is not None:
             nn.init.zeros_(conv.bias)
@@ -89,3 +100,61 @@ class ResidualBlock(nn.Module):
         """Keep the shape."""
         result: torch.Tensor = x + self.body(x)
         return result
+
+
+def pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
+    """Repeat the last row and column of ``(N, c, h, w)`` until h and w are multiples; what is whole stays as it is."""
+    down, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
+    return functional.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
+
+
+def draw_weights_(module: nn.Module) -> None:
+    """Draw the weights as the GANs' papers do (arXiv:1511.06434): N(0, 0.02), those of batch norms N(1, 0.02)."""
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
+            nn.init.normal_(part.weight, 0, 0.02)
+        elif isinstance(part, nn.BatchNorm2d):
+            nn.init.normal_(part.weight, 1, 0.02)
+
+
+class PatchGAN(nn.Module):
+    """A critic of patches, each with a logit of its own (Isola et al. 2017, arXiv:1611.07004).
+
+    Args:
+        channels: of what is judged; 6 for pairs of images.
+        width: channels of the first layer; they double up to eight times as many.
+        strided: layers that halve the size: 1, 2 and 3 make it look at patches of 16, 34 and 70 pixels.
+        norm: ``batch``, ``instance`` (one image's verdict does not depend on the others') or ``spectral``.
+    """
+
+    def __init__(self, channels: int = 3, *, width: int = 64, strided: int = 3, norm: Norm = "batch") -> None:
+        super().__init__()
+
+        def convolution(inner: int, outer: int, stride: int) -> nn.Module:
+            conv = nn.Conv2d(inner, outer, 4, stride=stride, padding=1)
+            nn.init.normal_(conv.weight, 0, 0.02)
+            return nn.utils.parametrizations.spectral_norm(conv) if norm == "spectral" else conv
+
+        layers = [convolution(channels, width, 2), nn.LeakyReLU(0.2, inplace=True)]
+        widths = [width * min(2**i, 8) for i in range(strided + 1)]
+        for i, (inner, outer) in enumerate(pairwise(widths), start=1):
+            layers.append(convolution(inner, outer, 2 if i < strided else 1))
+            layers += [nn.BatchNorm2d(outer)] if norm == "batch" else []
+            layers += [nn.InstanceNorm2d(outer)] if norm == "instance" else []
+            layers.append(nn.LeakyReLU(0.2, inplace=True))
+        self.layers = nn.Sequential(*layers, convolution(widths[-1], 1, 1))
+        self.smallest = 3 * 2**strided
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Return ``(N, 1, h, w)`` logits for ``(N, channels, H, W)``.
+
+        Raises:
+            UsageError: the image is too small for a single patch.
+        """
+        if min(image.shape[-2:]) < self.smallest:
+            size = f"{image.shape[-1]}x{image.shape[-2]}"
+            raise UsageError(
+                f"PatchGAN needs at least {self.smallest}x{self.smallest} pixels, not {size}: raise --patch"
+            )
+        logits: torch.Tensor = self.layers(image)
+        return logits

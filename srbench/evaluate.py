@@ -17,6 +17,7 @@ from srbench.resize import degrade
 from srbench.weights import load_weights
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from srbench.protocols import Protocol
@@ -83,14 +84,17 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
 
 
 @torch.inference_mode()
-def upscale(net: torch.nn.Module, lr: torch.Tensor, scale: int, multiple: int = 1) -> torch.Tensor:
+def upscale(
+    net: Callable[[torch.Tensor], torch.Tensor], lr: torch.Tensor, scale: int, multiple: int = 1, seed: int = SEED
+) -> torch.Tensor:
     """Run a network on LR of any size, padding (edges replicated) to the multiple it needs.
 
     Args:
-        net: the method's network.
+        net: the method's network, or its ``sample``.
         lr: ``(N, 3, h, w)``, float32 in [0, 1].
         scale: the factor its output must be larger by.
         multiple: what h and w are padded to a multiple of.
+        seed: of what is random in it.
 
     Returns:
         ``(N, 3, h*scale, w*scale)``, float32, not clamped.
@@ -101,7 +105,7 @@ def upscale(net: torch.nn.Module, lr: torch.Tensor, scale: int, multiple: int = 
     height, width = lr.shape[-2:]
     down, right = -height % multiple, -width % multiple
     padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     sr = net(padded)
     if not isinstance(sr, torch.Tensor):
         raise MethodError(f"output is {type(sr).__name__}, not a tensor")

@@ -14,7 +14,7 @@ import torch
 
 from srbench.datasets import planes
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
-from srbench.evaluate import Sample, Score, Scorer, to_picture, upscale
+from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture, upscale
 from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
 from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 STORE_BYTES = 256 * 2**20
 
 
-def outputs(source: Path, target: Path, *, overwrite: bool) -> list[tuple[Path, Path]]:
-    """Pair each input file with the file to write: PNG under the same name, or the name asked for.
+def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") -> list[tuple[Path, Path]]:
+    """Pair each input file with the file to write: PNG under the same name, or the name asked for, and the suffix.
 
     Raises:
         UsageError: the source is not there, two inputs would share an output, or an output exists already.
@@ -49,6 +49,7 @@ def outputs(source: Path, target: Path, *, overwrite: bool) -> list[tuple[Path, 
         pairs = [(source, target / f"{source.stem}.png" if folder else target)]
     else:
         raise UsageError(f"{source}: no such file or folder")
+    pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
     taken = Counter(path for _, path in pairs)
     if doubles := [path for path, times in taken.items() if times > 1]:
         raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")
@@ -71,7 +72,14 @@ def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path], Picture], do
     return faults
 
 
-def upscale_picture(picture: Picture, net: torch.nn.Module, scale: int, multiple: int, device: torch.device) -> Picture:
+def upscale_picture(
+    picture: Picture,
+    net: Callable[[torch.Tensor], torch.Tensor],
+    scale: int,
+    multiple: int,
+    device: torch.device,
+    seed: int = SEED,
+) -> Picture:
     """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
 
     Raises:
@@ -81,7 +89,7 @@ def upscale_picture(picture: Picture, net: torch.nn.Module, scale: int, multiple
     dtype = picture.pixels.dtype
     lr = torch.from_numpy(picture.pixels.astype(np.float32)).permute(2, 0, 1)[None] / top
     try:
-        sr = upscale(net, lr.to(device), scale, multiple)[0].cpu().clamp(0, 1).double().numpy()
+        sr = upscale(net, lr.to(device), scale, multiple, seed)[0].cpu().clamp(0, 1).double().numpy()
     except SRBenchError:
         raise
     except (Exception, SystemExit) as error:

@@ -153,7 +153,10 @@ def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
         variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
         speed = speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
-            yield _entry(job, described, (name, protocol), scores[(*group, *variant)], speed, run["metrics"])
+            entry = _entry(job, described, (name, protocol), scores[(*group, *variant)], speed, run["metrics"])
+            if remark := run.get("remarks", {}).get(job["weights"]):
+                entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
+            yield entry
 
 
 def _entry(

@@ -51,8 +51,11 @@ def write_run_file(
     metrics: Iterable[MetricSpec],
     sets: Iterable[ImageSet],
     protocols: Iterable[Protocol],
+    remarks: dict[str, str],
 ) -> None:
     """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
+
+    ``remarks`` says of weights, by digest, in what they depart from their method's recipe.
 
     Raises:
         SRBenchError: the file cannot be written, or is not one of srbench's.
@@ -90,6 +93,7 @@ def write_run_file(
             for images in sets
         },
         "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
+        "remarks": remarks,
     }
     entry = {"command": command, "time": now(), "git_commit": git_commit(), **environment}
     merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}

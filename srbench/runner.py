@@ -134,6 +134,7 @@ class _Run:
                 self.metrics,
                 self.sets,
                 protocols,
+                {weights.digest: weights.remark for weights in self.weights.values() if weights.remark},
             )
             self._read_existing()
             self._work(executor)

@@ -78,7 +78,8 @@ class ModelSpec:
     """One method: a row of the leaderboard.
 
     ``build(scale)`` returns a ``torch.nn.Module`` that maps float32 RGB in [0, 1] of shape ``(N, 3, h, w)``
-    to ``(N, 3, h*scale, w*scale)``. The harness moves it to its device and puts it into eval mode.
+    to ``(N, 3, h*scale, w*scale)``. The harness moves it to its device and puts it into eval mode. A network that knows
+    several answers has a method ``sample`` beside ``forward``, which draws one of them (``srbench upscale --samples``).
 
     Raises:
         SpecError: a field is invalid; the message names the field.

@@ -37,6 +37,12 @@ class Weights:
         """Return the first 16 hex digits of the file's SHA-256."""
         return sha256(self.path)[:16]
 
+    @property
+    def remark(self) -> str:
+        """Say in what the weights depart from their method's own recipe; empty when in nothing that counts."""
+        loss, own = self.card.get("loss"), self.card.get("default_loss")
+        return f"trained on the loss {loss}, not on the method's own {own}" if own and loss != own else ""
+
 
 def trained_folder(method: str, scale: int) -> Path:
     """Return where ``srbench train`` keeps what it makes, and where ``srbench run`` looks."""

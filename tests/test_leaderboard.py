@@ -314,3 +314,19 @@ def test_csv_reads_back_as_it_was(run, tmp_path):
     board = run.board()
     (tmp_path / "b.csv").write_text(to_csv(board))
     assert pd.read_csv(tmp_path / "b.csv").psnr[0] == board.frame.psnr[0]
+
+
+def test_weights_trained_on_another_loss_are_remarked_on_every_board(run):
+    run.method("a", noise(0))
+    run.method("b", noise(1))
+    path = run.folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"remarks": {"w1": "trained on the loss x"}}))
+    assert "trained on" not in to_markdown(run.board())
+    run.file = ResultsFile(run.folder / "results.jsonl")
+    changed = {"weights": "w1"}
+    for row in [json.loads(line) for line in (run.folder / "results.jsonl").read_text().splitlines()]:
+        if row["method"] == "b":
+            run.file.append({**row, **changed})
+    board = run.board()
+    assert board.notes == ["b x4: trained on the loss x (weights w1)"]
+    assert "b x4: trained on the loss x (weights w1)" in to_markdown(board)

@@ -1,5 +1,7 @@
 """LPIPS, Zhang et al. 2018: distance in the features of a network, weighted to agree with human judgements.
 
+As a metric, and as a loss to train with: a method trained on it is to be judged by the LPIPS of another network.
+
 The lpips package brings the learned weights (v0.1) and the networks' layout; the backbone's ImageNet weights come
 through srbench's store. Always on whole RGB images: a protocol's channel and border do not apply.
 """
@@ -10,11 +12,12 @@ import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from srbench import Metric, MetricSpec, hookimpl
-from srbench.errors import UndefinedScoreError
+from srbench import LossSpec, Metric, MetricSpec, hookimpl
+from srbench.errors import UndefinedScoreError, UsageError
 
 if TYPE_CHECKING:
     import torch
+    from torch import nn
 
     from srbench.protocols import Protocol
 
@@ -74,6 +77,41 @@ class LPIPS:
     def score(self, sr: torch.Tensor, prepared: list[torch.Tensor]) -> float:
         layers = zip(self.model.lins, self._features(sr), prepared, strict=False)
         return float(sum(lin((ours - theirs).square()).mean() for lin, ours, theirs in layers))
+
+
+def build_loss(net: str) -> nn.Module:
+    from torch import nn
+
+    class LPIPSLoss(nn.Module):
+        """Mean LPIPS of a batch; patches must be no smaller than `SMALLEST`."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = LPIPS(net).model
+            self.uses = f"{NETS[net]} lpips v0.1"
+
+        def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            if min(sr.shape[-2:]) < SMALLEST[net]:
+                raise UsageError(
+                    f"the loss lpips ({net}) needs patches of at least {SMALLEST[net]} pixels: raise --patch"
+                )
+            distances: torch.Tensor = self.model(sr, hr, normalize=True)
+            return distances.mean()
+
+    return LPIPSLoss()
+
+
+@hookimpl
+def srbench_losses() -> list[LossSpec]:
+    return [
+        LossSpec(
+            name="lpips" if net == "alex" else f"lpips-{net}",
+            summary=f"LPIPS, {NETS[net]} v0.1",
+            build=partial(build_loss, net),
+            paper="arXiv:1801.03924",
+        )
+        for net in ("alex", "vgg")
+    ]
 
 
 @hookimpl

@@ -1,7 +1,8 @@
-"""Losses in the features of a frozen VGG: the mean squared difference at one layer.
+"""Losses in the features of a frozen VGG: differences of features, and of their Gram matrices.
 
 `vgg22` and `vgg54` are phi_2,2 and phi_5,4 of Ledig et al. 2017 (VGG19, after the activation), scaled by 1/12.75**2 as
 there, so that ``0.006`` of the paper is already in it: ``vgg54`` stands for a loss of the size of a pixel loss.
+`fastai-features` is the loss of fastai's lesson 7 (2019): pixels, features and Gram matrices of VGG16 with batch norm.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 PAPER_SCALE = 0.006
 """(1 / 12.75)**2, by which Ledig et al. bring features to the size of pixels."""
+FASTAI = (("relu3_3", 5.0), ("relu4_3", 15.0), ("relu5_3", 2.0))
+"""Layers before the last three poolings, with fastai's weights."""
+FASTAI_GRAM = 5e3
 VGG16 = tuple(f"relu{block}_{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1))
 VGG19 = tuple(f"relu{block}_{i}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1))
 
@@ -42,6 +46,58 @@ def build(network: str, layer: str, scale: float) -> nn.Module:
             return scale * functional.mse_loss(self.features(sr), target)
 
     return FeatureLoss()
+
+
+def build_gram(network: str, layer: str) -> nn.Module:
+    from torch import nn
+    from torch.nn import functional
+
+    from srbench.features import Features
+
+    class GramLoss(nn.Module):
+        """Style of Johnson et al. 2016: squared Frobenius norm of the difference of Gram matrices."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = Features(network, layer)
+            self.uses = self.features.uses
+
+        def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            ours, theirs = gram(self.features(sr)), gram(self.features(hr.detach()))
+            return functional.mse_loss(ours, theirs, reduction="sum") / len(sr)
+
+    return GramLoss()
+
+
+def build_fastai() -> nn.Module:
+    from torch import nn
+    from torch.nn import functional
+
+    from srbench.features import FeatureMaps
+
+    class FastaiFeatures(nn.Module):
+        """L1 of pixels (normalised as ImageNet's), features and Gram matrices."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = FeatureMaps("vgg16_bn", [layer for layer, _ in FASTAI])
+            self.uses = self.features.uses
+
+        def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            loss = functional.l1_loss(sr / self.features.std, hr / self.features.std)
+            maps = zip(self.features(sr), self.features(hr.detach()), FASTAI, strict=True)
+            for ours, theirs, (_, weight) in maps:
+                loss = loss + weight * functional.l1_loss(ours, theirs)
+                loss = loss + weight**2 * FASTAI_GRAM * functional.l1_loss(gram(ours), gram(theirs))
+            return loss
+
+    return FastaiFeatures()
+
+
+def gram(features: torch.Tensor) -> torch.Tensor:
+    """Return the Gram matrix ``(N, c, c)`` of ``(N, c, h, w)``, divided by c*h*w."""
+    rows = features.flatten(2)
+    return rows @ rows.transpose(1, 2) / rows[0].numel()
 
 
 def build_srgan(layer: str) -> nn.Module:
@@ -83,4 +139,20 @@ def srbench_losses() -> list[LossSpec]:
         for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
         for layer in layers
     ]
-    return srgan + every
+    grams = [
+        LossSpec(
+            name=f"gram.{network}.{layer}",
+            summary=f"Gram matrices of {network.upper()} {layer} features",
+            build=partial(build_gram, network, layer),
+            paper="arXiv:1603.08155",
+        )
+        for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
+        for layer in {name[:5]: name for name in layers}.values()  # the last of each block
+    ]
+    fastai = LossSpec(
+        name="fastai-features",
+        summary="pixels, VGG16-BN features and their Gram matrices, L1, weighted as in fastai's lesson 7",
+        build=build_fastai,
+        paper="arXiv:1603.08155",
+    )
+    return [*srgan, fastai, *every, *grams]

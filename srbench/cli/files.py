@@ -8,7 +8,7 @@ import json
 import math
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +17,7 @@ from srbench.cli.options import device_option, load_catalog, metrics_option, plu
 if TYPE_CHECKING:
     from srbench.evaluate import Score
     from srbench.folders import FolderScores
+    from srbench.images import Picture
     from srbench.terminal import Terminal
 
 SCALE = click.IntRange(2, 16)
@@ -36,6 +37,12 @@ def _report(faults: list[str], ui: Terminal) -> None:
 @click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 @click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Write N different answers, OUT_1 to OUT_N, of a method that knows several.",
+)
 @device_option
 @plugin_option
 def upscale_command(
@@ -46,6 +53,7 @@ def upscale_command(
     scale: int,
     overwrite: bool,
     weights: str,
+    samples: int | None,
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
@@ -57,6 +65,7 @@ def upscale_command(
     Examples:
       srbench upscale bicubic photo.jpg photo_x4.png
       srbench upscale lanczos photos/ enlarged/ --scale 2
+      srbench upscale vae photo.jpg photo_x4.png --samples 3
     """
     from srbench.errors import UsageError
     from srbench.folders import each, outputs
@@ -65,7 +74,8 @@ def upscale_command(
     if scale not in spec.scales:
         does = ", ".join(f"x{s}" for s in sorted(spec.scales))
         raise UsageError(f"{spec.name} does not do x{scale}; it does {does}")
-    pairs = outputs(source, target, overwrite=overwrite)
+    seeds = range(1, samples + 1) if samples else range(1)
+    pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
     from srbench.evaluate import build_net
     from srbench.folders import upscale_picture
@@ -78,8 +88,17 @@ def upscale_command(
     where = find_device(device)
     found = find_weights(spec, scale, weights)
     net = build_net(spec, scale, where, found.path if found else None)
-    with ui.track("upscaling", len(pairs)) as advance:
-        faults = each(pairs, lambda path: upscale_picture(read(path), net, scale, spec.multiple, where), advance)
+    if samples and not hasattr(net, "sample"):
+        raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
+    answer: Any = net.sample if samples else net
+
+    def enlarge(path: Path, seed: int) -> Picture:
+        return upscale_picture(read(path), answer, scale, spec.multiple, where, seed)
+
+    faults = []
+    with ui.track("upscaling", sum(len(files) for files in pairs.values())) as advance:
+        for seed, files in pairs.items():
+            faults += each(files, partial(enlarge, seed=seed), advance)
     _report(faults, ui)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.nn import functional
 
+from srbench.resize import imresize
 from srbench.training.session import Settings
 
 if TYPE_CHECKING:
@@ -24,12 +25,15 @@ class Adversarial:
 
     Args:
         generator: the method's network.
-        critic: maps ``(N, 3, patch, patch)`` to ``(N,)``: logits for ``gan``, unbounded scores for the WGANs.
+        critic: maps ``(N, 3, patch, patch)`` to ``(N,)``, or a map per image: logits for ``gan``, unbounded scores for
+            the WGANs. With ``pairs`` it is given ``(N, 6, patch, patch)``.
         training: what the command line chose, and the way to losses, precision and devices.
         objective: ``gan`` (non-saturating), ``wgan`` (arXiv:1701.07875) or ``wgan-gp`` (arXiv:1704.00028).
         loss: content loss expression.
         weight: of the adversarial part; the content loss has 1.
-        lr: learning rate of generator and critic.
+        lr: learning rate of the generator, and of the critic unless that has its own.
+        critic_lr: learning rate of the critic: one that learns faster needs fewer updates (arXiv:1706.08500); it keeps
+            its proportion when the command line chooses another lr.
         batch: patches per update.
         patch: HR patch size in pixels.
         steps: generator updates.
@@ -37,6 +41,8 @@ class Adversarial:
         smooth: label of real images for ``gan`` (one-sided smoothing, arXiv:1606.03498).
         limit: weights of a ``wgan`` critic are clipped to [-limit, limit].
         penalty: weight of the gradient penalty of ``wgan-gp``.
+        pairs: the critic sees each image with the bicubic enlargement of its LR in front (arXiv:1611.07004).
+        betas: of Adam; those of the objective's paper unless given.
         best: validation metric that chooses the best weights.
     """
 
@@ -50,6 +56,7 @@ class Adversarial:
         loss: str = "mse",
         weight: float = 1e-3,
         lr: float = 1e-4,
+        critic_lr: float | None = None,
         batch: int = 16,
         patch: int = 96,
         steps: int = 20_000,
@@ -60,24 +67,29 @@ class Adversarial:
         smooth: float = 0.9,
         limit: float = 0.01,
         penalty: float = 10.0,
+        pairs: bool = False,
+        betas: tuple[float, float] | None = None,
         best: str = "lpips",
     ) -> None:
         self.training, self.objective, self.weight = training, objective, weight
         self.n_critic, self.smooth, self.limit, self.penalty = n_critic, smooth, limit, penalty
+        self.pairs, self.betas = pairs, betas
         settings = training.choose(
             Settings(loss, lr, batch, patch, steps, schedule, clip, ema, draws=n_critic, best=best)
         )
         self.content = training.loss(settings.loss)
         self.bare_critic = critic
         self.generator, self.generator_optimizer = training.prepare(generator, self._optimizer(generator, settings.lr))
-        self.critic, self.critic_optimizer = training.prepare(critic, self._optimizer(critic, settings.lr))
+        judging_lr = settings.lr * (1 if critic_lr is None else critic_lr / lr)
+        self.critic, self.critic_optimizer = training.prepare(critic, self._optimizer(critic, judging_lr))
 
     def _optimizer(self, module: nn.Module, lr: float) -> torch.optim.Optimizer:
         """Return the optimizer of the objective's paper."""
         if self.objective == "wgan":
             return torch.optim.RMSprop(module.parameters(), lr=lr)
-        betas = (0.0, 0.9) if self.objective == "wgan-gp" else (0.9, 0.999)
-        return torch.optim.Adam(module.parameters(), lr=lr, betas=betas)
+        betas = self.betas or ((0.0, 0.9) if self.objective == "wgan-gp" else (0.9, 0.999))
+        on_cuda = self.training.device.type == "cuda"  # where a step counted on the host would be waited for
+        return torch.optim.Adam(module.parameters(), lr=lr, betas=betas, capturable=on_cuda)
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Update the critic on each of the batches, then the generator on the last."""
@@ -85,13 +97,18 @@ class Adversarial:
         for small, real in zip(lr.chunk(self.n_critic), hr.chunk(self.n_critic), strict=True):
             with torch.no_grad():
                 fake = self.generator(small)
-            logs = self._learn_to_judge(real, fake.clamp(0, 1))
-        with self.training.judging(self.critic):
-            return {**logs, **self._learn_to_please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
+            logs = self.judge(small, real, fake)
+        return {**logs, **self.please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
 
-    def _learn_to_judge(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+    def _shown(self, lr: Tensor, image: Tensor) -> Tensor:
+        """Return what the critic is given of an image."""
+        return torch.cat([imresize(lr, (image.shape[-2], image.shape[-1])), image], dim=1) if self.pairs else image
+
+    def judge(self, lr: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
+        """Update the critic on HR and SR images, ``(N, 3, patch, patch)``, of the same LR."""
+        fake = fake.clamp(0, 1)
         self.critic_optimizer.zero_grad()
-        on_real, on_fake = self.critic(real), self.critic(fake)
+        on_real, on_fake = self.critic(self._shown(lr, real)), self.critic(self._shown(lr, fake))
         logs = {"critic_real": on_real.mean().detach(), "critic_fake": on_fake.mean().detach()}
         if self.objective == "gan":
             loss = functional.binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, self.smooth))
@@ -101,7 +118,7 @@ class Adversarial:
             logs["wasserstein"] = distance.detach()
             loss = -distance
         if self.objective == "wgan-gp":
-            penalty = self._gradient_penalty(real, fake)
+            penalty = self._gradient_penalty(lr, real, fake)
             logs["penalty"] = penalty.detach()
             loss = loss + self.penalty * penalty
         self.training.backward(loss)
@@ -114,22 +131,25 @@ class Adversarial:
                 torch._foreach_clamp_max_(weights, self.limit)
         return {"critic": loss.detach(), **logs}
 
-    def _gradient_penalty(self, real: Tensor, fake: Tensor) -> Tensor:
+    def _gradient_penalty(self, lr: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Return how far the critic's gradient norm is from 1, squared, between real and fake images; in fp32."""
         place = torch.rand(len(real), 1, 1, 1, device=real.device)
         between = torch.lerp(fake, real, place).requires_grad_()
         # forward, not a call: torch.compile knows no gradient of a gradient
-        (gradient,) = torch.autograd.grad(self.bare_critic.forward(between).sum(), between, create_graph=True)
+        opinion = self.bare_critic.forward(self._shown(lr, between))
+        (gradient,) = torch.autograd.grad(opinion.sum(), between, create_graph=True)
         penalty: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         return penalty
 
-    def _learn_to_please(self, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+    def please(self, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
+        """Update the generator on content and on the critic's opinion."""
         self.generator_optimizer.zero_grad()
-        sr = self.generator(lr)
-        content = self.content(sr, hr)
-        opinion = self.critic(sr)
-        adversarial = functional.softplus(-opinion).mean() if self.objective == "gan" else -opinion.mean()
-        self.training.backward(content + self.weight * adversarial)
+        with self.training.judging(self.critic):
+            sr = self.generator(lr)
+            content = self.content(sr, hr)
+            opinion = self.critic(self._shown(lr, sr))
+            adversarial = functional.softplus(-opinion).mean() if self.objective == "gan" else -opinion.mean()
+            self.training.backward(content + self.weight * adversarial)
         self.training.clip(self.generator, self.generator_optimizer)
         self.generator_optimizer.step()
         return {"content": content.detach(), "adversarial": adversarial.detach()}

@@ -243,6 +243,7 @@ class _Loop:
             "command": self.request.command,
             "recipe": type(self.recipe).__name__,
             "loss_networks": self.training.loss_networks,
+            "default_loss": self.training.default_loss,
             "started_from": self.started_from,
             **asdict(self.settings),
             "steps_done": step,

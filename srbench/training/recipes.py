@@ -48,6 +48,7 @@ class Supervised:
         schedule: ``constant``, ``cosine`` or ``onecycle``.
         clip: largest gradient norm; 0 for no limit.
         ema: decay of the moving average of the weights that is validated and kept; 0 for none.
+        best: validation metric that chooses the best weights.
     """
 
     def __init__(
@@ -63,9 +64,10 @@ class Supervised:
         schedule: str = "onecycle",
         clip: float = 0.0,
         ema: float = 0.999,
+        best: str = "psnr",
     ) -> None:
         self.training = training
-        settings = training.choose(Settings(loss, lr, batch, patch, steps, schedule, clip, ema))
+        settings = training.choose(Settings(loss, lr, batch, patch, steps, schedule, clip, ema, best=best))
         self.loss = training.loss(settings.loss)
         self.net, self.optimizer = training.prepare(net, torch.optim.Adam(net.parameters(), lr=settings.lr))
 

@@ -7,18 +7,23 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import torch
+from torch import nn
+
 from srbench.errors import UsageError
+from srbench.features import FeatureMaps
 from srbench.training import expression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import torch
     from lightning_fabric import Fabric
-    from torch import Tensor, nn
+    from torch import Tensor
 
     from srbench.catalog import Catalog
 
+LOWERED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""What loss networks compute in, by Fabric's name of the training's precision."""
 SCHEDULES = ("constant", "cosine", "onecycle")
 WARM_UP = 0.3
 """Part of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
@@ -135,6 +140,8 @@ class Training:
         self.part = 0
         self.step_number = 0
         self.settings: Settings | None = None
+        self.default_loss = ""
+        """The recipe's own loss, whatever the command line chose."""
         self.loss_networks: dict[str, str] = {}
         """Which pretrained network and layer each perceptual loss really uses, for the card."""
         self._rates: list[tuple[Optimizer, list[float]]] = []
@@ -162,6 +169,7 @@ class Training:
             UsageError: one of them is out of range.
         """
         asked = {name: value for name, value in asdict(self._overrides).items() if value is not None}
+        self.default_loss = defaults.loss
         self.settings = replace(defaults, **asked)
         return self.settings
 
@@ -174,6 +182,10 @@ class Training:
         """
         built = expression.build(text, self._catalog, self.device)
         self.loss_networks |= {name: loss.uses for _, name, loss in built.terms if hasattr(loss, "uses")}
+        for _, _, loss in built.terms:
+            for module in loss.modules() if isinstance(loss, nn.Module) else ():
+                if isinstance(module, FeatureMaps):
+                    module.lowered = LOWERED.get(self._fabric.strategy.precision.precision)
         return built
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:

@@ -118,6 +118,35 @@ def test_upscale_says_what_cannot_be_done(call, tmp_path, save_image, args, code
     assert not list(tmp_path.glob("b.*"))
 
 
+def test_upscale_writes_as_many_different_samples_as_asked(call, tmp_path, save_image):
+    from srbench.weights import save_weights
+    from srbench_plugins.vae.network import VAE
+
+    torch.manual_seed(0)
+    net = VAE(2)
+    torch.nn.init.normal_(net.decoder[1].weight, std=0.05)
+    save_weights(net, tmp_path / "vae.safetensors", {})
+    save_image(tmp_path / "in" / "a.png", 9, 7)
+    save_image(tmp_path / "in" / "b.png", 8, 8)
+    vae = ["upscale", "vae", "in", "out", "--scale", 2, "--weights", "vae.safetensors"]
+    assert call(*vae, "--samples", 3)[0] == 0
+    names = [f"{image}_{i}.png" for image in "ab" for i in (1, 2, 3)]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == names
+    answers = {name: pixels(f"out/{name}").tobytes() for name in names}
+    assert len(set(answers.values())) == 6
+    assert pixels("out/a_1.png").shape == (14, 18, 3)
+    code, _, err = call(*vae, "--samples", 4)
+    assert code == 2
+    assert "a_1.png (and 1 more) exists already; nothing was written" in err
+    assert not (tmp_path / "out" / "a_4.png").exists()
+    assert call(*vae, "--samples", 3, "--overwrite")[0] == 0
+    assert answers == {name: pixels(f"out/{name}").tobytes() for name in names}  # the same samples each time
+    assert call(*vae)[0] == 0
+    code, _, err = call("upscale", "nearest", "in", "other", "--samples", 2)
+    assert code == 2
+    assert "nearest knows one answer only" in err
+
+
 @pytest.mark.parametrize(
     ("method", "said"),
     [

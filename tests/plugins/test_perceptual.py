@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 
 from srbench.backbones import load_features
-from srbench.errors import AssetError, UndefinedScoreError
+from srbench.catalog import Catalog
+from srbench.errors import AssetError, UndefinedScoreError, UsageError
 from srbench.protocols import PROTOCOLS
 from srbench_plugins import perceptual
 
@@ -82,3 +83,20 @@ def test_missing_backbone_says_how_to_get_it(tmp_path, monkeypatch):
     )
     with pytest.raises(AssetError, match=r"backbone vgg16 is missing.*srbench fetch vgg16"):
         perceptual.build("vgg")
+
+
+def test_as_a_loss_it_is_the_mean_of_the_metric_and_leads_to_hr(mirror):
+    loss = Catalog.load().losses["lpips"].build()
+    assert loss.uses == "alexnet lpips v0.1"
+    generator = torch.Generator().manual_seed(0)
+    sr, hr = torch.rand(2, 2, 3, 40, 48, generator=generator)
+    metric = perceptual.build("alex")
+    values = [score(metric, a, b) for a, b in zip(sr, hr, strict=True)]
+    assert float(loss(sr, hr)) == pytest.approx(np.mean(values), rel=1e-5)
+    sr.requires_grad_()
+    before = loss(sr, hr)
+    before.backward()
+    moved = (sr - 0.01 * sr.grad.sign()).detach()
+    assert float(loss(moved, hr)) < float(before.detach())
+    with pytest.raises(UsageError, match="needs patches of at least 31 pixels"):
+        loss(sr[..., :30], hr[..., :30])

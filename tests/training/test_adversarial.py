@@ -74,8 +74,8 @@ def test_critic_learns_n_times_on_batches_of_its_own():
 
 def test_critic_learns_to_tell_real_from_fake():
     recipe, _, _ = make("wgan-gp", lr=1e-2)
-    _, hr = batch(8)
-    distances = [float(recipe._learn_to_judge(hr, torch.zeros_like(hr))["wasserstein"]) for _ in range(50)]
+    lr, hr = batch(8)
+    distances = [float(recipe.judge(lr, hr, torch.zeros_like(hr))["wasserstein"]) for _ in range(50)]
     assert distances[-1] > distances[0] + 0.1
 
 
@@ -90,9 +90,9 @@ def test_gradient_penalty_of_a_known_critic():
 
     training = Training(make_fabric("cpu", "fp32"), Catalog.load(), Overrides(), 2)
     recipe = Adversarial(Generator(), Sum(), training, objective="wgan-gp")
-    _, hr = batch(4)
+    lr, hr = batch(4)
     norm = 2 * (3 * 16 * 16) ** 0.5  # the gradient is 2 in every pixel
-    assert float(recipe._gradient_penalty(hr, torch.zeros_like(hr)).detach()) == pytest.approx(
+    assert float(recipe._gradient_penalty(lr, hr, torch.zeros_like(hr)).detach()) == pytest.approx(
         (norm - 1) ** 2, rel=1e-5
     )
 
@@ -100,10 +100,42 @@ def test_gradient_penalty_of_a_known_critic():
 def test_one_sided_smoothing_is_the_optimum_of_the_critic():
     """With labels 0.9 and 0 on equal images, the loss is least where the critic says 0.45."""
     recipe, _, critic = make("gan", smooth=0.9)
-    _, hr = batch(2)
+    lr, hr = batch(2)
     losses = {}
     for logit in (-1.0, torch.logit(torch.tensor(0.45)).item(), 1.0):
         torch.nn.init.zeros_(critic.conv.weight)
         torch.nn.init.constant_(critic.conv.bias, logit if logit > 0 else logit / 0.2)
-        losses[logit] = float(recipe._learn_to_judge(hr, hr)["critic"])
+        losses[logit] = float(recipe.judge(lr, hr, hr)["critic"])
     assert min(losses, key=losses.get) == pytest.approx(-0.2007, abs=1e-3)
+
+
+@pytest.mark.parametrize("objective", ["gan", "wgan-gp"])
+def test_critic_of_pairs_sees_the_enlarged_lr_in_front_of_each_image(objective):
+    from srbench.resize import imresize
+
+    torch.manual_seed(0)
+    training = Training(make_fabric("cpu", "fp32"), Catalog.load(), Overrides(), 2)
+    seen = []
+
+    class Pairs(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = torch.nn.Conv2d(6, 4, 3)
+
+        def forward(self, pair):
+            seen.append(pair.detach().clone())
+            return self.conv(pair).mean(dim=1)  # a map of logits
+
+    generator = Generator()
+    recipe = Adversarial(generator, Pairs(), training, objective=objective, pairs=True, betas=(0.5, 0.999))
+    assert recipe.critic_optimizer.inner.param_groups[0]["betas"] == (0.5, 0.999)
+    training.begin(0)
+    lr, hr = batch(4)
+    with torch.no_grad():
+        sr = generator(lr)
+    recipe.step(lr, hr)
+    large = imresize(lr, (16, 16))
+    assert all(torch.equal(pair[:, :3], large) for pair in seen)
+    assert torch.equal(seen[0][:, 3:], hr)
+    assert torch.allclose(seen[1][:, 3:], sr.clamp(0, 1))
+    assert torch.allclose(seen[-1][:, 3:], sr)

@@ -82,6 +82,20 @@ def test_run_finds_what_was_trained(srbench, sets):
     assert (card["method"], card["scale"], card["steps_done"]) == ("espcn", 2, 20)
 
 
+def test_weights_of_another_loss_say_so_on_their_card_and_on_the_board(srbench, sets):
+    for name, options in (("own", []), ("other", ["--loss", "mse"])):
+        done = srbench("train", "espcn", "--data", "train", *QUICK, "--steps", 3, *options, "--out", name)
+        assert done.returncode == 0, done.stderr
+        weights = sets / name / "weights.safetensors"
+        card = json.loads(weights.with_suffix(".json").read_text())
+        assert (card["loss"], card["default_loss"]) == ({"own": "l1", "other": "mse"}[name], "l1")
+        asked = ["--methods", "espcn", "--dataset", "val", "--scale", 2, "--metrics", "psnr", "--no-speed"]
+        scored = srbench("run", *asked, "--weights", f"espcn={weights}", "--out", "run")
+        assert scored.returncode == 0, scored.stderr
+        said = f"espcn x2: trained on the loss mse, not on the method's own l1 (weights {card['sha256'][:16]})"
+        assert (said in scored.stdout) == (name == "other")
+
+
 def test_full_disk_leaves_the_last_good_state(sets, monkeypatch):
     monkeypatch.chdir(sets)
     catalog = Catalog.load()

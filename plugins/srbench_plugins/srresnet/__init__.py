@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
+PIXELS = "4*mse"
+"""The paper's pixels are in [-1, 1], where the mean squared error is 4 times that of [0, 1]."""
 TABLE = "SRGAN, Table 2 (arXiv:1609.04802)"
 
 
@@ -55,7 +57,7 @@ def wgan_gp(net: nn.Module, training: Training) -> Recipe:
     from srbench_plugins.srresnet.network import Discriminator
 
     critic = Discriminator(norm="none")
-    return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, n_critic=1)
+    return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4)
 
 
 def published(method: str, figures: dict[str, float]) -> list[Published]:
@@ -102,7 +104,7 @@ def srbench_models() -> list[ModelSpec]:
         ModelSpec(
             name=f"srgan-{loss}",
             summary=f"SRResNet against the paper's discriminator, content loss {loss}",
-            recipe=partial(gan, loss, "batch"),
+            recipe=partial(gan, PIXELS if loss == "mse" else loss, "batch"),
             paper=PAPER,
             aliases=("srgan",) if loss == "vgg22" else (),
             published=published("SRGAN", srgan) if loss == "vgg54" else (),

@@ -1,0 +1,43 @@
+"""CycleGAN, Zhu et al. 2017 (arXiv:1703.10593): learns from LR and HR images of which no two belong together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srbench import ModelSpec, hookimpl
+
+if TYPE_CHECKING:
+    from srbench.training import Recipe, Training
+    from srbench_plugins.cyclegan.network import CycleGAN
+
+
+def build(scale: int) -> CycleGAN:
+    from srbench_plugins.cyclegan.network import CycleGAN
+
+    return CycleGAN(scale)
+
+
+def recipe(net: CycleGAN, training: Training) -> Recipe:
+    from srbench.blocks import PatchGAN
+    from srbench_plugins.cyclegan.network import Translator
+    from srbench_plugins.cyclegan.recipe import Unpaired
+
+    critics = PatchGAN(width=32, norm="instance"), PatchGAN(width=32, norm="instance")
+    return Unpaired(net, Translator(), critics, training)
+
+
+@hookimpl
+def srbench_models() -> list[ModelSpec]:
+    return [
+        ModelSpec(
+            name="cyclegan",
+            summary="learns from unpaired images: two generators, two PatchGANs, cycle and identity losses",
+            scales={2, 3, 4, 8},
+            build=build,
+            recipe=recipe,
+            family="cyclegan",
+            halo=35,
+            multiple=4,
+            paper="arXiv:1703.10593",
+        )
+    ]

@@ -1,0 +1,61 @@
+"""The generator of Zhu et al. 2017 (arXiv:1703.10593) after Johnson et al. 2016: down, six residual blocks, up."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from srbench.blocks import ResidualBlock, SubPixel, pad_to_multiple
+from srbench.resize import imresize
+
+WIDTHS = (24, 48, 96)
+BLOCKS = 6
+
+
+class Translator(nn.Module):
+    """Translates between two kinds of images of one size: enlarged LR and HR, in either direction.
+
+    Three things differ from the paper: it is narrower; its enlargement is free of checkerboards; and it has no instance
+    norm, which would take away each image's own brightness and contrast, which SR has to keep.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        first, second, third = WIDTHS
+        self.layers = nn.Sequential(
+            nn.Conv2d(3, first, 7, padding=3),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            *(ResidualBlock(third, batch_norm=False) for _ in range(BLOCKS)),
+            SubPixel(third, 2, out=second),
+            nn.ReLU(inplace=True),
+            SubPixel(second, 2, out=first),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(first, 3, 7, padding=3),
+            nn.Tanh(),
+        )
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Translate ``(N, 3, H, W)`` in [0, 1]; the size stays."""
+        result: torch.Tensor = (self.layers(2 * pad_to_multiple(image, 4) - 1) + 1) / 2
+        return result[..., : image.shape[-2], : image.shape[-1]]
+
+
+class CycleGAN(nn.Module):
+    """The method's network: the bicubic enlargement, translated to HR."""
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        self.translator = Translator()
+
+    def enlarge(self, lr: torch.Tensor) -> torch.Tensor:
+        """Return the bicubic enlargement, the kind of image that is translated."""
+        return imresize(lr, (lr.shape[-2] * self.scale, lr.shape[-1] * self.scale))
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:  # (N, 3, h, w) -> (N, 3, h*scale, w*scale)
+        result: torch.Tensor = self.translator(self.enlarge(lr))
+        return result

@@ -1,0 +1,100 @@
+"""U-Nets: one network, trained on pixels, on features, and against critics that see pairs.
+
+Ronneberger et al. 2015 (arXiv:1505.04597); Johnson et al. 2016 (arXiv:1603.08155); Isola et al. 2017
+(arXiv:1611.07004); lesson 7 and NoGAN of fastai (2019).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from srbench import ModelSpec, hookimpl
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from srbench.training import Recipe, Training
+
+JOHNSON = "arXiv:1603.08155"
+
+
+def build(scale: int) -> nn.Module:
+    from srbench_plugins.unet.network import UNet
+
+    return UNet(scale)
+
+
+def supervised(loss: str, best: str, net: nn.Module, training: Training) -> Recipe:
+    from srbench.training import Supervised
+
+    return Supervised(net, training, loss=loss, lr=1e-3, batch=16, patch=96, steps=50_000, best=best)
+
+
+def nogan(net: nn.Module, training: Training) -> Recipe:
+    from srbench.blocks import PatchGAN
+    from srbench_plugins.unet.recipe import NoGAN
+
+    return NoGAN(net, PatchGAN(6, width=32, norm="spectral"), training)
+
+
+def pix2pix(net: nn.Module, training: Training) -> Recipe:
+    from srbench.blocks import PatchGAN
+    from srbench.training import Adversarial
+
+    return Adversarial(
+        net,
+        PatchGAN(6),
+        training,
+        loss="l1",
+        weight=0.01,  # 100 L1 + adversarial, as in the paper
+        lr=2e-4,
+        batch=4,
+        patch=128,
+        steps=50_000,
+        smooth=1.0,
+        pairs=True,
+        betas=(0.5, 0.999),
+    )
+
+
+@hookimpl
+def srbench_models() -> list[ModelSpec]:
+    common: dict[str, Any] = {"scales": {2, 3, 4, 8}, "build": build, "family": "unet", "halo": 45, "multiple": 16}
+    return [
+        ModelSpec(
+            name="unet",
+            summary="U-Net, residual to the bicubic enlargement, MSE",
+            recipe=partial(supervised, "mse", "psnr"),
+            paper="arXiv:1505.04597",
+            **common,
+        ),
+        ModelSpec(
+            name="unet-perceptual",
+            summary="the same network on VGG16 relu3_3 features",
+            recipe=partial(supervised, "vgg16.relu3_3", "lpips"),
+            paper=JOHNSON,
+            **common,
+        ),
+        ModelSpec(
+            name="unet-perceptual-gram",
+            summary="the same network on fastai's pixels, features and Gram matrices of VGG16-BN",
+            recipe=partial(supervised, "fastai-features", "lpips"),
+            paper=JOHNSON,
+            **common,
+        ),
+        ModelSpec(
+            name="unet-gan",
+            summary="the same network, NoGAN: pixels first, then a critic of pairs with fastai's adaptive switch",
+            recipe=nogan,
+            paper="fastai lesson 7, github.com/jantic/DeOldify",
+            **common,
+        ),
+        ModelSpec(
+            name="pix2pix",
+            summary="the same network as a conditional GAN: 70x70 PatchGAN on pairs, 100 L1 + adversarial",
+            recipe=pix2pix,
+            paper="arXiv:1611.07004",
+            **common,
+        ),
+    ]

@@ -1,0 +1,43 @@
+"""A conditional VAE: LR leaves open what HR is, and a latent variable stands for what it leaves open.
+
+Kingma and Welling 2014 (arXiv:1312.6114); Sohn et al. 2015 (NeurIPS, Learning Structured Output Representation).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srbench import ModelSpec, hookimpl
+
+if TYPE_CHECKING:
+    from srbench.training import Recipe, Training
+    from srbench_plugins.vae.network import VAE
+
+
+def build(scale: int) -> VAE:
+    from srbench_plugins.vae.network import VAE
+
+    return VAE(scale)
+
+
+def recipe(net: VAE, training: Training) -> Recipe:
+    from srbench_plugins.vae.network import Posterior
+    from srbench_plugins.vae.recipe import ConditionalVAE
+
+    return ConditionalVAE(net, Posterior(training.scale), training)
+
+
+@hookimpl
+def srbench_models() -> list[ModelSpec]:
+    return [
+        ModelSpec(
+            name="vae",
+            summary="conditional VAE; its output is the prior's mean, 'srbench upscale --samples' shows others",
+            scales={2, 3, 4, 8},
+            build=build,
+            recipe=recipe,
+            family="vae",
+            halo=18,
+            paper="arXiv:1312.6114",
+        )
+    ]

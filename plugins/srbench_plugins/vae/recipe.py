@@ -1,0 +1,77 @@
+"""The evidence lower bound of a conditional VAE, with a decoder that knows its own noise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from srbench.training.session import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor
+
+    from srbench.training import Training
+    from srbench_plugins.vae.network import VAE, Gaussian, Posterior
+
+ANNEALING = 0.3
+"""Part of the steps in which the weight of the KL rises from 0 to 1 (Bowman et al. 2016, arXiv:1511.06349)."""
+
+
+class Both(nn.Module):
+    """The method's network and the posterior, as one module to prepare."""
+
+    def __init__(self, net: VAE, posterior: Posterior) -> None:
+        super().__init__()
+        self.net, self.posterior = net, posterior
+
+    def forward(self, lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the reconstruction from a posterior's sample, the output without HR, and the KL of each value."""
+        features, prior = self.net.prior(lr)
+        posterior: Gaussian = self.posterior(lr, hr)
+        seen = self.net.decode(lr, features, posterior.sample())
+        unseen = self.net.decode(lr, features, prior.mean)
+        return seen, unseen, posterior.divergence(prior)
+
+
+class ConditionalVAE:
+    """Maximise log p(HR | z, LR) - KL(q(z | HR, LR) | p(z | LR)), z from the posterior.
+
+    The decoder's variance is the mean squared error that it has (sigma-VAE, Rybkin et al. 2021, arXiv:2006.13202), so
+    that no weight between reconstruction and KL is to be found by trial. What the decoder makes of the prior's mean,
+    the method's output, is learned along, as in the hybrid objective of Sohn et al. 2015.
+
+    Args:
+        net: the method's network.
+        posterior: q(z | HR, LR).
+        training: what the command line chose, and the way to losses, precision and devices.
+    """
+
+    def __init__(self, net: VAE, posterior: Posterior, training: Training) -> None:
+        self.training = training
+        settings = training.choose(
+            Settings(loss="mse", lr=1e-3, batch=16, patch=96, steps=50_000, schedule="onecycle", clip=1.0, ema=0.999)
+        )
+        self.loss = training.loss(settings.loss)
+        both = Both(net, posterior)
+        self.both, self.optimizer = training.prepare(both, torch.optim.Adam(both.parameters(), lr=settings.lr))
+
+    def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
+        """Take one gradient step; all terms in nats per HR value."""
+        self.optimizer.zero_grad()
+        seen, unseen, divergence = self.both(lr, hr)
+        content, output = self.loss(seen, hr), self.loss(unseen, hr)
+        weight = min(1.0, (self.training.step_number + 1) / (ANNEALING * self.training.steps))
+        loss = 0.5 * content.log() + 0.5 * output.log() + weight * divergence.sum() / hr.numel()
+        self.training.backward(loss)
+        self.training.clip(self.both, self.optimizer)
+        self.optimizer.step()
+        logs = {"loss": loss, "reconstruction": content, "output": output, "kl": divergence.mean()}
+        return {name: value.detach() for name, value in logs.items()}
+
+    def state(self) -> Mapping[str, Any]:
+        """Return both networks and their optimizer."""
+        return {"both": self.both, "optimizer": self.optimizer}
