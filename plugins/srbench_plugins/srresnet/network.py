@@ -92,6 +92,10 @@ class Discriminator(nn.Module):
             nn.LeakyReLU(0.2, inplace=True),
             nn.Linear(1024, 1),
         )
+        if norm == "none":  # nothing else keeps the signal from fading on its way through ten layers
+            for layer in self.modules():
+                if isinstance(layer, nn.Conv2d | nn.Linear):
+                    nn.init.kaiming_normal_(layer.weight, a=0.2)
         self.virtual = norm == "virtual"
         self.register_buffer("reference", torch.empty(0))
 
