@@ -12,14 +12,15 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
-from srbench.errors import AssetError
+from srbench import downloads
+from srbench.errors import AssetError, UsageError
 from srbench.specs import Asset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-TIMEOUT_S = 30
 
 
 def home() -> Path:
@@ -32,8 +33,23 @@ def home() -> Path:
 
 
 def mirror() -> str:
-    """Return the folder or URL tried before the network (``SRBENCH_MIRROR``), or an empty string."""
-    return os.environ.get("SRBENCH_MIRROR", "").strip()
+    """Return the folder or http(s) URL tried before the network (``SRBENCH_MIRROR``), or an empty string.
+
+    Raises:
+        UsageError: it is a URL of another kind.
+    """
+    found = os.environ.get("SRBENCH_MIRROR", "").strip()
+    if "://" not in found or is_remote(found):
+        return found
+    url = urlsplit(found)
+    if url.scheme.lower() != "file" or url.netloc not in ("", "localhost"):
+        raise UsageError(f"SRBENCH_MIRROR={found!r} is no folder and no http, https or file URL")
+    return url2pathname(url.path)
+
+
+def is_remote(source: str) -> bool:
+    """Say whether a source is a URL to download from, not a path on this machine."""
+    return source.lower().startswith(("http://", "https://"))
 
 
 def sha256(path: Path) -> str:
@@ -63,7 +79,7 @@ def fetch(asset: Asset) -> Path:
     if is_cached(asset):
         return home() / asset.path
     faults = []
-    for source in _sources(asset):
+    for source in sources(asset.path, asset.url):
         try:
             return _retrieve(source, asset)
         except (
@@ -105,16 +121,14 @@ def file_hash(file: Path | Asset) -> str:
     return file.sha256 if isinstance(file, Asset) else sha256(file)
 
 
-def _sources(asset: Asset) -> list[str]:
-    sources = []
-    if found := mirror():
-        remote = found.startswith(("http://", "https://"))
-        sources.append(
-            f"{found.rstrip('/')}/{asset.path}" if remote else str(Path(found).expanduser().absolute() / asset.path)
+def sources(path: str, url: str) -> list[str]:
+    """Return where a file may be had, the mirror first: URLs, and absolute paths on this machine."""
+    found = []
+    if place := mirror():
+        found.append(
+            f"{place.rstrip('/')}/{path}" if is_remote(place) else str(Path(place).expanduser().absolute() / path)
         )
-    if asset.url:
-        sources.append(asset.url)
-    return sources
+    return [*found, url] if url else found
 
 
 def _retrieve(source: str, asset: Asset) -> Path:
@@ -122,13 +136,13 @@ def _retrieve(source: str, asset: Asset) -> Path:
 
     pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
     target = home() / asset.path
-    remote = source.startswith(("http://", "https://"))
+    remote = is_remote(source)
     found: Any = pooch.retrieve(
         url=source if remote else f"file://{source}",
         known_hash=f"sha256:{asset.sha256}",
         fname=target.name,
         path=target.parent,
-        downloader=pooch.HTTPDownloader(timeout=TIMEOUT_S) if remote else _copy,
+        downloader=pooch.HTTPDownloader(timeout=downloads.TIMEOUT_S) if remote else _copy,
     )
     return Path(found)
 
@@ -143,11 +157,4 @@ def _fault(error: Exception) -> str:
         return "not there"
     if isinstance(error, ValueError):
         return "wrong content: its SHA-256 is not the pinned one"
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"HTTP {response.status_code}"
-    if type(error).__module__.startswith("requests"):
-        return {"ConnectionError": "no connection", "ChunkedEncodingError": "the transfer broke off"}.get(
-            type(error).__name__, type(error).__name__
-        )
-    return " ".join(str(error).split()) or type(error).__name__
+    return downloads.network_fault(error) or " ".join(str(error).split()) or type(error).__name__

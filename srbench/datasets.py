@@ -6,13 +6,14 @@ import re
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from srbench.archives import fetch_archive, unpacked
 from srbench.assets import digest, fetch_all, file_hash, local_path
 from srbench.errors import AssetError, ImageError, SRBenchError, UsageError
 from srbench.images import Picture, list_folder, mod_crop, read_8bit
@@ -28,13 +29,17 @@ FOLDER_SCALES = (2, 3, 4, 8)
 
 
 def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
-    """Return the dataset of this name, else the folder at this path.
+    """Return the dataset of this name, or the folder at this path; ``NAME=FOLDER`` is an archive's set unpacked there.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: it is none of them.
     """
     if text in catalog.datasets:
-        return catalog.datasets[text]
+        spec = catalog.datasets[text]
+        folder = unpacked(spec.archive) if spec.archive and spec.images is None else None
+        return _in_folder(spec, folder) if folder else spec
+    if named := split_name(text):
+        return _named_folder(catalog.datasets[named[0]], Path(named[1]))
     try:
         folder = Path(text).expanduser()
         is_folder, is_path = folder.is_dir(), "/" in text or "\\" in text or folder.exists()
@@ -45,6 +50,46 @@ def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
     if is_path:
         raise UsageError(f"dataset {text!r}: no such folder")
     return catalog.datasets[text]
+
+
+def split_name(text: str) -> tuple[str, str] | None:
+    """Return the name and the absolute folder of ``NAME=FOLDER``; None for anything else."""
+    name, equals, folder = text.partition("=")
+    if not (equals and folder and NAME.fullmatch(name)):
+        return None
+    try:
+        return None if Path(text).exists() else (name, str(Path(folder).expanduser().resolve()))
+    except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
+        raise UsageError(f"dataset {text!r}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _named_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
+    if spec.archive is None:
+        raise UsageError(f"dataset {spec.name} is made of files of known content; give the folder alone: {folder}")
+    for inside in (folder / spec.archive.folder, folder / Path(spec.archive.folder).name, folder):
+        if inside.is_dir():
+            return replace(_in_folder(spec, inside), source=str(inside))
+    raise UsageError(f"dataset {spec.name}={folder}: no such folder")
+
+
+def _in_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
+    """Return an archive's set with the images of a folder, less those that it leaves out."""
+
+    def images(scale: int) -> list[ImagePair]:
+        return [pair for pair in _singles(folder, scale) if pair.name not in spec.excluded]
+
+    return replace(spec, images=images)
+
+
+def with_images(spec: DatasetSpec, ui: UI) -> DatasetSpec:
+    """Return a set that can be listed, its archive fetched and unpacked where it comes as one.
+
+    Raises:
+        AssetError: the archive could not be had.
+    """
+    if spec.images is not None or spec.archive is None:
+        return spec
+    return _in_folder(spec, fetch_archive(spec.archive, ui))
 
 
 def folder_dataset(folder: Path) -> DatasetSpec:
@@ -175,9 +220,11 @@ def prepare(asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI) -> Ima
     Raises:
         UsageError: a folder of which no image can be scored.
     """
-    pairs = spec.pairs(scale)
-    assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
+    spec.check_scale(scale)
     try:
+        spec = with_images(spec, ui)
+        pairs = spec.pairs(scale)
+        assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
         fetch_dataset(assets, f"{spec.name} x{scale}", ui)
     except AssetError as error:
         return ImageSet(spec, asked, name, scale, [], {}, [], fault=str(error))

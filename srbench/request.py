@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.backbones import fetch_backbone
-from srbench.datasets import find_dataset
+from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
 from srbench.weights import NAME as WEIGHTS
 from srbench.weights import Weights, find_weights, trained_folder
@@ -53,7 +53,12 @@ def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, Datase
     specs: dict[str, DatasetSpec] = {}
     for text in request.datasets:
         spec = find_dataset(catalog, text)
-        asked = spec.name if text in catalog.datasets else str(Path(text).expanduser().resolve())
+        if text in catalog.datasets:
+            asked = spec.name
+        elif named := split_name(text):
+            asked = "=".join(named)
+        else:
+            asked = str(Path(text).expanduser().resolve())
         specs[asked] = spec
     names = [spec.name for spec in specs.values()]
     return [
@@ -63,7 +68,7 @@ def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, Datase
 
 
 def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:
-    return asked == spec.name or spec.name not in catalog.datasets
+    return asked == spec.name or "=" in asked or spec.name not in catalog.datasets
 
 
 def warn_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) -> None:

@@ -73,7 +73,9 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     specs = named_datasets(request, catalog)
     for _, spec, _ in specs:
         for scale in request.scales:
-            spec.pairs(scale)  # refuses a scale that does not exist before anything is fetched
+            spec.check_scale(scale)  # before anything is fetched
+            if spec.images is not None:
+                spec.pairs(scale)
     warn_unsupported(methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)

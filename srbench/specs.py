@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 PRECISIONS = ("fp32", "bf16", "fp16")
+ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
 def _require(condition: bool, spec: object, message: str) -> None:
@@ -149,6 +150,12 @@ class LossSpec:
         _check_callable(self, "build")
 
 
+def _check_inside(kind: str, path: str) -> None:
+    parts = PurePosixPath(path)
+    if parts.is_absolute() or ".." in parts.parts or "\\" in path or not parts.parts:
+        raise SpecError(f"{kind} path {path!r} must be relative and stay inside the cache")
+
+
 @dataclass(frozen=True)
 class Asset:
     """A file with a known SHA-256, found in the cache or a mirror under ``path``, else downloaded from ``url``."""
@@ -158,11 +165,45 @@ class Asset:
     url: str = ""
 
     def __post_init__(self) -> None:
-        parts = PurePosixPath(self.path)
-        if parts.is_absolute() or ".." in parts.parts or "\\" in self.path or not parts.parts:
-            raise SpecError(f"asset path {self.path!r} must be relative and stay inside the cache")
+        _check_inside("asset", self.path)
         if not re.fullmatch(r"[0-9a-f]{64}", self.sha256):
             raise SpecError(f"asset {self.path}: sha256 must be 64 lower-case hex digits")
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A zip or tar file, one folder of which holds the images of a dataset.
+
+    A mirror has it under ``path``, e.g. ``datasets/div2k/DIV2K_train_HR.zip``; else it is downloaded from ``url``. The
+    cache keeps the images, in a folder of the archive's name, and not the archive.
+
+    Raises:
+        SpecError: a field is invalid.
+    """
+
+    path: str
+    url: str = ""
+    folder: str = ""
+    """The folder inside that the images lie in; its subfolders and everything else stay packed."""
+    images: int = 0
+    """How many there must be; 0 where unknown."""
+    size: int = 0
+    """Of the archive, in bytes; 0 where unknown."""
+    hash: str = ""
+    """``sha256:HEX`` or ``md5:HEX``; empty where none is published: then the archive's own checksums must do."""
+
+    def __post_init__(self) -> None:
+        _check_inside("archive", self.path)
+        if not self.name:
+            raise SpecError(f"archive {self.path}: must end in one of {', '.join(ARCHIVES)}")
+        if self.hash and not re.fullmatch(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}", self.hash):
+            raise SpecError(f"archive {self.path}: hash must be sha256: or md5: and lower-case hex digits")
+
+    @property
+    def name(self) -> str:
+        """The file's name without its suffix, which the folder in the cache has."""
+        file = PurePosixPath(self.path).name
+        return next((file.removesuffix(suffix) for suffix in ARCHIVES if file.endswith(suffix)), "")
 
 
 @dataclass(frozen=True)
@@ -176,7 +217,7 @@ class ImagePair:
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """A named set of images; ``images(scale)`` lists them without opening any.
+    """A named set of images, listed by ``images(scale)`` without opening any, or the images in an ``archive``.
 
     Without an ``lr`` file, LR is made from HR by the benchmark bicubic.
 
@@ -187,7 +228,9 @@ class DatasetSpec:
     name: str
     summary: str
     scales: Collection[int]
-    images: Callable[[int], Sequence[ImagePair]]
+    images: Callable[[int], Sequence[ImagePair]] | None = None
+    archive: Archive | None = None
+    """Instead of ``images``, for a set that comes in one piece: it is listed when it has been unpacked."""
     aliases: Sequence[str] = ()
     source: str = ""
     refusals: Mapping[int, str] = field(default_factory=dict)
@@ -198,20 +241,32 @@ class DatasetSpec:
     def __post_init__(self) -> None:
         _check_names(self)
         _check_scales(self)
-        _check_callable(self, "images")
+        _require(self.images is not None or self.archive is not None, self, "it has neither images nor an archive")
+        if self.images is not None:
+            _check_callable(self, "images")
         object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
         object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
 
-    def pairs(self, scale: int) -> list[ImagePair]:
-        """List the images at a scale.
+    def check_scale(self, scale: int) -> None:
+        """Refuse a scale that the set does not exist at.
 
         Raises:
-            UsageError: the set does not exist at this scale, or names an image twice.
+            UsageError: says why.
         """
         if scale not in self.scales:
             does = ", ".join(f"x{s}" for s in sorted(self.scales))
             reason = self.refusals.get(scale, f"it has {does}")
             raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
+
+    def pairs(self, scale: int) -> list[ImagePair]:
+        """List the images at a scale.
+
+        Raises:
+            UsageError: the set does not exist at this scale, names an image twice, or is an archive not yet unpacked.
+        """
+        self.check_scale(scale)
+        if self.images is None:
+            raise UsageError(f"dataset {self.name} is not here yet: 'srbench fetch {self.name}' gets it")
         try:
             pairs = list(self.images(scale))
         except SRBenchError:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from srbench import assets
-from srbench.errors import AssetError, SpecError
+from srbench.errors import AssetError, SpecError, UsageError
 from srbench.specs import Asset
 
 CONTENT = b"pixels" * 1000
@@ -104,6 +105,28 @@ def test_a_corrupt_cached_file_is_fetched_anew(server):
 def test_an_asset_cannot_leave_the_cache(path):
     with pytest.raises(SpecError, match="must be relative"):
         Asset(path, DIGEST)
+
+
+def test_a_silent_source_is_said_to_be_silent(monkeypatch):
+    monkeypatch.setattr("srbench.downloads.TIMEOUT_S", 0.3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/a.png"
+        with pytest.raises(AssetError, match=r"timed out: it was silent for 0\.3 s"):
+            assets.fetch(Asset(PATH, DIGEST, url))
+
+
+@pytest.mark.parametrize("url", ["ftp://example.org/x", "s3://bucket", "file://elsewhere/x"])
+def test_mirrors_of_other_kinds_are_refused(monkeypatch, url):
+    monkeypatch.setenv("SRBENCH_MIRROR", url)
+    with pytest.raises(UsageError, match=r"SRBENCH_MIRROR='.*' is no folder and no http, https or file URL"):
+        assets.fetch(Asset(PATH, DIGEST, "http://127.0.0.1:9/x"))
+
+
+def test_a_mirror_may_be_a_file_url(tmp_path, monkeypatch):
+    (tmp_path / "my files/datasets/set").mkdir(parents=True)
+    (tmp_path / "my files" / PATH).write_bytes(CONTENT)
+    monkeypatch.setenv("SRBENCH_MIRROR", (tmp_path / "my files").as_uri())
+    assert assets.fetch(Asset(PATH, DIGEST)).read_bytes() == CONTENT
 
 
 def test_home_is_the_variable_or_the_users_cache(monkeypatch, tmp_path):

@@ -1,11 +1,11 @@
-"""Training sets, file by file from pinned commits: T91, the 200 training images of BSDS500, General-100."""
+"""Training sets: T91, BSDS500 and General-100 file by file from pinned commits; DIV2K, Flickr2K, COCO as archives."""
 
 from __future__ import annotations
 
 from functools import cache, partial
 from pathlib import Path, PurePosixPath
 
-from srbench import Asset, DatasetSpec, ImagePair, hookimpl
+from srbench import Archive, Asset, DatasetSpec, ImagePair, hookimpl
 
 HASHES = Path(__file__).with_name("training_sets.sha256")
 RAW = "https://raw.githubusercontent.com"
@@ -26,6 +26,54 @@ SETS = {
 }
 EXCLUDED = {"bsds500-train": {"302003": "is 'woman' of the test set Set5"}}
 
+# Sizes and SHA-256 as TensorFlow Datasets publishes them (url_checksums/), the MD5 as torchSR does
+ARCHIVES = {
+    "div2k": (
+        "the 800 training photographs of DIV2K, 2K wide (Agustsson and Timofte 2017)",
+        Archive(
+            "datasets/div2k/DIV2K_train_HR.zip",
+            "https://data.vision.ee.ethz.ch/cvl/DIV2K/DIV2K_train_HR.zip",
+            folder="DIV2K_train_HR",
+            images=800,
+            size=3_530_603_713,
+            hash="sha256:9d0b9c463f6e35b6c62cc6a930ee2224f670b34c1df841a57670f9acf0f6c335",
+        ),
+    ),
+    "flickr2k": (
+        "2650 photographs from Flickr, 2K wide (Lim et al. 2017); with div2k known as DF2K",
+        Archive(
+            "datasets/flickr2k/Flickr2K.tar",
+            "https://cv.snu.ac.kr/research/EDSR/Flickr2K.tar",
+            folder="Flickr2K/Flickr2K_HR",
+            images=2650,
+            hash="md5:5d3f39443d5e9489bff8963f8f26cb03",
+        ),
+    ),
+    "coco2014": (
+        "the 82,783 training photographs of COCO 2014 (Lin et al. 2014)",
+        Archive(
+            "datasets/coco2014/train2014.zip",
+            "http://images.cocodataset.org/zips/train2014.zip",
+            folder="train2014",
+            images=82_783,
+            size=13_510_573_713,
+            hash="sha256:ede4087e640bddba550e090eae701092534b554b42b05ac33f0300b984b31775",
+        ),
+    ),
+    "coco2017": (
+        "the 118,287 training photographs of COCO 2017: those of 2014 and most of its validation images",
+        Archive(
+            "datasets/coco2017/train2017.zip",
+            "http://images.cocodataset.org/zips/train2017.zip",
+            folder="train2017",
+            images=118_287,
+            size=19_336_861_798,
+            hash="sha256:69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+        ),
+    ),
+}
+ALIASES = {"coco2014": ("coco",)}
+
 
 @cache
 def hashes() -> dict[str, str]:
@@ -45,7 +93,7 @@ def images(name: str, _scale: int) -> list[ImagePair]:
 
 @hookimpl
 def srbench_datasets() -> list[DatasetSpec]:
-    return [
+    by_file = [
         DatasetSpec(
             name=name,
             summary=f"{summary}; for training",
@@ -56,3 +104,15 @@ def srbench_datasets() -> list[DatasetSpec]:
         )
         for name, (summary, place) in SETS.items()
     ]
+    as_archive = [
+        DatasetSpec(
+            name=name,
+            summary=f"{summary}; for training" + (f", {archive.size / 1e9:.1f} GB" if archive.size else ""),
+            scales={2, 3, 4, 8},
+            archive=archive,
+            aliases=ALIASES.get(name, ()),
+            source=archive.url,
+        )
+        for name, (summary, archive) in ARCHIVES.items()
+    ]
+    return by_file + as_archive

@@ -103,10 +103,11 @@ def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plu
     \b
     Examples:
       srbench fetch set5 set14 --scale 4
+      srbench fetch div2k
       srbench fetch alexnet
     """
     from srbench.backbones import BACKBONES, fetch_backbone
-    from srbench.datasets import fetch_dataset
+    from srbench.datasets import fetch_dataset, with_images
     from srbench.errors import UsageError
     from srbench.specs import Asset
     from srbench.terminal import Terminal
@@ -124,6 +125,10 @@ def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plu
             ui.note(f"{name}: {fetch_backbone(name)}")
             continue
         spec = catalog.datasets[name]
+        if spec.archive is not None:
+            spec = with_images(spec, ui)
+            ui.note(f"{name}: {len(spec.pairs(min(spec.scales)))} images are in the cache")
+            continue
         pairs = [pair for scale in (scales or sorted(spec.scales)) for pair in spec.pairs(scale)]
         files = dict.fromkeys(f for pair in pairs for f in (pair.hr, pair.lr) if isinstance(f, Asset))
         fetch_dataset(list(files), name, ui)

@@ -8,7 +8,7 @@ import pytest
 
 from srbench.datasets import load_pair
 from srbench.errors import UsageError
-from srbench_plugins import benchmark_sets, samples
+from srbench_plugins import benchmark_sets, samples, training_sets
 
 SETS = {spec.name: spec for spec in benchmark_sets.srbench_datasets()}
 COUNTS = {"set5": 5, "set14": 14, "bsd100": 100, "urban100": 100}
@@ -52,3 +52,15 @@ def test_samples_are_eight_colour_photographs():
         assert lr is None
         assert not hr.grey
         assert min(hr.size) >= 300
+
+
+def test_training_sets_that_come_as_archives():
+    specs = {spec.name: spec for spec in training_sets.srbench_datasets() if spec.archive}
+    assert set(specs) == {"div2k", "flickr2k", "coco2014", "coco2017"}
+    assert specs["coco2014"].aliases == ("coco",)
+    for name, spec in specs.items():
+        assert spec.archive.path.startswith(f"datasets/{name}/")
+        assert spec.archive.url.endswith(spec.archive.path.rsplit("/", 1)[1])
+        assert spec.archive.hash
+        with pytest.raises(UsageError, match=f"{name} is not here yet: 'srbench fetch {name}' gets it"):
+            spec.pairs(4)

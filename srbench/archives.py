@@ -1,0 +1,222 @@
+"""Datasets that come as one archive: fetched with resumption, unpacked into the cache all or nothing.
+
+Only image files of the one folder that is asked for are written, under their bare names, so that nothing in an archive
+can point outside. ``archive.json`` beside them records what was got, from where, and how it was verified.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+from srbench.assets import home, is_remote, sources
+from srbench.downloads import MIB, check_room, download, network_fault
+from srbench.errors import AssetError
+from srbench.images import SUFFIXES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from srbench.specs import Archive
+    from srbench.terminal import UI
+
+RECORD = "archive.json"
+BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+"""What the readers of archives raise for damaged ones, or those that need a password."""
+OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
+
+
+def unpacked(archive: Archive) -> Path | None:
+    """Return the folder of the archive's images if the cache holds it, complete."""
+    folder = _folder(archive)
+    record = read_record(folder)
+    pinned = archive.hash.removeprefix("sha256:") if archive.hash.startswith("sha256:") else ""
+    if not record or (pinned and record.get("sha256") != pinned):
+        return None
+    with os.scandir(folder) as entries:
+        there = sum(1 for _ in entries) - 1
+    return folder if there == record.get("images") else None
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what is recorded of an unpacked archive; empty for any other folder."""
+    try:
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def fetch_archive(archive: Archive, ui: UI) -> Path:
+    """Return the folder of the archive's images, getting and unpacking it first where needed.
+
+    Raises:
+        AssetError: no source has it, what they have is not it, or the disk has no room; names each fault.
+    """
+    with _alone(archive, ui):
+        if found := unpacked(archive):
+            return found
+        faults = []
+        for source in sources(archive.path, archive.url):
+            try:
+                return _take(source, archive, ui)
+            except (OSError, *BROKEN) as error:
+                if isinstance(error, OSError) and error.errno in OUR_DISK and error.filename != source:
+                    where = error.filename or _folder(archive)
+                    raise AssetError(f"{where}: cannot be written ({error.strerror})") from error
+                faults.append(f"{source} ({_fault(error)})")
+    tried = "; ".join(faults) or "no source is known"
+    part = home() / f"{archive.path}.part"
+    kept = "The same command goes on from what came of it. " if part.exists() and part.stat().st_size else ""
+    raise AssetError(
+        f"cannot get {archive.path}: tried {tried}. {kept}Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        "or try again with a network"
+    )
+
+
+def _folder(archive: Archive) -> Path:
+    return home() / PurePosixPath(archive.path).parent / archive.name
+
+
+def _take(source: str, archive: Archive, ui: UI) -> Path:
+    """Get the archive from one source, verify and unpack it."""
+    remote = is_remote(source)
+    file = home() / archive.path if remote else Path(source)
+    if remote and not file.is_file():
+        download(source, file, ui, size=archive.size, room=2.0)  # its images lie beside it before it goes
+    try:
+        record = {"archive": file.name, "source": source, **_verify(file, archive, ui)}
+        record["images"] = _unpack(file, archive, record, ui)
+    except BROKEN:
+        if remote:
+            file.unlink(missing_ok=True)
+        raise
+    if remote:
+        file.unlink()
+    return _folder(archive)
+
+
+def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
+    """Hash the archive and hold it against what is pinned."""
+    size = file.stat().st_size
+    if archive.size and size != archive.size:
+        raise ValueError(f"wrong content: it has {size} bytes, not {archive.size}")
+    algorithm, _, pinned = archive.hash.partition(":")
+    found = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
+    with ui.track(f"checking {file.name} (MiB)", -(-size // MIB)) as advance, file.open("rb") as stream:
+        while block := stream.read(MIB):
+            for digest in found.values():
+                digest.update(block)
+            advance("")
+    if pinned and found[algorithm].hexdigest() != pinned:
+        raise ValueError(f"wrong content: its {algorithm.upper()} is not the pinned one")
+    own = "CRC-32 of each file in it" if file.name.endswith(".zip") else "size and structure"
+    verified = f"pinned {algorithm.upper()}" if pinned else own
+    return {"bytes": size, "sha256": found["sha256"].hexdigest(), "verified": verified}
+
+
+def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int:
+    """Write the images into a folder beside the final one and rename it when all are there; return their number."""
+    folder = _folder(archive)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        members = _zip_members if file.name.endswith(".zip") else _tar_members
+        names = set()
+        with ui.track(f"unpacking {file.name}", archive.images) as advance:
+            for name, size, stream in members(file, archive, partial):
+                if name.lower() in names:
+                    raise ValueError(f"it holds {name} twice")
+                names.add(name.lower())
+                with (partial / name).open("wb") as out:
+                    shutil.copyfileobj(stream, out, MIB)
+                    if out.tell() != size:
+                        raise ValueError("unexpected end of data")
+                advance(name)
+        count = len(names)
+        if not count or (archive.images and count != archive.images):
+            expected = f"not {archive.images}" if archive.images else "not one"
+            raise ValueError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
+        text = json.dumps({**record, "images": count}, indent=2) + "\n"
+        (partial / RECORD).write_text(text, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
+
+
+def _wanted(path: str, archive: Archive, *, regular: bool) -> str:
+    """Return the bare name of a member that is one of the images, else an empty string."""
+    member = PurePosixPath(path)
+    if member.parent != PurePosixPath(archive.folder) or member.suffix.lower() not in SUFFIXES:
+        return ""
+    if not regular or set(member.name) & set("\\:\0"):
+        raise ValueError(f"its member {path!r} is a link or has a name that cannot be a file's")
+    return "" if member.name.startswith(".") else member.name
+
+
+def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    with zipfile.ZipFile(file) as opened:
+        wanted = []
+        for info in opened.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if name := _wanted(info.filename, archive, regular=kind in (0, stat.S_IFREG)):
+                wanted.append((name, info))
+        check_room(target, sum(info.file_size for _, info in wanted), f"unpacking {file.name}")
+        for name, info in wanted:
+            with opened.open(info) as stream:
+                yield name, info.file_size, stream
+
+
+def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    check_room(target, file.stat().st_size, f"unpacking {file.name}")
+    with tarfile.open(file) as opened:
+        for info in opened:
+            if not info.isdir() and (name := _wanted(info.name, archive, regular=info.isreg())):
+                stream = opened.extractfile(info)
+                assert stream is not None  # noqa: S101  (it is a regular file)
+                yield name, info.size, stream
+
+
+@contextmanager
+def _alone(archive: Archive, ui: UI) -> Iterator[None]:
+    """Let one process at a time get an archive; the others wait and find it in the cache."""
+    from filelock import FileLock, Timeout
+
+    place = home() / PurePosixPath(archive.path).parent
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(place / f".{archive.name}.lock")
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            ui.note(f"another process is fetching {archive.name}; waiting for it")
+            lock.acquire()
+    except OSError as error:
+        raise AssetError(f"{place}: cannot be written ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "not there"
+    if said := network_fault(error):
+        return said
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.startswith(("wrong content", "it")) else f"damaged: {text}"
