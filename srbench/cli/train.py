@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 @click.command("train")
 @click.argument("method")
-@click.option("--data", type=Names("datasets"), required=True, help="Training sets by name, or folders of images.")
+@click.option(
+    "--data",
+    type=Names("datasets"),
+    required=True,
+    help="Training sets by name, folders of images, or NAME=FOLDER for an archive's set unpacked there.",
+)
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
 @click.option("--batch", type=click.IntRange(1), help="Patches per step and device [default: the recipe's]")

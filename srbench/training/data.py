@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srbench.archives import read_record
 from srbench.assets import digest, file_hash, local_path
-from srbench.datasets import fetch_dataset, find_dataset
+from srbench.datasets import fetch_dataset, find_dataset, with_images
 from srbench.errors import AssetError, ImageError, UsageError
 from srbench.images import read_size
 from srbench.specs import Asset
@@ -65,7 +66,7 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
 
     Args:
         catalog: where datasets come from.
-        names: datasets and folders.
+        names: datasets, folders, and ``NAME=FOLDER``.
         limit: a seeded subset of this many images of each set; 0 for all.
         seed: chooses the subset.
         scale: the factor that is trained for.
@@ -78,14 +79,17 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
     images: list[TrainingImage] = []
     sets = []
     for name in names:
-        spec = find_dataset(catalog, name)
+        spec = with_images(find_dataset(catalog, name), ui)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
             order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
             pairs = [pairs[i] for i in sorted(order[:limit].tolist())]
         fetch_dataset([pair.hr for pair in pairs if isinstance(pair.hr, Asset)], spec.name, ui)
+        local = next((pair.hr for pair in pairs if not isinstance(pair.hr, Asset)), None)
+        record = read_record(local.parent) if spec.archive and local else {}
+        inspect = partial(_inspect, spec.name, record.get("sha256", ""))
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
-            found = list(pool.map(partial(_inspect, spec.name), pairs))
+            found = list(pool.map(inspect, pairs))
         for fault in (item for item in found if isinstance(item, str)):
             ui.warn(f"left out: {fault}")
         good = [item for item in found if not isinstance(item, str)]
@@ -93,16 +97,21 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
             raise UsageError(f"training set {name}: no image can be used")
         images += [image for image, _ in good]
         hashes = sorted(file for _, file in good)
-        sets.append({"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)})
+        entry = {"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)}
+        if record:
+            entry["archive"] = {key: record.get(key) for key in ("archive", "source", "sha256", "verified")}
+        sets.append(entry)
     return TrainingData(images, sets)
 
 
-def _inspect(dataset: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
-    """Return an image and its file's hash, or its fault."""
+def _inspect(dataset: str, archive: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
+    """Return an image and its file's hash, or its fault; a file of an archive is known by that and its name."""
     try:
         path = local_path(pair.hr)
         width, height = read_size(path)
-        return TrainingImage(f"{dataset}-{pair.name}", path, height, width), file_hash(pair.hr)
+        return TrainingImage(f"{dataset}-{pair.name}", path, height, width), digest(
+            [archive, path.name]
+        ) if archive else file_hash(pair.hr)
     except OSError as error:
         return f"{pair.hr}: cannot be read ({error.strerror})"
     except (ImageError, AssetError) as error:
