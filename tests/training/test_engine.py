@@ -92,8 +92,8 @@ def test_weights_of_another_loss_say_so_on_their_card_and_on_the_board(srbench, 
         weights = sets / name / "weights.safetensors"
         card = json.loads(weights.with_suffix(".json").read_text())
         assert (card["loss"], card["default_loss"]) == ({"own": "l1", "other": "mse"}[name], "l1")
-        options = ["--methods", "espcn", "--dataset", "val", "--scale", 2, "--metrics", "psnr", "--no-speed"]
-        scored = srbench("run", *options, "--weights", f"espcn={weights}", "--out", "run")
+        asked = ["--methods", "espcn", "--dataset", "val", "--scale", 2, "--metrics", "psnr", "--no-speed"]
+        scored = srbench("run", *asked, "--weights", f"espcn={weights}", "--out", "run")
         assert scored.returncode == 0, scored.stderr
         said = f"espcn x2: trained on the loss mse, not on the method's own l1 (weights {card['sha256'][:16]})"
         assert (said in scored.stdout) == (name == "other")
