@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import skimage.data
 import torch
 
 from srbench.resize import imresize
-from srbench.training.patches import PatchSampler
 from srbench_plugins.cyclegan.recipe import POOL, ImagePool
 
 
@@ -76,27 +74,25 @@ def test_pool_goes_on_from_its_state():
         assert torch.equal(other.exchange(image), first)
 
 
-def test_learns_from_a_photograph(begin):
+def test_learns_from_a_photograph(begin, photographs):
     """Cycles close, what is right already stays, the output comes nearer to LR, and a critic learns to tell."""
     net, recipe, training = begin("cyclegan", batch=2, patch=32)
-    photograph = torch.from_numpy(skimage.data.astronaut()).permute(2, 0, 1)[:, :256, :256].contiguous()
-    sampler = PatchSampler([photograph], 4, 32, 4, 0, torch.device("cpu"))
 
     def distance():
         with torch.no_grad():
-            lr, _ = sampler.draw(1000)
+            lr, _ = photographs(4, 32, seed=1000)
             return float((imresize(net(lr), (8, 8)) - lr).abs().mean())
 
     start, logs = distance(), []
     for step in range(50):
         training.begin(step)
-        logs.append(recipe.step(*sampler.draw(step)))
+        logs.append(recipe.step(*photographs(4, 32, seed=step)))
     assert all(torch.isfinite(value) and not value.requires_grad for value in logs[-1].values())
     for name in ("cycle", "identity"):
         first, last = (float(torch.stack([log[name] for log in part]).mean()) for part in (logs[:5], logs[-10:]))
         assert last < 0.9 * first
     assert distance() < 0.9 * start
-    _, real = sampler.draw(0)
+    _, real = photographs(4, 32)
     judged = [
         float(recipe._judge(recipe.critic_hr, recipe.critic_hr_optimizer, real, torch.zeros_like(real)))
         for _ in range(20)
