@@ -13,7 +13,7 @@ from torch.nn import functional
 from srbench.errors import UsageError
 
 Enlargement = Literal["sub-pixel", "resize"]
-Norm = Literal["batch", "instance", "spectral"]
+Norm = Literal["batch", "instance"]
 
 
 def icnr_(weight: torch.Tensor, factor: int) -> torch.Tensor:
@@ -124,25 +124,23 @@ class PatchGAN(nn.Module):
         channels: of what is judged; 6 for pairs of images.
         width: channels of the first layer; they double up to eight times as many.
         strided: layers that halve the size: 1, 2 and 3 make it look at patches of 16, 34 and 70 pixels.
-        norm: ``batch``, ``instance`` (one image's verdict does not depend on the others') or ``spectral``.
+        norm: ``batch`` or ``instance`` (one image's verdict does not depend on the others').
     """
 
     def __init__(self, channels: int = 3, *, width: int = 64, strided: int = 3, norm: Norm = "batch") -> None:
         super().__init__()
 
-        def convolution(inner: int, outer: int, stride: int) -> nn.Module:
-            conv = nn.Conv2d(inner, outer, 4, stride=stride, padding=1)
-            nn.init.normal_(conv.weight, 0, 0.02)
-            return nn.utils.parametrizations.spectral_norm(conv) if norm == "spectral" else conv
+        def convolution(inner: int, outer: int, stride: int) -> nn.Conv2d:
+            return nn.Conv2d(inner, outer, 4, stride=stride, padding=1)
 
-        layers = [convolution(channels, width, 2), nn.LeakyReLU(0.2, inplace=True)]
+        layers: list[nn.Module] = [convolution(channels, width, 2), nn.LeakyReLU(0.2, inplace=True)]
         widths = [width * min(2**i, 8) for i in range(strided + 1)]
         for i, (inner, outer) in enumerate(pairwise(widths), start=1):
             layers.append(convolution(inner, outer, 2 if i < strided else 1))
-            layers += [nn.BatchNorm2d(outer)] if norm == "batch" else []
-            layers += [nn.InstanceNorm2d(outer)] if norm == "instance" else []
+            layers.append(nn.BatchNorm2d(outer) if norm == "batch" else nn.InstanceNorm2d(outer))
             layers.append(nn.LeakyReLU(0.2, inplace=True))
         self.layers = nn.Sequential(*layers, convolution(widths[-1], 1, 1))
+        draw_weights_(self)
         self.smallest = 3 * 2**strided
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:

@@ -52,10 +52,9 @@ def test_padding_repeats_the_edge_and_leaves_what_is_whole():
     assert pad_to_multiple(whole, 4) is whole
 
 
-@pytest.mark.parametrize("norm", ["batch", "spectral"])
 @pytest.mark.parametrize(("strided", "field"), [(1, 16), (2, 34), (3, 70)])
-def test_patchgan_looks_at_patches_of_its_size(strided, field, norm):
-    critic = PatchGAN(2, width=4, strided=strided, norm=norm).eval()
+def test_patchgan_looks_at_patches_of_its_size(strided, field):
+    critic = PatchGAN(2, width=4, strided=strided).eval()
     with torch.no_grad():
         for name, parameter in critic.named_parameters():  # positive weights, so that nothing cancels
             if "weight" in name:
@@ -74,7 +73,7 @@ def test_patchgan_has_as_many_parameters_as_its_layers_by_hand():
     assert sum(p.numel() for p in PatchGAN(6).parameters()) == expected
 
 
-@pytest.mark.parametrize("norm", ["batch", "instance", "spectral"])
+@pytest.mark.parametrize("norm", ["batch", "instance"])
 @pytest.mark.parametrize("strided", [1, 2, 3])
 def test_patchgan_judges_its_smallest_image_and_refuses_smaller_ones(strided, norm):
     critic = PatchGAN(width=4, strided=strided, norm=norm)

@@ -17,7 +17,7 @@ def build(scale: int) -> CycleGAN:
     return CycleGAN(scale)
 
 
-def recipe(net: CycleGAN, training: Training) -> Recipe:
+def unpaired(net: CycleGAN, training: Training) -> Recipe:
     from srbench.blocks import PatchGAN
     from srbench_plugins.cyclegan.network import Translator
     from srbench_plugins.cyclegan.recipe import Unpaired
@@ -34,7 +34,7 @@ def srbench_models() -> list[ModelSpec]:
             summary="learns from unpaired images: two generators, two PatchGANs, cycle and identity losses",
             scales={2, 3, 4, 8},
             build=build,
-            recipe=recipe,
+            recipe=unpaired,
             family="cyclegan",
             halo=35,
             multiple=4,

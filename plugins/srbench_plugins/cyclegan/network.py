@@ -23,11 +23,11 @@ class Translator(nn.Module):
         super().__init__()
         first, second, third = WIDTHS
         self.layers = nn.Sequential(
-            nn.Conv2d(3, first, 7, padding=3),
+            convolution(3, first, 7),
             nn.ReLU(inplace=True),
-            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            convolution(first, second, 3, stride=2),
             nn.ReLU(inplace=True),
-            nn.Conv2d(second, third, 3, stride=2, padding=1),
+            convolution(second, third, 3, stride=2),
             nn.ReLU(inplace=True),
             *(ResidualBlock(third, batch_norm=False) for _ in range(BLOCKS)),
             SubPixel(third, 2, out=second),
@@ -59,3 +59,10 @@ class CycleGAN(nn.Module):
     def forward(self, lr: torch.Tensor) -> torch.Tensor:  # (N, 3, h, w) -> (N, 3, h*scale, w*scale)
         result: torch.Tensor = self.translator(self.enlarge(lr))
         return result
+
+
+def convolution(inner: int, outer: int, size: int, stride: int = 1) -> nn.Conv2d:
+    """Return a convolution that keeps the variance of what goes through, for want of a norm (arXiv:1502.01852)."""
+    conv = nn.Conv2d(inner, outer, size, stride=stride, padding=size // 2)
+    nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
+    return conv

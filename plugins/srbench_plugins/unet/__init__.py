@@ -35,7 +35,7 @@ def nogan(net: nn.Module, training: Training) -> Recipe:
     from srbench.blocks import PatchGAN
     from srbench_plugins.unet.recipe import NoGAN
 
-    return NoGAN(net, PatchGAN(6, width=32, norm="spectral"), training)
+    return NoGAN(net, PatchGAN(6, width=32, norm="instance"), training)
 
 
 def pix2pix(net: nn.Module, training: Training) -> Recipe:

@@ -25,8 +25,8 @@ PIXELS, CRITIC = 0.5, 0.1
 """Parts of the steps in which the generator and then the critic learn alone."""
 THRESHOLD = 0.65
 """fastai's: a critic that cannot tell has a loss of ln 2 = 0.69."""
-SLOWER = 0.1
-"""Factor of the learning rate once they meet."""
+FASTER = 5.0
+"""Factor of the learning rate on pixels, where no critic asks for caution."""
 
 
 class NoGAN:
@@ -41,7 +41,7 @@ class NoGAN:
     def __init__(self, generator: nn.Module, critic: nn.Module, training: Training) -> None:
         self.training = training
         self.gan = Adversarial(
-            generator, critic, training, weight=1e-3, lr=1e-3, batch=8, steps=20_000, smooth=1.0, pairs=True
+            generator, critic, training, weight=1e-3, lr=2e-4, smooth=1.0, steps=50_000, pairs=True, betas=(0.5, 0.99)
         )
         self.meet_critic = max(1, round(PIXELS * training.steps))
         self.meet = max(self.meet_critic + 1, round((PIXELS + CRITIC) * training.steps))
@@ -51,10 +51,6 @@ class NoGAN:
         """Learn as the phase asks."""
         if self.training.step_number < self.meet_critic:
             return self._learn_pixels(lr, hr)
-        if self.training.step_number >= self.meet:
-            for optimizer in (self.gan.generator_optimizer, self.gan.critic_optimizer):
-                for group in optimizer.inner.param_groups:
-                    group["lr"] *= SLOWER
         with torch.no_grad():
             fake = self.gan.generator(lr)
         logs = self.gan.judge(lr, hr, fake)
@@ -63,6 +59,8 @@ class NoGAN:
         return {**logs, **self._please_if(logs["critic"], lr, hr)}
 
     def _learn_pixels(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
+        for group in self.gan.generator_optimizer.inner.param_groups:
+            group["lr"] *= FASTER if self.training.part == 0 else 1  # the step has set it anew
         self.gan.generator_optimizer.zero_grad()
         loss = self.gan.content(self.gan.generator(lr), hr)
         self.training.backward(loss)

@@ -20,7 +20,7 @@ def build(scale: int) -> VAE:
     return VAE(scale)
 
 
-def recipe(net: VAE, training: Training) -> Recipe:
+def conditional(net: VAE, training: Training) -> Recipe:
     from srbench_plugins.vae.network import Posterior
     from srbench_plugins.vae.recipe import ConditionalVAE
 
@@ -35,7 +35,7 @@ def srbench_models() -> list[ModelSpec]:
             summary="conditional VAE; its output is the prior's mean, 'srbench upscale --samples' shows others",
             scales={2, 3, 4, 8},
             build=build,
-            recipe=recipe,
+            recipe=conditional,
             family="vae",
             halo=18,
             paper="arXiv:1312.6114",
