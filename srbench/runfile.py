@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from srbench.protocols import Protocol
     from srbench.results import Row
     from srbench.specs import MetricSpec, ModelSpec
+    from srbench.weights import Weights
 
 NAME = "run.json"
 SCHEMA = 1
@@ -51,6 +52,7 @@ def write_run_file(
     metrics: Iterable[MetricSpec],
     sets: Iterable[ImageSet],
     protocols: Iterable[Protocol],
+    weights: Iterable[Weights],
 ) -> None:
     """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
 
@@ -70,6 +72,8 @@ def write_run_file(
         "methods": {
             method.name: {
                 "summary": method.summary,
+                "family": method.family,
+                "paper": method.paper,
                 "plugin": owners[method.name].name,
                 "origin": owners[method.name].origin,
                 "fingerprint": owners[method.name].fingerprint,
@@ -90,6 +94,7 @@ def write_run_file(
             for images in sets
         },
         "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
+        "weights": {w.digest: {"path": str(w.path), "origin": w.origin, "card": dict(w.card)} for w in weights},
     }
     entry = {"command": command, "time": now(), "git_commit": git_commit(), **environment}
     merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}
