@@ -81,7 +81,12 @@ def write_run_file(
             for method in methods
         },
         "metrics": {
-            metric.name: {"identity": metric.identity, "better": metric.better, "decimals": metric.decimals}
+            metric.name: {
+                "summary": metric.summary,
+                "identity": metric.identity,
+                "better": metric.better,
+                "decimals": metric.decimals,
+            }
             for metric in metrics
         },
         "datasets": {

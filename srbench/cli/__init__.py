@@ -12,6 +12,7 @@ from srbench.errors import SRBenchError, unknown
 
 COMMANDS = {
     "run": "srbench.cli.run",
+    "report": "srbench.cli.report",
     "leaderboard": "srbench.cli.board",
     "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",
