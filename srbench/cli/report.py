@@ -1,4 +1,4 @@
-"""``srbench report`` and ``srbench compare``: what people look at."""
+"""``srbench report``: the page that people look at."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int
     from srbench.report.page import MAX_BYTES, write_report
     from srbench.terminal import Terminal
 
-    written = write_report(runs, target, sort, max_size or MAX_BYTES)
     ui = Terminal()
+    written = write_report(runs, target, ui, sort, max_size or MAX_BYTES)
     for remark in written.remarks:
         ui.warn(remark)
     click.echo(f"report: {target} ({written.bytes / 1e6:.1f} MB, {written.images} images)")

@@ -26,28 +26,38 @@ class Crop(NamedTuple):
         return pixels[y : y + height, x : x + width]
 
 
-def most_different(images: Sequence[NDArray[Any]], width: int, height: int, scale: int) -> tuple[Crop, float]:
-    """Find the window on which images differ most, and how much: the mean variance of a pixel between images.
+def differences(images: Sequence[NDArray[Any]], border: int) -> NDArray[Any]:
+    """Return how much images differ at each pixel: the variance between them, mean over channels.
 
     Args:
-        images: two or more of one size, ``(H, W, 3)``, uint8; one alone differs nowhere.
-        width: of the window, in pixels; cut to the image and to a multiple of the scale.
-        height: the same.
-        scale: the window begins at multiples of it. As in scoring, a border as wide is left out of account.
+        images: of one size, ``(H, W, 3)``, uint8; one alone differs nowhere.
+        border: pixels at the edges that are left out of account, as in scoring.
 
     Returns:
-        The first of the best windows in reading order, and its mean variance in squared 8-bit levels.
+        ``(H, W)``, in squared 8-bit levels.
     """
-    full_height, full_width = images[0].shape[:2]
-    width, height = min(width, full_width) // scale * scale, min(height, full_height) // scale * scale
     total = np.zeros(images[0].shape, np.float64)
     squares = np.zeros_like(total)
     for image in images:
         values = image.astype(np.float64)
         total += values
         squares += values * values
-    variance = (squares / len(images) - (total / len(images)) ** 2).clip(min=0).mean(axis=2)
-    variance[:scale], variance[-scale:], variance[:, :scale], variance[:, -scale:] = 0, 0, 0, 0
+    variance: NDArray[Any] = (squares / len(images) - (total / len(images)) ** 2).clip(min=0).mean(axis=2)
+    variance[:border], variance[-border:], variance[:, :border], variance[:, -border:] = 0, 0, 0, 0
+    return variance
+
+
+def most_different(variance: NDArray[Any], width: int, height: int, scale: int) -> Crop:
+    """Return the window with the largest sum of `differences`, the first of equals in reading order.
+
+    Args:
+        variance: ``(H, W)``.
+        width: of the window, in pixels; cut to the image and to a multiple of the scale.
+        height: the same.
+        scale: the window begins at multiples of it.
+    """
+    full_height, full_width = variance.shape
+    width, height = min(width, full_width) // scale * scale, min(height, full_height) // scale * scale
     sums = np.zeros((full_height + 1, full_width + 1))
     sums[1:, 1:] = variance.cumsum(axis=0).cumsum(axis=1)
     rows, columns = (
@@ -58,4 +68,4 @@ def most_different(images: Sequence[NDArray[Any]], width: int, height: int, scal
     windows += sums[rows, columns] - sums[rows + height, columns]
     best = windows.max()
     y, x = divmod(int(np.argmax(windows >= best * (1 - 1e-9))), windows.shape[1])  # rounding never decides
-    return Crop(x * scale, y * scale, width, height), float(best / (width * height))
+    return Crop(x * scale, y * scale, width, height)

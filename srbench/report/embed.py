@@ -16,7 +16,7 @@ from PIL import features
 
 from srbench.errors import ImageError
 from srbench.images import read
-from srbench.report.crops import Crop, most_different
+from srbench.report.crops import Crop, differences, most_different
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +24,13 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from srbench.terminal import UI
+
 SIZES = (4096, 1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 112, 96, 80, 64)
 """Sides of crops in HR pixels that are tried, largest first."""
+
+FOCUS = 96
+"""Side of the square that is looked at first."""
 
 PROBES = 8
 MOST_WEBP = 16383
@@ -34,13 +39,16 @@ MOST_WEBP = 16383
 
 @dataclass(frozen=True)
 class Shot:
-    """One image as the page holds it: its size, the crop, and the crop of each picture as a data URI."""
+    """One image as the page holds it: its size, the crop, where to look first, and each picture's crop."""
 
     width: int
     height: int
     crop: Crop
+    focus: Crop
     difference: float
+    """Mean variance between the methods there, in squared 8-bit levels."""
     uris: dict[str, str]
+    """Data URI of the crop by ``HR``, ``LR`` or method."""
     faults: tuple[str, ...] = ()
 
     @property
@@ -90,9 +98,11 @@ def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
     if "bicubic" not in pictures:
         pictures["bicubic"] = _bicubic(lr, hr.shape)
     methods = [pixels for name, pixels in pictures.items() if name not in {"HR", "LR"} and name in files]
-    crop, difference = most_different(methods if len(methods) > 1 else [*methods, hr], size, size, scale)
+    variance = differences(methods if len(methods) > 1 else [*methods, hr], scale)
+    crop, focus = (most_different(variance, side, side, scale) for side in (size, FOCUS))
+    difference = float(focus.of(variance).mean())
     uris = {name: data_uri(crop.of(pixels, scale if name == "LR" else 1)) for name, pixels in pictures.items()}
-    return Shot(hr.shape[1], hr.shape[0], crop, difference, uris, tuple(faults))
+    return Shot(hr.shape[1], hr.shape[0], crop, focus, difference, uris, tuple(faults))
 
 
 def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
@@ -106,7 +116,7 @@ def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     return to_8bit(large[0]).permute(1, 2, 0).numpy()
 
 
-def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int) -> list[Shot | None]:
+def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI) -> list[Shot | None]:
     """Return each image's pictures, all cropped to the largest size at which everything fits.
 
     Where not even the smallest crops fit, the images on which methods differ most are kept, and the others are None.
@@ -114,6 +124,7 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int) -> list
     Args:
         images: files and scale of each.
         budget: characters that all data URIs together may take.
+        ui: where progress is shown.
 
     Raises:
         ImageError: an HR or LR file cannot be read.
@@ -123,7 +134,8 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int) -> list
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
 
         def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
-            return list(pool.map(partial(_shoot, size=size), chosen))
+            with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
+                return [(shot, advance(""))[0] for shot in pool.map(partial(_shoot, size=size), chosen)]
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
         while True:

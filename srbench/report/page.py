@@ -4,33 +4,29 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from srbench.report.embed import data_uri, embed
-from srbench.report.gather import gather, series
-from srbench.report.plots import curve
+from srbench.report.embed import embed
+from srbench.report.explorer import gallery_view
+from srbench.report.gather import gather
 from srbench.report.rankings import copies, rankings
-from srbench.report.svg import to_svg
+from srbench.report.trainings import training_view
 from srbench.results import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from srbench.report.embed import Shot
-    from srbench.report.gather import Findings, Gallery, Training
+    from srbench.report.gather import Findings
     from srbench.results import Row
+    from srbench.terminal import UI
 
 NAME = "report.html"
 MAX_BYTES = 36 * 2**20
-SAMPLE = 144
-"""Side of a training's sample pictures in pixels."""
-
-SAMPLE_STEPS = 6
-"""Steps that are shown of a training, first and last among them."""
+FRAME = 600
+"""Bytes that an image takes in the page beside its pictures."""
 
 STOPS = 32
 """Colours of the error map; the page interpolates between them."""
@@ -48,12 +44,15 @@ class Written:
     remarks: list[str]
 
 
-def write_report(folders: Sequence[Path], target: Path, sort: str = "psnr", max_bytes: int = MAX_BYTES) -> Written:
+def write_report(
+    folders: Sequence[Path], target: Path, ui: UI, sort: str = "psnr", max_bytes: int = MAX_BYTES
+) -> Written:
     """Write the report of one or more runs.
 
     Args:
         folders: of runs; later ones count where they say the same.
         target: the HTML file; images that do not fit into it are linked relative to it.
+        ui: where progress is shown.
         sort: column that ranks.
         max_bytes: what the file may take; crops shrink until it fits.
 
@@ -63,32 +62,36 @@ def write_report(folders: Sequence[Path], target: Path, sort: str = "psnr", max_
     """
     found = gather(folders, sort)
     context = _context(found)
-    bare = _render(context, [], [])
     wanted = [(g, image) for g in found.galleries for image in g.images if image in g.files]
-    budget = max_bytes - len(bare.encode()) - 2500 * len(wanted)
-    shots = dict(zip(range(len(wanted)), embed([(g.files[i], g.scale) for g, i in wanted], budget), strict=True))
-    galleries: list[Row] = []
-    blocks: list[dict[str, str]] = []
-    remarks: list[str] = []
-    by_image = {(id(g), image): shots[k] for k, (g, image) in enumerate(wanted)}
-    for g in found.galleries:
-        if len(g.files) < len(g.images):
-            remarks.append(
-                f"{g.dataset} x{g.scale}: {len(g.images) - len(g.files)} of {len(g.images)} images not saved"
-            )
-        galleries.append(_gallery(g, found, by_image, blocks, target))
-    for shot in by_image.values():
-        remarks += shot.faults if shot else ()
-    html = _render(context, galleries, blocks)
+
+    def page(shots: Sequence[Shot | None]) -> str:
+        of = {(id(g), image): shot for (g, image), shot in zip(wanted, shots, strict=True) if shot}
+        blocks = {f"pictures-{i}": shot.uris for i, shot in enumerate(of.values())}
+        names = dict(zip(of, blocks, strict=True))
+        galleries = [gallery_view(g, found, of, names, target) for g in found.galleries]
+        return _render(context, galleries, blocks)
+
+    rest = len(page([None] * len(wanted)).encode()) + FRAME * len(wanted)
+    shots = embed([(g.files[image], g.scale) for g, image in wanted], max_bytes - rest, ui)
+    html = page(shots)
     write_text(target, html)
-    return Written(target, len(html.encode()), len(blocks), remarks)
+    remarks = [fault for shot in shots if shot for fault in shot.faults]
+    remarks += [
+        f"{g.dataset} x{g.scale}: of {missing} of {len(g.images)} images no picture was saved (run --save-images)"
+        for g in found.galleries
+        if (missing := len(g.images) - len(g.files))
+    ]
+    if left := shots.count(None):
+        remarks.append(f"{left} of {len(shots)} images do not fit into {max_bytes} bytes and are linked only")
+    return Written(target, len(html.encode()), len(shots) - left, remarks)
 
 
-def _render(context: dict[str, Any], galleries: list[Row], blocks: list[dict[str, str]]) -> str:
+def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, Mapping[str, str]]) -> str:
     import jinja2
 
     loader = jinja2.FileSystemLoader(PACKAGE / "page")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     parts = {name: (PACKAGE / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "theme.js")}
     parts["page.js"] = "".join(
         (PACKAGE / "page" / name).read_text(encoding="utf-8") for name in ("board.js", "explorer.js")
@@ -146,123 +149,6 @@ def _context(found: Findings) -> dict[str, Any]:
         "filters": [entry for entry in filters if len(entry[2]) > 1],
         "notes": board.notes,
         "copies": copies(board),
-        "trainings": [_training(training, f"t{i}") for i, training in enumerate(found.trainings)],
+        "trainings": [training_view(training, f"t{i}") for i, training in enumerate(found.trainings)],
         **merged,
     }
-
-
-def _gallery(
-    gallery: Gallery,
-    found: Findings,
-    shots: dict[tuple[int, str], Shot | None],
-    blocks: list[dict[str, str]],
-    target: Path,
-) -> Row:
-    """Return what the explorer needs of a gallery; pictures go into blocks of their own, read when they are shown."""
-    metrics = {
-        name: {"decimals": int(metric["decimals"]), "better": metric["better"], "heading": name.upper()}
-        for name, metric in found.board.metrics.items()
-        if any(name in by_method for scores in gallery.scores.values() for by_method in scores.values())
-    }
-    images = []
-    for image in gallery.images:
-        shot = shots.get((id(gallery), image))
-        block = ""
-        if shot:
-            block = f"pictures-{len(blocks)}"
-            blocks.append({"id": block, **shot.uris})
-        images.append(
-            {
-                "name": image,
-                "block": block,
-                "size": [shot.width, shot.height] if shot else None,
-                "crop": list(shot.crop) if shot else None,
-                "difference": round(shot.difference, 3) if shot else 0,
-                "whole": {key: _link(path, target) for key, path in gallery.files.get(image, {}).items()},
-                "scores": {
-                    protocol: {
-                        method: {name: _json(values[name].get(image)) for name in metrics if name in values}
-                        for method, values in by_method.items()
-                    }
-                    for protocol, by_method in gallery.scores.items()
-                },
-            }
-        )
-    name = f"{gallery.dataset} x{gallery.scale}"
-    alike = [g for g in found.galleries if (g.dataset, g.scale) == (gallery.dataset, gallery.scale)]
-    return {
-        "name": name if len(alike) == 1 else f"{name}, {gallery.device}, {gallery.precision}",
-        "scale": gallery.scale,
-        "methods": gallery.methods,
-        "metrics": metrics,
-        "images": images,
-        "saved": bool(gallery.files),
-    }
-
-
-def _json(value: float | None) -> float | str | None:
-    if value is None or value != value:  # noqa: PLR0124  (NaN)
-        return None
-    return str(value) if value in (float("inf"), float("-inf")) else round(value, 6)
-
-
-def _link(path: Path, target: Path) -> str:
-    """Return the URL of a file beside the page, relative so that both can move together."""
-    return quote(Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix())
-
-
-def _training(training: Training, name: str) -> dict[str, Any]:
-    curves = []
-    for i, (value, pairs) in enumerate(series(training.log).items()):
-        steps, values = [step for step, _ in pairs], [number for _, number in pairs]
-        figure = curve(value, steps, values, validated=value.startswith("validation "))
-        label = f"{value} of {training.name}: {values[0]:.4g} at step {steps[0]}, {values[-1]:.4g} at step {steps[-1]}"
-        curves.append(to_svg(figure, f"{name}c{i}", label, {}))
-    return {
-        "name": training.name,
-        "digest": training.digest,
-        "origin": training.origin,
-        "remark": training.remark,
-        "card": _flat(training.card),
-        "curves": curves,
-        "strips": {image: _strip(files) for image, files in training.samples.items()},
-    }
-
-
-def _strip(files: Sequence[tuple[int, Path]]) -> list[dict[str, Any]]:
-    """Return a training's pictures of one image over steps, all cut where the first and the last differ most."""
-    from srbench.errors import ImageError
-    from srbench.images import read
-    from srbench.report.crops import most_different
-
-    last = len(files) - 1
-    chosen = sorted(
-        {round(i * last / max(1, min(SAMPLE_STEPS, len(files)) - 1)) for i in range(SAMPLE_STEPS)}
-        & set(range(len(files)))
-    )
-    try:
-        pictures = [(files[i][0], read(files[i][1]).pixels) for i in chosen]
-    except ImageError:
-        return []
-    if not pictures or any(pixels.shape != pictures[0][1].shape for _, pixels in pictures):
-        return []
-    crop, _ = most_different([pictures[0][1], pictures[-1][1]], SAMPLE, SAMPLE, 1)
-    return [
-        {"step": step, "uri": data_uri(crop.of(pixels)), "width": crop.width, "height": crop.height}
-        for step, pixels in pictures
-    ]
-
-
-def _flat(card: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Return a card as lines: nested names are joined by dots."""
-    lines = []
-    for key, value in card.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            lines += _flat(value, f"{name}.")
-        elif isinstance(value, list):
-            for i, part in enumerate(value):
-                lines += _flat(part, f"{name}.{i}.") if isinstance(part, dict) else [(f"{name}.{i}", str(part))]
-        else:
-            lines.append((name, "none" if value is None else str(value)))
-    return lines

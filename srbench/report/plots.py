@@ -25,7 +25,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 358
 """Pixels: a phone's width, so that text is never scaled below 12 pixels."""
 
-LARGEST = 26.0
+LARGEST = 17.0
 """Radius in points of the bubble of the largest network."""
 
 
@@ -84,7 +84,7 @@ def scatter(
         figure, axes = _frame(WIDTH, 300)
         if x.log:
             axes.set_xscale("log")
-        axes.margins(0.14, 0.12)
+        axes.margins(0.15, 0.12)
         axes.grid(visible=True)
         front = sorted((point for point in found if point.front), key=lambda p: (p.x, p.y))
         (line,) = axes.plot([p.x for p in front], [p.y for p in front], "--", color=INK, lw=0.9, alpha=0.55, zorder=1)
@@ -154,14 +154,18 @@ def _name(figure: Figure, axes: Axes, found: Sequence[Point]) -> None:
 def curve(name: str, steps: Sequence[int], values: Sequence[float], *, validated: bool) -> Figure:
     """Draw one value of a training over steps; validated values have points."""
     import matplotlib as mpl
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
     with mpl.rc_context(RC):
-        figure, axes = _frame(300, 190)
+        figure, axes = _frame(236, 168)
         axes.grid(visible=True)
         colour = COLOURS[1] if validated else COLOURS[0]
         (line,) = axes.plot(steps, values, color=colour, lw=1.4, marker="o" if validated else "", ms=4)
         line.set_gid("curve")
         axes.set_title(name, loc="left")
         axes.set_xlabel("step")
-        axes.ticklabel_format(axis="y", useOffset=False, scilimits=(-3, 5))
+        plain = ScalarFormatter(useOffset=False)
+        plain.set_scientific(False)
+        axes.yaxis.set_major_formatter(plain)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
     return figure

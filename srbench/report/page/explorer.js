@@ -36,6 +36,13 @@
     Object.assign(state, { zoom: fitZoom(), x: e.x + e.width / 2, y: e.y + e.height / 2 });
     place();
   };
+  const look = () => { // at the place where the methods differ most, close enough to see it
+    const { focus } = image();
+    fit();
+    if (!focus || state.zoom >= 2) return;
+    Object.assign(state, { zoom: 2, x: focus[0] + focus[2] / 2, y: focus[1] + focus[3] / 2 });
+    place();
+  };
   const zoomTo = (zoom, px = side / 2, py = side / 2) => { // keeps the HR point under (px, py) where it is
     const before = state.zoom;
     state.zoom = Math.min(32, Math.max(Math.min(fitZoom(), 1), zoom));
@@ -54,9 +61,12 @@
     state.y = hold(state.y, e.y, e.height);
     const left = side / 2 + (e.x - state.x) * state.zoom;
     const top = side / 2 + (e.y - state.y) * state.zoom;
-    for (const { layer, view } of panes) {
+    for (const { key, layer, view } of panes) {
       const shown = layer.firstElementChild;
-      if (shown) shown.style.transform = `translate(${left}px, ${top}px) scale(${state.zoom})`;
+      if (shown) {
+        shown.style.transform = `translate(${left}px, ${top}px) scale(${state.zoom})`;
+        shown.classList.toggle("smooth", state.zoom < (key === "LR" ? 1 / gallery().scale : 1)); // pixels are shown as they are, once there is room for them
+      }
       view.classList.toggle("zoomed", state.zoom > fitZoom() * 1.01);
     }
     $("zoom").textContent = `${Math.round(state.zoom * 100)} %`;
@@ -125,7 +135,7 @@
       if (!(name in found)) continue;
       const best = number(found[name]) === bestOf(name, metric);
       if (line.childNodes.length) line.append(" · ");
-      line.append(`${metric.heading} `, make("span", { className: best ? "best" : "", textContent: figure(found[name], metric) }));
+      line.append(make("span", {}, `${metric.heading} `, make("span", { className: best ? "best" : "", textContent: figure(found[name], metric) })));
     }
     return line;
   };
@@ -189,7 +199,7 @@
   const open = () => {
     pictures.clear();
     const { block, crop, whole, name } = image();
-    if (block) for (const [key, uri] of Object.entries(JSON.parse($(block).textContent))) if (key !== "id") pictures.set(key, uri);
+    if (block) for (const [key, uri] of Object.entries(JSON.parse($(block).textContent))) pictures.set(key, uri);
     $("image").value = String(state.i);
     const there = keys();
     $("tools").hidden = $("stage").hidden = $("shown").hidden = !there.length;
@@ -208,7 +218,7 @@
       state[which] = $(which).value;
     }
     stage();
-    return fill().then(fit);
+    return fill().then(look);
   };
   const part = () => {
     const { crop: [x, y, width, height], size, name } = image();
@@ -229,7 +239,8 @@
   const enter = () => {
     const { methods, metrics, images } = gallery();
     state.i = 0;
-    options($("protocol"), Object.keys(images[0]?.scores ?? {}).map((name) => [name, `protocol ${name}`]));
+    options($("protocol"), Object.keys(images[0]?.scores ?? {}).map((name) => [name, name]));
+    $("protocol").parentElement.hidden = $("protocol").options.length < 2;
     options($("metric"), Object.entries(metrics).map(([name, { heading }]) => [name, heading]));
     order();
     state.i = Number($("image").value);
@@ -284,8 +295,10 @@
     state.duel = duel;
     $("grid").setAttribute("aria-pressed", String(!duel));
     $("slider").setAttribute("aria-pressed", String(duel));
+    const before = side;
     stage();
-    fill().then(fit);
+    state.zoom *= side / before; // the same part of the image stays in view
+    fill();
   };
   const split = (value) => {
     state.split = Math.min(100, Math.max(0, value));
