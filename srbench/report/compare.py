@@ -104,7 +104,7 @@ def scored(sample: Sample, outputs: Mapping[str, Any], metrics: Sequence[MetricS
 
 
 def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> Figure:
-    """Lay out the whole image with the crop marked, and the crop of HR and of each panel, in two rows if there are many.
+    """Lay out the whole image with the crop marked, and the crop of HR and of each panel, in two rows if many.
 
     Crops are enlarged by a whole factor, pixel by pixel; every edge lies on a pixel of the PNG.
     """
@@ -140,8 +140,15 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
         corner = (crop.x - 0.5, crop.y - 0.5)
         whole.add_patch(Rectangle(corner, crop.width, crop.height, fill=False, edgecolor="#D55E00", linewidth=1.6))
         metrics = list(panels[0].scores) if panels else []
-        for line, text in enumerate((title, " / ".join(name.upper() for name in metrics))):
-            write(text, GAP, GAP + left_height + 8 + 34 * line, left_width, fontsize=_fitting(text, left_width))
+        lines = (title, " / ".join(name.upper() for name in metrics))
+        for i, text in enumerate(lines):
+            write(
+                text,
+                GAP,
+                GAP + left_height + 8 + 34 * i,
+                left_width,
+                fontsize=_fitting(max(lines, key=len), left_width),
+            )
         for i, panel in enumerate([Panel("HR", hr, {}), *panels]):
             left = 2 * GAP + left_width + (i % columns) * (width + GAP)
             top = GAP + (i // columns) * (height + CAPTION + GAP)
