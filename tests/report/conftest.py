@@ -33,16 +33,17 @@ class MadeRun:
         size: tuple[int, int] = (96, 72),
         scale: int = 4,
         dataset: str = "set5",
-        protocols: tuple[str, ...] = ("y", "rgb"),
+        protocols: tuple[str, ...] = ("y",),
         summary: str = "a method",
         device: str = "cpu, one",
         pictures: bool = True,
+        weights: dict[str, tuple[str, Any]] | None = None,
     ) -> None:
         self.folder, self.methods, self.images, self.scale = folder, methods, images, scale
         self.dataset, self.protocols, self.device, self.summary = dataset, protocols, device, summary
         folder.mkdir(parents=True, exist_ok=True)
         self.hashes = {name: hashlib.sha256(name.encode()).hexdigest() for name in images}
-        self.weights: dict[str, Any] = {}
+        self.weights = weights or {}  # method -> digest, what run.json says of them
         self.rows = ResultsFile(folder / "results.jsonl")
         generator = np.random.default_rng(len(methods))
         base = generator.uniform(20, 30, len(images))
@@ -62,11 +63,9 @@ class MadeRun:
             self.job(method, "ok", "")
 
     def who(self, method: str) -> dict[str, Any]:
-        common = {"method": method, "scale": self.scale, "plugin": "code", "weights": self.weights_of(method)}
+        digest, _ = self.weights.get(method, ("", None))
+        common = {"method": method, "scale": self.scale, "plugin": "code", "weights": digest}
         return {**common, "device": self.device, "precision": "fp32"}
-
-    def weights_of(self, method: str) -> str:
-        return next((digest for digest, entry in self.weights.items() if entry["card"].get("method") == method), "")
 
     def job(self, method: str, status: str, reason: str) -> None:
         job = {"kind": "job", **self.who(method), "dataset": self.dataset, "status": status, "reason": reason}
@@ -111,7 +110,7 @@ class MadeRun:
                 f"{self.dataset} x{self.scale}": {"source": "", "hash": "h", "images": self.hashes, "left_out": []}
             },
             "protocols": {f"{name}/1": {"name": name, "version": 1} for name in self.protocols},
-            "weights": self.weights,
+            "weights": dict(self.weights.values()),
         }
         (self.folder / "run.json").write_text(json.dumps(run))
         save(load_board([self.folder]), self.folder)
@@ -179,3 +178,17 @@ def browser() -> Iterator[Any]:
     chrome.set_script_timeout(60)
     yield chrome
     chrome.quit()
+
+
+@pytest.fixture(scope="session")
+def report_of() -> Callable[..., Path]:
+    """Make a run by hand in a folder and write its report; for tests that share one."""
+    from srbench.report.page import write_report
+
+    def make(folder: Path, *others: tuple[str, str, str], **options: Any) -> Path:
+        run = MadeRun(folder, **options)
+        for other in others:
+            run.job(*other)
+        return write_report([run.finish()], folder / "report.html", Silent()).path
+
+    return make

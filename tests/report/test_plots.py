@@ -86,7 +86,9 @@ def test_where_the_points_of_the_svg_lie_is_what_its_axes_say(frame):
     )
     root = ElementTree.fromstring(svg)
     marks = {
-        group.find(f"{SVG}title").text: next((float(use.get("x")), float(use.get("y"))) for use in group.iter(f"{SVG}use"))
+        group.find(f"{SVG}title").text: next(
+            (float(use.get("x")), float(use.get("y"))) for use in group.iter(f"{SVG}use")
+        )
         for group in root.iter(f"{SVG}g")
         if group.get("class") == "point"
     }
@@ -153,7 +155,7 @@ def test_names_cover_nothing_where_there_is_room(seed):
 
 def test_a_ranking_draws_only_speeds_that_its_table_shows(made_run):
     run = made_run(protocols=("y",))
-    other = {"kind": "speed", **run.who("m6"), "params": 5, "macs": 5, "latency_ms": 1.0, "images_per_s": 1.0}
+    other = {"kind": "speed", **run.who("nearest"), "params": 5, "macs": 5, "latency_ms": 1.0, "images_per_s": 1.0}
     run.rows.append({**other, "mpix_per_s": 5.0, "peak_mem_mib": 1.0, "size": 32, "batch": 1})
     board = load_board([run.finish()])
     (ranking,) = rankings(board, {}, {})

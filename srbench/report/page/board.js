@@ -54,7 +54,7 @@
   const sort = (table, column, direction) => {
     const body = table.tBodies[0];
     const sign = direction === "ascending" ? 1 : -1;
-    const value = (row) => (row.classList.contains("out") && column > 0 ? "" : row.cells[column]?.dataset.value ?? "");
+    const value = (row) => (row.classList.contains("out") ? "" : row.cells[column]?.dataset.value ?? "");
     const rows = [...body.rows];
     rows.sort((a, b) => a.classList.contains("out") - b.classList.contains("out") || compare(value(a), value(b), sign));
     body.append(...rows);

@@ -188,15 +188,17 @@
         say("The browser does not let a page read whole images from files; the error map works on the crops.");
         render();
       } else if (state.whole) {
-        say(`The run’s folder is not beside this page: ${decodeURIComponent(image().whole.HR ?? "")} cannot be opened.`);
-        if (image().crop) { state.whole = $("whole").checked = false; open(); }
+        const message = `The run’s folder is not beside this page: ${decodeURIComponent(image().whole.HR ?? "")} cannot be opened.`;
+        state.whole = !image().crop;
+        if (image().crop) open(message);
+        else say(message);
       } else say("The browser cannot decode this image.");
     }
   };
   const render = () => { stage(); place(); return fill(); };
 
   // Open an image: its block is read now and not before
-  const open = () => {
+  const open = (message = "") => {
     pictures.clear();
     const { block, crop, whole, name } = image();
     if (block) for (const [key, uri] of Object.entries(JSON.parse($(block).textContent))) pictures.set(key, uri);
@@ -212,7 +214,7 @@
     if (!crop) state.whole = true;
     $("whole").checked = state.whole;
     $("whole").disabled = !whole.HR;
-    say(crop && !state.whole ? part() : "");
+    say(message || (crop && !state.whole ? part() : ""));
     for (const which of ["left", "right"]) {
       options($(which), there.map((key) => [key, title(key)]), state[which]);
       state[which] = $(which).value;
