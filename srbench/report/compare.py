@@ -120,7 +120,8 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
     total_height = rows * (height + CAPTION) + (rows + 1) * GAP
     shrink = min((total_height - 2 * GAP - CAPTION) / hr.shape[0], 3 * width / hr.shape[1])
     left_width, left_height = round(hr.shape[1] * shrink), round(hr.shape[0] * shrink)
-    total_width = left_width + columns * (width + GAP) + 2 * GAP
+    first = max(left_width, width)  # the column of the whole image has room for its caption
+    total_width = first + columns * (width + GAP) + 2 * GAP
     style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "pdf.fonttype": 42}
     with mpl.rc_context(style):
         figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
@@ -136,11 +137,11 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
         def write(text: str, left: int, top: float, w: int, **more: Any) -> None:
             figure.text((left + w / 2) / total_width, 1 - top / total_height, text, ha="center", va="top", **more)
 
-        whole = show(hr, GAP, GAP, left_width, left_height, smooth=True)
+        whole = show(hr, GAP + (first - left_width) // 2, GAP, left_width, left_height, smooth=True)
         corner = (crop.x - 0.5, crop.y - 0.5)
         whole.add_patch(Rectangle(corner, crop.width, crop.height, fill=False, edgecolor="#D55E00", linewidth=1.6))
         metrics = list(panels[0].scores) if panels else []
-        lines = (title, " / ".join(name.upper() for name in metrics))
+        lines = (_shortened(title, first), " / ".join(name.upper() for name in metrics))
         for i, text in enumerate(lines):
             write(
                 text,
@@ -150,12 +151,19 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
                 fontsize=_fitting(max(lines, key=len), left_width),
             )
         for i, panel in enumerate([Panel("HR", hr, {}), *panels]):
-            left = 2 * GAP + left_width + (i % columns) * (width + GAP)
+            left = 2 * GAP + first + (i % columns) * (width + GAP)
             top = GAP + (i // columns) * (height + CAPTION + GAP)
             show(crop.of(panel.pixels), left, top, width, height, smooth=False)
-            write(panel.name, left, top + height + 8, width, fontsize=_fitting(panel.name, width))
+            name = _shortened(panel.name, width)
+            write(name, left, top + height + 8, width, fontsize=_fitting(name, width))
             _scores(figure, panel, (left + width / 2) / total_width, 1 - (top + height + 42) / total_height, width)
     return figure
+
+
+def _shortened(text: str, width: int) -> str:
+    """Return a text without its middle where it would not fit a width in pixels at 6 points."""
+    fits = int(width * 72 / DPI / (0.64 * 6))
+    return text if len(text) <= fits else f"{text[: fits // 2]}…{text[len(text) - fits // 2 + 1 :]}"
 
 
 def _fitting(text: str, width: int, size: float = 9) -> float:

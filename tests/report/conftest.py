@@ -6,9 +6,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -17,6 +15,10 @@ from PIL import Image
 from srbench.pictures import picture_row
 from srbench.results import ResultsFile, encode_value
 from srbench.tables import save
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 METRICS = {"psnr": ("higher", 2), "ssim": ("higher", 4), "lpips": ("lower", 4)}
 FAMILIES = {"nearest": "interpolation", "bicubic": "interpolation"}

@@ -31,8 +31,11 @@ def size(browser, width, height=900, dark=False):
 
 SETTLED = """
 const done = arguments[0];
-const images = () => [...document.querySelectorAll("#stage img")];
-const look = () => images().length && images().every((i) => i.complete) ? requestAnimationFrame(() => done()) : setTimeout(look, 20);
+const settled = () => {
+  const images = [...document.querySelectorAll("#stage img")];
+  return images.length && images.every((image) => image.complete);
+};
+const look = () => settled() ? requestAnimationFrame(() => done()) : setTimeout(look, 20);
 look();
 """
 
@@ -192,7 +195,7 @@ def test_the_point_under_the_cursor_stays_when_zooming(opened):
     before = (60 - left) / zoom, (130 - top) / zoom
     wheel(60, 130, -150)
     zoom, left, top = transforms(opened)
-    assert ((60 - left) / zoom, (130 - top) / zoom) == pytest.approx(before, abs=0.05)
+    assert ((60 - left) / zoom, (130 - top) / zoom) == pytest.approx(before, abs=0.3)  # events have whole pixels
 
 
 def test_slider_shows_more_of_one_by_keyboard_and_by_mouse(opened):
@@ -314,36 +317,34 @@ TEXTS = """
 const small = [], cut = [];
 const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
 for (let node; (node = walker.nextNode());) {
-  const element = node.parentElement;
-  if (!node.textContent.trim() || !element.checkVisibility() || element.closest("script, style, option, title")) continue;
-  let pixels = parseFloat(getComputedStyle(element).fontSize);
+  const element = node.parentElement, text = node.textContent.trim().slice(0, 30);
+  if (!text || !element.checkVisibility() || element.closest("script, style, option, title")) continue;
   const svg = element.closest("svg");
-  if (svg) pixels *= svg.getScreenCTM().a;
-  if (pixels < 11.9) small.push([node.textContent.trim().slice(0, 30), pixels]);
+  const pixels = parseFloat(getComputedStyle(element).fontSize) * (svg ? svg.getScreenCTM().a : 1);
+  if (pixels < 11.9) small.push([text, pixels]);
   const range = document.createRange();
   range.selectNode(node);
   const box = range.getBoundingClientRect();
-  if (!element.closest(".scroll, .chips, .view, svg") && (box.right > innerWidth + 1 || box.left < -1)) cut.push(node.textContent.trim().slice(0, 30));
+  const scrolls = element.closest(".scroll, .chips, .view, svg");
+  if (!scrolls && (box.right > innerWidth + 1 || box.left < -1)) cut.push(text);
 }
-return { small, cut, wide: document.documentElement.scrollWidth - innerWidth };
+return { small, cut, wide: Math.max(0, document.documentElement.scrollWidth - innerWidth) };
 """
 
 OVERLAPS = """
 const found = [];
-for (const svg of document.querySelectorAll(".plot svg")) {
-  if (!svg.checkVisibility()) continue;
-  const boxes = [...svg.querySelectorAll("text")].map((t) => [t.textContent, t.getBoundingClientRect()]);
+const compare = (elements, deep) => {
+  const boxes = elements.filter((e) => e.checkVisibility()).map((e) => [e, e.getBoundingClientRect()]);
   boxes.forEach(([a, p], i) => boxes.slice(i + 1).forEach(([b, q]) => {
-    const width = Math.min(p.right, q.right) - Math.max(p.left, q.left), height = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
-    if (width > 1 && height > 4) found.push([a, b]);
+    const width = Math.min(p.right, q.right) - Math.max(p.left, q.left);
+    const height = Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top);
+    if (width <= 1 || height <= deep || a.contains(b) || b.contains(a)) return;
+    found.push([a, b].map((e) => e.id || e.textContent.slice(0, 20)));
   }));
-}
-const controls = [...document.querySelectorAll("button, select, input, h1, h2, h3, .pane")].filter((e) => e.checkVisibility() && !e.closest(".scroll, .chips, .save"));
-const boxes = controls.map((e) => [e, e.getBoundingClientRect()]);
-boxes.forEach(([a, p], i) => boxes.slice(i + 1).forEach(([b, q]) => {
-  if (a.contains(b) || b.contains(a) || a.matches(".save") || b.matches(".save")) return;
-  if (Math.min(p.right, q.right) - Math.max(p.left, q.left) > 1 && Math.min(p.bottom, q.bottom) - Math.max(p.top, q.top) > 1) found.push([a.id || a.textContent.slice(0, 20), b.id || b.textContent.slice(0, 20)]);
-}));
+};
+for (const svg of document.querySelectorAll(".plot svg")) compare([...svg.querySelectorAll("text")], 4);
+const controls = [...document.querySelectorAll("button, select, input, h1, h2, h3, .pane")];
+compare(controls.filter((e) => !e.closest(".scroll, .chips, .save")), 1);
 return found;
 """
 
@@ -355,8 +356,7 @@ def test_nothing_is_cut_overlaps_or_is_too_small_to_read(opened, width, mode):
     find(opened, f"#{mode}").click()
     settle(opened)
     found = opened.execute_script(TEXTS)
-    assert found == {"small": [], "cut": [], "wide": pytest.approx(0, abs=15)}
-    assert found["wide"] <= 0
+    assert found == {"small": [], "cut": [], "wide": 0}
     assert opened.execute_script(OVERLAPS) == []
 
 
@@ -389,7 +389,7 @@ def test_no_serious_fault_of_accessibility(opened, width, dark):
 
 
 def test_names_with_html_in_them_show_as_text(browser, tmp_path, report_of):
-    name = "<script>alert(1)<∕script>.png"
+    name = "<script>alert(1)<\N{DIVISION SLASH}script>.png"
     summary = "<img src=x onerror=alert(1)>"
     path = report_of(tmp_path / "run", images=("a", name), summary=summary, dataset="<i>s</i>")
     size(browser, 1440)

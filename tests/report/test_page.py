@@ -7,7 +7,7 @@ import hashlib
 import json
 import re
 from html.parser import HTMLParser
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 import numpy as np
@@ -18,6 +18,9 @@ from srbench.images import Picture, write
 from srbench.report.gather import gather
 from srbench.report.page import MAX_BYTES, write_report
 from srbench.tables import to_csv, to_latex, to_markdown
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HOSTILE = '<script>alert(1)</script>"&\u2028.png'
 
@@ -93,7 +96,9 @@ def test_same_run_same_page(page, made_run, ui):
 
 def test_what_users_named_is_text(page, made_run):
     run = made_run(
-        images=("a", HOSTILE.replace("/", "∕")), summary=f"<img src=x onerror=alert(1)>{HOSTILE}", dataset="<b>set</b>"
+        images=("a", HOSTILE.replace("/", "\N{DIVISION SLASH}")),
+        summary=f"<img src=x onerror=alert(1)>{HOSTILE}",
+        dataset="<b>set</b>",
     )
     run.job("broken", "failed", f"ValueError: {HOSTILE}")
     run.hashes[HOSTILE] = "0"
@@ -150,7 +155,7 @@ def test_failed_rows_stand_last_with_their_reasons(page, made_run):
     run.job("broken", "failed", "no such luck")
     run.job("only-x2", "unsupported", "does not do x4")
     _, read = page(run)
-    rows = [a["class"] if "class" in a else "" for t, a in read.tags if t == "tr" and "data-row" in a]
+    rows = [a.get("class", "") for t, a in read.tags if t == "tr" and "data-row" in a]
     assert rows == [""] * 8 + ["out", "out"]
     assert "no such luck" in "".join(read.text)
 
