@@ -403,3 +403,45 @@ def test_names_with_html_in_them_show_as_text(browser, tmp_path, report_of):
     assert summary in find(browser, "#provenance").text
     assert find(browser, "h1").text == "<i>s</i> x4"
     assert browser.get_log("browser") == []
+
+
+FOUR_MORE = """
+from functools import partial
+from srbench import ModelSpec, hookimpl
+
+def build(amount, scale):
+    import torch
+    from srbench.resize import imresize
+    class Sharpened(torch.nn.Module):
+        def forward(self, lr):
+            sr = imresize(lr, (lr.shape[-2] * scale, lr.shape[-1] * scale))
+            return sr + amount * (sr - torch.nn.functional.avg_pool2d(sr, 5, 1, 2, count_include_pad=False))
+    return Sharpened()
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name=f"up{i}", summary="s", scales={4}, build=partial(build, i / 4)) for i in range(4)]
+"""
+
+
+def test_a_board_of_8_methods_on_set5_from_the_run_to_the_clipboard(browser, srbench, mirror, tmp_path):
+    (tmp_path / "up.py").write_text(FOUR_MORE)
+    methods = "nearest,bilinear,bicubic,lanczos,up0,up1,up2,up3"
+    options = ["--plugin", "up.py", "--dataset", "set5", "--speed-seconds", 0.1, "--speed-size", 32]
+    done = srbench("run", "--methods", methods, *options, "--out", "out", "--report")
+    assert done.returncode == 0, done.stderr
+    size(browser, 1440)
+    browser.get_log("browser")
+    browser.get((tmp_path / "out" / "report.html").as_uri())
+    settle(browser)
+    assert len(shown(browser)) == 8
+    assert find(browser, "#image option:checked").text == "img_001"
+    transforms(browser)
+    grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    browser.execute_cdp_cmd("Browser.grantPermissions", grant)
+    find(browser, "[data-copy=csv]").click()
+    wait_for(browser, "document.getElementById('copied').textContent.startsWith('8 rows copied')")
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert copied == (tmp_path / "out" / "leaderboard.csv").read_text()
+    assert browser.execute_script(OVERLAPS) == []
+    assert browser.get_log("browser") == []

@@ -6,15 +6,12 @@
   const copies = JSON.parse($("copies").textContent);
 
   // Colours: as the system, light, dark
-  const themes = { auto: "as the system", light: "light", dark: "dark" };
+  const themes = ["auto", "light", "dark"];
   const show = () => {
-    const theme = document.documentElement.dataset.theme || "auto";
-    $("theme").textContent = `Colours: ${theme}`;
-    $("theme").setAttribute("aria-label", `Colours: ${themes[theme]}`);
+    $("theme").textContent = `Colours: ${document.documentElement.dataset.theme || "auto"}`;
   };
   $("theme").addEventListener("click", () => {
-    const names = Object.keys(themes);
-    const next = names[(names.indexOf(document.documentElement.dataset.theme || "auto") + 1) % names.length];
+    const next = themes[(themes.indexOf(document.documentElement.dataset.theme || "auto") + 1) % themes.length];
     if (next === "auto") delete document.documentElement.dataset.theme;
     else document.documentElement.dataset.theme = next;
     try {
