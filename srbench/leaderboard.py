@@ -74,6 +74,8 @@ class Board:
     metrics: dict[str, Row]
     sort: str
     notes: list[str]
+    entries: list[Entry]
+    """What the rows of the frame were made of, in their order."""
 
     @property
     def judged(self) -> str:
@@ -126,9 +128,9 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")  # psnr was never asked for
     if sort in metrics and frame[sort].isna().all():
         sort = next((name for name in metrics if frame[name].notna().any()), sort)
-    board = Board(frame, metrics, sort, notes)
-    frame["vs_best"] = _verdicts(board, list(entries.values()))
-    return replace(board, frame=_sorted(board))
+    board = Board(frame, metrics, sort, notes, list(entries.values()))
+    frame["vs_best"] = _verdicts(board, board.entries)
+    return _sorted(board)
 
 
 def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
@@ -146,7 +148,7 @@ def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
         group = (*who, row["dataset"])
         if row["kind"] == "job":
             jobs[group] = row
-        else:
+        elif row["kind"] == "score":
             scores[(*group, *variant)].append(row)
     for group, job in jobs.items():
         described = run["datasets"].get(f"{job['dataset']} x{job['scale']}", {"images": {}, "hash": ""})
@@ -154,7 +156,7 @@ def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
         speed = speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
             entry = _entry(job, described, (name, protocol), scores[(*group, *variant)], speed, run["metrics"])
-            if remark := run.get("remarks", {}).get(job["weights"]):
+            if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
                 entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
             yield entry
 
@@ -250,7 +252,7 @@ def _p_value(best: dict[str, float], rival: dict[str, float]) -> float | None:
     return float(wilcoxon(differences).pvalue)
 
 
-def _sorted(board: Board) -> pd.DataFrame:
+def _sorted(board: Board) -> Board:
     """Sort within sections by the chosen column, best first; failed and unsupported rows stand last."""
     frame = board.frame
     order = {"ok": 0, "failed": 1, "unsupported": 2}
@@ -260,4 +262,7 @@ def _sorted(board: Board) -> pd.DataFrame:
         values = pd.to_numeric(values, errors="coerce")
         values = values if board.lower_is_better(board.sort) else -values
     keys = pd.DataFrame({"section": section, "status": frame["status"].map(order), "value": values})
-    return frame.loc[keys.sort_values(["section", "status", "value"], kind="stable").index].reset_index(drop=True)
+    order_of = keys.sort_values(["section", "status", "value"], kind="stable").index
+    return replace(
+        board, frame=frame.loc[order_of].reset_index(drop=True), entries=[board.entries[i] for i in order_of]
+    )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from srbench.protocols import Protocol
     from srbench.results import Row
     from srbench.specs import MetricSpec, ModelSpec
+    from srbench.weights import Weights
 
 NAME = "run.json"
 SCHEMA = 1
@@ -51,11 +52,9 @@ def write_run_file(
     metrics: Iterable[MetricSpec],
     sets: Iterable[ImageSet],
     protocols: Iterable[Protocol],
-    remarks: dict[str, str],
+    weights: Iterable[Weights],
 ) -> None:
     """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
-
-    ``remarks`` says of weights, by digest, in what they depart from their method's recipe.
 
     Raises:
         SRBenchError: the file cannot be written, or is not one of srbench's.
@@ -73,6 +72,8 @@ def write_run_file(
         "methods": {
             method.name: {
                 "summary": method.summary,
+                "family": method.family,
+                "paper": method.paper,
                 "plugin": owners[method.name].name,
                 "origin": owners[method.name].origin,
                 "fingerprint": owners[method.name].fingerprint,
@@ -80,7 +81,12 @@ def write_run_file(
             for method in methods
         },
         "metrics": {
-            metric.name: {"identity": metric.identity, "better": metric.better, "decimals": metric.decimals}
+            metric.name: {
+                "summary": metric.summary,
+                "identity": metric.identity,
+                "better": metric.better,
+                "decimals": metric.decimals,
+            }
             for metric in metrics
         },
         "datasets": {
@@ -93,7 +99,10 @@ def write_run_file(
             for images in sets
         },
         "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
-        "remarks": remarks,
+        "weights": {
+            w.digest: {"path": str(w.path), "origin": w.origin, "remark": w.remark, "card": dict(w.card)}
+            for w in weights
+        },
     }
     entry = {"command": command, "time": now(), "git_commit": git_commit(), **environment}
     merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}

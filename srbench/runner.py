@@ -8,7 +8,6 @@ from __future__ import annotations
 import queue
 from collections import defaultdict
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from srbench import __version__
@@ -16,6 +15,7 @@ from srbench.assets import digest
 from srbench.datasets import ImageSet, prepare
 from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
+from srbench.pictures import is_there, last_pictures, picture_row
 from srbench.protocols import get_protocol
 from srbench.request import choose_weights, missing_backbones, named_datasets, train_first, warn_unsupported
 from srbench.resize import DEGRADATION
@@ -113,6 +113,7 @@ class _Run:
     status: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
     """Of each part the code, weights and status of its last job row."""
     identities: dict[str, Row] = field(default_factory=dict)
+    pictures: dict[str, Row] = field(default_factory=dict)
     failures: dict[Part, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
@@ -127,17 +128,8 @@ class _Run:
             environment = executor.environment()
             self.device = environment["device"]
             protocols = [get_protocol(name) for name in self.request.protocols]
-            write_run_file(
-                self.request.out,
-                self.request.command,
-                environment,
-                self.catalog,
-                self.methods,
-                self.metrics,
-                self.sets,
-                protocols,
-                {weights.digest: weights.remark for weights in self.weights.values() if weights.remark},
-            )
+            asked = self.catalog, self.methods, self.metrics, self.sets, protocols, self.weights.values()
+            write_run_file(self.request.out, self.request.command, environment, *asked)
             self._read_existing()
             self._work(executor)
         finally:
@@ -145,9 +137,13 @@ class _Run:
         return Outcome(tuple(f"{part}: {reason}" for part, reason in self.failures.items()), dict(self.seconds))
 
     def _read_existing(self) -> None:
-        for row in read_rows(self.results.path):
+        rows = list(read_rows(self.results.path))
+        self.pictures = last_pictures(rows)
+        for row in rows:
             if row["kind"] == "job":
                 self.status[_group(row)] = row["plugin"], row["weights"], row["status"]
+            elif row["kind"] == "picture":
+                continue
             elif row.get("missing"):
                 self.noted.add(row["key"])
             else:
@@ -210,9 +206,14 @@ class _Run:
                         continue
                     self.identities[key] = row
                     cells.append(Cell(key, metric.name, protocol))
-            if cells or (self.request.save_images and not self._picture(images, method, pair.name).exists()):
+            picture = self._picture_row(images, method, pair.name)
+            if cells or (self.request.save_images and not is_there(self.request.out, picture, self.pictures)):
                 pending[pair.name] = cells
         return pending
+
+    def _picture_row(self, images: ImageSet, method: ModelSpec, image: str) -> Row:
+        who = {**self._who(method, images.scale), "dataset": images.name, "image": image}
+        return picture_row({**who, "image_sha256": images.hashes[image]})
 
     def _weights(self, method: ModelSpec, scale: int) -> str:
         weights = self.weights.get((method.name, scale))
@@ -243,12 +244,6 @@ class _Run:
         }
         return {"kind": "score", "key": digest(identity), **identity}
 
-    def _picture(self, images: ImageSet, method: ModelSpec, image: str) -> Path:
-        folder = images.name  # two folders of one name go by their paths
-        if "/" in folder or "\\" in folder:
-            folder = f"{Path(folder).name}-{digest(folder)[:8]}"
-        return self.request.out / "images" / f"{folder}_x{images.scale}" / method.name / f"{image}.png"
-
     def _score_jobs(self, todo: dict[Part, dict[str, list[Cell]]]) -> Iterator[tuple[ImageSet, Job]]:
         """Cut the work into jobs, image-major: every method sees a chunk while its references are warm."""
         for images in self.sets:
@@ -257,8 +252,9 @@ class _Run:
                 for method in self.methods:
                     pending = todo.get(Part(method.name, images.name, images.scale), {})
                     chunk = {name: pending[name] for name in names if name in pending}
-                    save = {name: str(self._picture(images, method, name).absolute()) for name in chunk}
                     if chunk:
+                        files = {name: self._picture_row(images, method, name)["sr"] for name in chunk}
+                        save = {name: str((self.request.out / file).absolute()) for name, file in files.items()}
                         kept = save if self.request.save_images else {}
                         weights = self._weights(method, images.scale)
                         yield images, Job(method.name, images.scale, images.asked, chunk, kept, weights=weights)
@@ -289,6 +285,9 @@ class _Run:
                         self._cell_row(event)
                     elif "image" in event:
                         left -= 1
+                        if event["saved"]:
+                            row = self._picture_row(images, self.catalog.models[job.method], event["image"])
+                            self.results.append({**row, "time": now()})
                         advance(f"{job.method} {images.name} x{job.scale} {event['image']}")
             except JobFailedError as error:
                 self._fail(images, self.catalog.models[job.method], str(error))

@@ -80,6 +80,7 @@ class Section:
     """One ranking, ready to be shown: texts by row and column, and which of them are the best of their column."""
 
     title: str
+    columns: list[str]
     headings: list[str]
     rows: list[list[str]]
     best: list[list[bool]]
@@ -116,7 +117,7 @@ def sections(board: Board) -> list[Section]:
             size = int(sized["speed_size"])
             title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
         headings = [_heading(name) for name in columns]
-        result.append(Section(f"{title} | {int(top['images'])} images", headings, texts, best, remarks))
+        result.append(Section(f"{title} | {int(top['images'])} images", columns, headings, texts, best, remarks))
     return result
 
 
@@ -201,29 +202,54 @@ def to_json(board: Board) -> str:
     return json.dumps(records, indent=2, ensure_ascii=False, default=lambda number: number.item()) + "\n"
 
 
+@dataclass(frozen=True)
+class Lines:
+    """A ranking as text: the lines before its rows, one line per row, the lines behind them."""
+
+    head: list[str]
+    rows: list[str]
+    tail: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """The whole ranking."""
+        return [*self.head, *self.rows, *self.tail]
+
+
 def to_markdown(board: Board) -> str:
     """Return GitHub Markdown, the best of each column in bold."""
+    lines = [line for section in sections(board) for line in markdown_lines(section).all]
+    return "\n".join([*lines, *markdown_notes(board)]).rstrip() + "\n"
 
-    def clean(text: str) -> str:
-        return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
-    lines = []
-    for section in sections(board):
-        lines += [f"**{clean(section.title)}**", ""]
-        lines.append("| " + " | ".join(section.headings) + " |")
-        lines.append("|---" + "|---:" * (len(section.headings) - 1) + "|")
-        for row, best in zip(section.rows, section.best, strict=True):
-            cells = (f"**{clean(t)}**" if b else clean(t) for t, b in zip(row, best, strict=True))
-            lines.append("| " + " | ".join(cells) + " |")
-        lines.append("")
-        lines += [f"- {clean(remark)}" for remark in section.remarks]
-        lines += [""] if section.remarks else []
-    lines += [f"{clean(note)}  " for note in [*board.notes, *_legend(board)[1:]]]
-    return "\n".join(lines).rstrip() + "\n"
+def markdown_notes(board: Board) -> list[str]:
+    """Return what stands below the rankings."""
+    return [f"{_markdown(note)}  " for note in [*board.notes, *_legend(board)[1:]]]
+
+
+def markdown_lines(section: Section) -> Lines:
+    """Return a ranking as GitHub Markdown."""
+    head = [f"**{_markdown(section.title)}**", "", "| " + " | ".join(section.headings) + " |"]
+    head.append("|---" + "|---:" * (len(section.headings) - 1) + "|")
+    rows = []
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = (f"**{_markdown(t)}**" if b else _markdown(t) for t, b in zip(row, best, strict=True))
+        rows.append("| " + " | ".join(cells) + " |")
+    remarks = [f"- {_markdown(remark)}" for remark in section.remarks]
+    return Lines(head, rows, ["", *remarks, *([""] if remarks else [])])
+
+
+def _markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
 
 
 def to_latex(board: Board) -> str:
     """Return booktabs tables, the best of each column in bold."""
+    return "\n".join(line for section in sections(board) for line in latex_lines(section).all)
+
+
+def latex_lines(section: Section) -> Lines:
+    """Return a ranking as a booktabs table."""
     special = {c: f"\\{c}" for c in "&%$#_{}"} | {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
@@ -233,19 +259,13 @@ def to_latex(board: Board) -> str:
     def clean(text: str) -> str:
         return "".join(special.get(c, c) for c in text)
 
-    lines = []
-    for section in sections(board):
-        lines += [
-            f"% {section.title}",
-            rf"\begin{{tabular}}{{l{'r' * (len(section.headings) - 1)}}}",
-            r"\toprule",
-        ]
-        lines += [" & ".join(map(clean, section.headings)) + r" \\", r"\midrule"]
-        for row, best in zip(section.rows, section.best, strict=True):
-            cells = (rf"\textbf{{{clean(t)}}}" if b else clean(t) for t, b in zip(row, best, strict=True))
-            lines.append(" & ".join(cells) + r" \\")
-        lines += [r"\bottomrule", r"\end{tabular}", ""]
-    return "\n".join(lines)
+    head = [f"% {section.title}", rf"\begin{{tabular}}{{l{'r' * (len(section.headings) - 1)}}}", r"\toprule"]
+    head += [" & ".join(map(clean, section.headings)) + r" \\", r"\midrule"]
+    rows = []
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = (rf"\textbf{{{clean(t)}}}" if b else clean(t) for t, b in zip(row, best, strict=True))
+        rows.append(" & ".join(cells) + r" \\")
+    return Lines(head, rows, [r"\bottomrule", r"\end{tabular}", ""])
 
 
 def save(board: Board, folder: Path) -> None:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from rich.console import Console
+    from rich.progress import ProgressColumn
+
+BAR = 20
 
 
 class UI(Protocol):
@@ -64,19 +67,32 @@ class Terminal:
 
     @contextmanager
     def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
-        """Show a bar with the time left; nothing when standard error is no terminal."""
+        """Show one line with the time left; nothing when standard error is no terminal."""
         if not sys.stderr.isatty():
             yield lambda _: None
             return
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[detail]}", markup=False),
-        )
-        with Progress(*columns, console=self.console, transient=True) as progress:
+        with Progress(_one_line(), console=self.console, transient=True) as progress:
             task = progress.add_task(what, total=total, detail="")
             yield lambda detail: progress.update(task, advance=1, detail=detail)
+
+
+def _one_line() -> ProgressColumn:
+    """Return what is shown of a task: a single line whose end is cut where the terminal is narrow, never wrapped."""
+    from rich.progress import ProgressColumn, Task, TimeRemainingColumn
+    from rich.table import Column
+    from rich.text import Text
+
+    left = TimeRemainingColumn()
+
+    class OneLine(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            done, total = int(task.completed), int(task.total or 0)
+            filled = BAR * done // max(1, total)
+            bar = (("━" * filled, "bar.complete"), ("━" * (BAR - filled), "bar.back"))
+            how_far = (f"{done}/{total}", "progress.download")
+            ahead = left.render(task)
+            return Text.assemble(f"{task.description} ", how_far, " ", ahead, " ", *bar, f" {task.fields['detail']}")
+
+    return OneLine(Column(no_wrap=True, overflow="ellipsis"))

@@ -63,7 +63,7 @@ class Job:
     """Name, or absolute path of a folder."""
     images: dict[str, list[Cell]] = field(default_factory=dict)
     save_to: dict[str, str] = field(default_factory=dict)
-    """File to write the SR image to, by image name."""
+    """File to write the SR image to, by image name; HR and LR go into folders beside its own."""
     speed: dict[str, Any] | None = None
     weights: str = ""
     """File of weights; empty for methods that have nothing to learn."""
@@ -103,6 +103,7 @@ class Worker:
         self.scorer = Scorer(self.store)
         self.nets: OrderedDict[tuple[str, int, str], torch.nn.Module] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
+        self.written: set[Path] = set()
 
     def run(self, job: Job, emit: Emit) -> None:
         """Run one job, emitting each value as it is known.
@@ -165,7 +166,18 @@ class Worker:
             if target := job.save_to.get(name):
                 with self._clock("write"):
                     write(Path(target), to_picture(sr, grey=sample.grey))
-            emit({"image": name})
+                    self._write_references(Path(target), sample)
+            emit({"image": name, "saved": bool(target)})
+
+    def _write_references(self, target: Path, sample: Sample) -> None:
+        """Write HR and LR beside what a method made of them, once for all methods."""
+        from srbench.evaluate import to_picture
+        from srbench.images import write
+
+        files = {target.parent.with_name(kind) / target.name: kind for kind in ("HR", "LR")}
+        for path in files.keys() - self.written:
+            write(path, to_picture(sample.hr if files[path] == "HR" else sample.lr, grey=sample.grey))
+            self.written.add(path)
 
     def _sample(self, job: Job, pair: Any) -> Sample:
         from srbench.evaluate import load_sample

@@ -12,6 +12,8 @@ from srbench.errors import SRBenchError, unknown
 
 COMMANDS = {
     "run": "srbench.cli.run",
+    "report": "srbench.cli.report",
+    "compare": "srbench.cli.compare",
     "leaderboard": "srbench.cli.board",
     "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",

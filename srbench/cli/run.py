@@ -67,6 +67,7 @@ if TYPE_CHECKING:
 )
 @click.option("--train-steps", type=click.IntRange(1), help="Steps of each training [default: the recipe's]")
 @click.option("--save-images", is_flag=True, help="Keep the SR images as PNG in OUT/images.")
+@click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @device_option
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]")
@@ -98,6 +99,7 @@ def run_command(
     training_sets: tuple[str, ...] | None,
     train_steps: int | None,
     save_images: bool,
+    report: bool,
     force: bool,
     device: str,
     threads: int,
@@ -115,7 +117,7 @@ def run_command(
     Examples:
       srbench run --methods nearest,bilinear,bicubic,lanczos
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
-      srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine
+      srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine --report
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
     """
     from srbench.request import Request
@@ -138,13 +140,13 @@ def run_command(
         device=device,
         threads=threads,
         speed=None if no_speed else {"size": speed_size, "batch": speed_batch, "seconds": speed_seconds},
-        save_images=save_images,
+        save_images=save_images or report,
         force=force,
         inline=inline,
         timeout_s=timeout,
         max_memory=max_memory,
         command=command,
-        weights=_choices(weights),
+        weights=split_choices(weights),
         train_on=training_sets or (),
         train_steps=train_steps,
     )
@@ -153,11 +155,15 @@ def run_command(
     except KeyboardInterrupt:
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    _finish(outcome, out, sort)
+    _finish(outcome, out, sort, report=report)
 
 
-def _choices(weights: tuple[str, ...]) -> dict[str, str]:
-    """Split METHOD=CHOICE."""
+def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
+    """Split METHOD=CHOICE.
+
+    Raises:
+        UsageError: it is no such pair.
+    """
     from srbench.errors import UsageError
 
     pairs = [text.partition("=") for text in weights]
@@ -188,7 +194,7 @@ def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def _finish(outcome: Outcome, out: Path, sort: str) -> None:
+def _finish(outcome: Outcome, out: Path, sort: str, *, report: bool) -> None:
     from srbench.cli.board import show
     from srbench.leaderboard import load_board
     from srbench.tables import save
@@ -197,6 +203,10 @@ def _finish(outcome: Outcome, out: Path, sort: str) -> None:
     save(board, out)
     show(board)
     click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")
+    if report:
+        from srbench.cli.report import write_and_say
+
+        write_and_say((out,), out / "report.html", sort)
     spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items() if seconds >= 0.05)
     if spent:
         click.echo(f"time: {spent}")

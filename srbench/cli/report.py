@@ -1,0 +1,53 @@
+"""``srbench report``: the page that people look at."""
+
+from __future__ import annotations
+
+import webbrowser
+from pathlib import Path
+
+import click
+
+from srbench.cli.options import Memory
+
+
+@click.command("report")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file [default: report.html in the first RUN]"
+)
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks.")
+@click.option(
+    "--max-size",
+    type=Memory(),
+    default="36MiB",
+    show_default=True,
+    help="Most that the file may take; image crops shrink until it fits.",
+)
+@click.option("--open", "show", is_flag=True, help="Open it in the browser.")
+def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_size: int, show: bool) -> None:
+    """Make one self-contained HTML page of one or more runs.
+
+    Tables that sort and filter, plots, every image side by side with zoom, slider and error maps, training curves,
+    provenance. Images need 'srbench run --save-images'; what does not fit into --max-size is linked from the run's
+    folder.
+
+    \b
+    Examples:
+      srbench report runs/20260101-120000 --open
+      srbench report runs/a runs/b --out a-and-b.html --max-size 10MB
+    """
+    write_and_say(runs, out or runs[0] / "report.html", sort, max_size)
+    if show:
+        webbrowser.open((out or runs[0] / "report.html").resolve().as_uri())
+
+
+def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> None:
+    """Write the report and say where it is and what it lacks."""
+    from srbench.report.page import MAX_BYTES, write_report
+    from srbench.terminal import Terminal
+
+    ui = Terminal()
+    written = write_report(runs, target, ui, sort, max_size or MAX_BYTES)
+    for remark in written.remarks:
+        ui.warn(remark)
+    click.echo(f"report: {target} ({written.bytes / 1e6:.1f} MB, {written.images} images)")

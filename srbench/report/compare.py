@@ -1,0 +1,215 @@
+"""The picture of every paper: one image, a crop of it as each method makes it, the scores below."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srbench.errors import UsageError
+from srbench.report.crops import Crop, differences, most_different
+from srbench.results import decode_value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from srbench.evaluate import Sample
+    from srbench.specs import MetricSpec
+
+FORMATS = (".png", ".pdf", ".svg")
+DPI = 200
+PANEL = 320
+"""Width in pixels that a panel has at least."""
+
+GAP, CAPTION = 16, 84
+SMALLEST = 32
+
+
+@dataclass(frozen=True)
+class Panel:
+    """What a method made of the image: ``(H, W, 3)`` uint8, and its scores as text by metric."""
+
+    name: str
+    pixels: NDArray[Any]
+    scores: Mapping[str, str]
+    best: frozenset[str] = frozenset()
+    """Metrics in which no other panel is better."""
+
+
+def parse_crop(text: str, width: int, height: int, scale: int) -> Crop:
+    """Read ``x,y,w,h`` in HR pixels.
+
+    Raises:
+        UsageError: it is no such thing, or does not lie inside the image.
+    """
+    parts = text.replace(" ", "").split(",")
+    if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
+        raise UsageError(f"--crop {text}: takes x,y,width,height in HR pixels, whole numbers")
+    crop = Crop(*map(int, parts))
+    if min(crop.width, crop.height) < 1 or crop.x + crop.width > width or crop.y + crop.height > height:
+        raise UsageError(f"--crop {text}: does not lie inside the image, which is {width}x{height} at x{scale}")
+    return crop
+
+
+def choose_crop(pictures: Sequence[NDArray[Any]], hr: NDArray[Any], scale: int) -> Crop:
+    """Return a window of about a quarter of the shorter side on which the methods differ most."""
+    side = max(min(SMALLEST, *hr.shape[:2]), min(hr.shape[:2]) // 4)
+    return most_different(differences(pictures if len(pictures) > 1 else [*pictures, hr], scale), side, side, scale)
+
+
+def scored(sample: Sample, outputs: Mapping[str, Any], metrics: Sequence[MetricSpec], protocol: str) -> list[Panel]:
+    """Score each output and mark the best.
+
+    Args:
+        sample: the image.
+        outputs: method -> ``(3, H, W)`` uint8.
+        metrics: by which.
+        protocol: how.
+
+    Raises:
+        AssetError: a metric's backbone could not be had.
+    """
+    from srbench.evaluate import Scorer, to_picture
+    from srbench.protocols import get_protocol
+    from srbench.references import ReferenceStore
+
+    scorer, how = Scorer(ReferenceStore(2**28)), get_protocol(protocol)
+    values: dict[str, dict[str, float]] = {metric.name: {} for metric in metrics}
+    for name, sr in outputs.items():
+        for metric in metrics:
+            values[metric.name][name] = decode_value(scorer.score(sr, sample, how, metric, sample.name).value)
+    best: dict[str, set[str]] = {name: set() for name in outputs}
+    for metric in metrics:
+        defined = {name: value for name, value in values[metric.name].items() if not np.isnan(value)}
+        top = (min if metric.better == "lower" else max)(defined.values(), default=np.nan)
+        for name in (name for name, value in defined.items() if value == top and len(defined) > 1):
+            best[name].add(metric.name)
+    return [
+        Panel(
+            name,
+            to_picture(sr, grey=sample.grey).pixels,
+            {
+                metric.name: "-" if np.isnan(value := values[metric.name][name]) else f"{value:.{metric.decimals}f}"
+                for metric in metrics
+            },
+            frozenset(best[name]),
+        )
+        for name, sr in outputs.items()
+    ]
+
+
+def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> Figure:
+    """Lay out the whole image with the crop marked, and the crop of HR and of each panel, in two rows if many.
+
+    Crops are enlarged by a whole factor, pixel by pixel; every edge lies on a pixel of the PNG.
+    """
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
+
+    factor = max(1, -(-PANEL // crop.width))
+    width, height = crop.width * factor, crop.height * factor
+    rows = 1 if len(panels) < 3 else 2
+    columns = -(-(len(panels) + 1) // rows)
+    total_height = rows * (height + CAPTION) + (rows + 1) * GAP
+    shrink = min((total_height - 2 * GAP - CAPTION) / hr.shape[0], 3 * width / hr.shape[1])
+    left_width, left_height = round(hr.shape[1] * shrink), round(hr.shape[0] * shrink)
+    first = max(left_width, width)  # the column of the whole image has room for its caption
+    total_width = first + columns * (width + GAP) + 2 * GAP
+    style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "pdf.fonttype": 42}
+    with mpl.rc_context(style):
+        figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
+        FigureCanvasAgg(figure)
+
+        def show(pixels: NDArray[Any], left: int, top: int, w: int, h: int, smooth: bool) -> Any:
+            box = (left / total_width, 1 - (top + h) / total_height, w / total_width, h / total_height)
+            axes = figure.add_axes(box)
+            axes.imshow(pixels, interpolation="antialiased" if smooth else "nearest", aspect="auto")
+            axes.set_axis_off()
+            return axes
+
+        def write(text: str, left: int, top: float, w: int, **more: Any) -> None:
+            figure.text((left + w / 2) / total_width, 1 - top / total_height, text, ha="center", va="top", **more)
+
+        whole = show(hr, GAP + (first - left_width) // 2, GAP, left_width, left_height, smooth=True)
+        corner = (crop.x - 0.5, crop.y - 0.5)
+        whole.add_patch(Rectangle(corner, crop.width, crop.height, fill=False, edgecolor="#D55E00", linewidth=1.6))
+        metrics = list(panels[0].scores) if panels else []
+        lines = (_shortened(title, first), " / ".join(name.upper() for name in metrics))
+        for i, text in enumerate(lines):
+            write(
+                text,
+                GAP,
+                GAP + left_height + 8 + 34 * i,
+                left_width,
+                fontsize=_fitting(max(lines, key=len), left_width),
+            )
+        for i, panel in enumerate([Panel("HR", hr, {}), *panels]):
+            left = 2 * GAP + first + (i % columns) * (width + GAP)
+            top = GAP + (i // columns) * (height + CAPTION + GAP)
+            show(crop.of(panel.pixels), left, top, width, height, smooth=False)
+            name = _shortened(panel.name, width)
+            write(name, left, top + height + 8, width, fontsize=_fitting(name, width))
+            _scores(figure, panel, (left + width / 2) / total_width, 1 - (top + height + 42) / total_height, width)
+    return figure
+
+
+def _shortened(text: str, width: int) -> str:
+    """Return a text without its middle where it would not fit a width in pixels at 6 points."""
+    fits = int(width * 72 / DPI / (0.64 * 6))
+    return text if len(text) <= fits else f"{text[: fits // 2]}…{text[len(text) - fits // 2 + 1 :]}"
+
+
+def _fitting(text: str, width: int, size: float = 9) -> float:
+    """Return the font size at which a text fits a width in pixels; a letter is about 0.64 of its size wide."""
+    return min(size, max(4.0, width * 72 / DPI / (0.64 * max(1, len(text)))))
+
+
+def _scores(figure: Figure, panel: Panel, x: float, y: float, width: int) -> None:
+    """Write scores beside each other, the best in bold, centred."""
+    if not panel.scores:
+        return
+    texts = list(panel.scores.values())
+    size = _fitting(" / ".join(texts), width, 8)
+    renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    parts = []
+    for i, (metric, text) in enumerate(panel.scores.items()):
+        weight = "bold" if metric in panel.best else "normal"
+        parts += [(" / ", "normal")] if i else []
+        parts.append((text, weight))
+    placed = [
+        figure.text(0, y, text, fontsize=size, fontweight=weight, va="top", color="#333") for text, weight in parts
+    ]
+    widths = [part.get_window_extent(renderer).width for part in placed]
+    total = figure.bbox.width
+    left = x - sum(widths) / 2 / total
+    for part, wide in zip(placed, widths, strict=True):
+        part.set_x(left)
+        left += wide / total
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, PDF or SVG, the same bytes every time.
+
+    Raises:
+        UsageError: the suffix is none of these.
+    """
+    import matplotlib as mpl
+
+    kind = path.suffix.lower()
+    if kind not in FORMATS:
+        raise UsageError(f"{path}: cannot write {kind or 'a file without suffix'}; use {', '.join(FORMATS)}")
+    quiet: dict[str, dict[str, Any]] = {
+        ".png": {"Software": None},
+        ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
+        ".svg": {"Date": None, "Creator": None},
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with mpl.rc_context({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
+        figure.savefig(path, dpi=DPI, metadata=quiet[kind])

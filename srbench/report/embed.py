@@ -1,0 +1,172 @@
+"""Images that travel inside the page: whole where they fit, else crops where methods differ most, within a budget."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image as Pillow
+from PIL import features
+
+from srbench.errors import ImageError
+from srbench.images import read
+from srbench.report.crops import Crop, differences, most_different
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from srbench.terminal import UI
+
+SIZES = (4096, 1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 112, 96, 80, 64)
+"""Sides of crops in HR pixels that are tried, largest first."""
+
+FOCUS = 96
+"""Side of the square that is looked at first."""
+
+PROBES = 8
+MOST_WEBP = 16383
+"""Longest side that WebP can hold."""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One image as the page holds it: its size, the crop, where to look first, and each picture's crop."""
+
+    width: int
+    height: int
+    crop: Crop
+    focus: Crop
+    difference: float
+    """Mean variance between the methods there, in squared 8-bit levels."""
+    uris: dict[str, str]
+    """Data URI of the crop by ``HR``, ``LR`` or method."""
+    faults: tuple[str, ...] = ()
+
+    @property
+    def size(self) -> int:
+        """Characters that it takes."""
+        return sum(len(uri) for uri in self.uris.values())
+
+
+def data_uri(pixels: NDArray[Any]) -> str:
+    """Encode ``(H, W, 3)`` uint8 without loss: WebP, else PNG."""
+    buffer = io.BytesIO()
+    image = Pillow.fromarray(np.ascontiguousarray(pixels))
+    if features.check("webp") and max(image.size) <= MOST_WEBP:
+        image.save(buffer, "WEBP", lossless=True, quality=50, method=2)
+        kind = "webp"
+    else:
+        image.save(buffer, "PNG", optimize=True)
+        kind = "png"
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
+    """Read the pictures of one image and cut out the square on which the methods differ most.
+
+    Args:
+        files: ``HR``, ``LR`` and one per method.
+        scale: the factor between LR and HR.
+        size: side of the crop in HR pixels; larger than the image keeps it whole.
+
+    Raises:
+        ImageError: HR or LR cannot be read.
+    """
+    hr, lr = read(files["HR"]).pixels, read(files["LR"]).pixels
+    pictures, faults = {"HR": hr, "LR": lr}, []
+    for name, path in files.items():
+        if name in pictures:
+            continue
+        try:
+            pixels = read(path).pixels
+        except ImageError as error:
+            faults.append(str(error))
+            continue
+        if pixels.shape == hr.shape:
+            pictures[name] = pixels
+        else:
+            faults.append(f"{path}: is of another size than {files['HR'].name}")
+    if "bicubic" not in pictures:
+        pictures["bicubic"] = _bicubic(lr, hr.shape)
+    methods = [pixels for name, pixels in pictures.items() if name not in {"HR", "LR"} and name in files]
+    variance = differences(methods if len(methods) > 1 else [*methods, hr], scale)
+    crop, focus = (most_different(variance, side, side, scale) for side in (size, FOCUS))
+    difference = float(focus.of(variance).mean())
+    uris = {name: data_uri(crop.of(pixels, scale if name == "LR" else 1)) for name, pixels in pictures.items()}
+    return Shot(hr.shape[1], hr.shape[0], crop, focus, difference, uris, tuple(faults))
+
+
+def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Enlarge LR as the method bicubic does, for runs without it."""
+    import torch
+
+    from srbench.evaluate import to_8bit, to_float
+    from srbench.resize import imresize
+
+    large = imresize(to_float(torch.from_numpy(lr.transpose(2, 0, 1).copy())), (shape[0], shape[1]))
+    return to_8bit(large[0]).permute(1, 2, 0).numpy()
+
+
+def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI) -> list[Shot | None]:
+    """Return each image's pictures, all cropped to the largest size at which everything fits.
+
+    Where not even the smallest crops fit, the images on which methods differ most are kept, and the others are None.
+
+    Args:
+        images: files and scale of each.
+        budget: characters that all data URIs together may take.
+        ui: where progress is shown.
+
+    Raises:
+        ImageError: an HR or LR file cannot be read.
+    """
+    if not images or budget <= 0:
+        return [None] * len(images)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+
+        def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
+            with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
+                return [(shot, advance(""))[0] for shot in pool.map(partial(_shoot, size=size), chosen)]
+
+        size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
+        while True:
+            found = shots(images, size)
+            if sum(shot.size for shot in found) <= budget:
+                return list(found)
+            if size == SIZES[-1]:
+                return _dearest(found, budget)
+            size = SIZES[SIZES.index(size) + 1]
+
+
+def _shoot(image: tuple[Mapping[str, Path], int], size: int) -> Shot:
+    return shoot(image[0], image[1], size)
+
+
+def _estimate(images: Sequence[tuple[Mapping[str, Path], int]], probes: list[Shot], budget: int) -> int:
+    """Return the largest size that should fit, going by what crops of a few images take."""
+    counted = sum(len(shot.uris) * shot.crop.width * shot.crop.height for shot in probes)
+    per_pixel = sum(shot.size for shot in probes) / max(1, counted)
+    pictures = sum(len(files) for files, _ in images)
+    area = sum(shot.width * shot.height for shot in probes) / len(probes)
+    for size in SIZES:
+        if pictures * min(area, size * size) * per_pixel <= budget:
+            return size
+    return SIZES[-1]
+
+
+def _dearest(found: list[Shot], budget: int) -> list[Shot | None]:
+    kept: list[Shot | None] = [None] * len(found)
+    for i in sorted(range(len(found)), key=lambda k: -found[k].difference):
+        if found[i].size <= budget:
+            kept[i] = found[i]
+            budget -= found[i].size
+    return kept

@@ -1,0 +1,154 @@
+"""The page: everything in one HTML file, within a size, asking nothing of any network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench.report.embed import embed
+from srbench.report.explorer import gallery_view
+from srbench.report.gather import gather
+from srbench.report.rankings import copies, rankings
+from srbench.report.trainings import training_view
+from srbench.results import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from srbench.report.embed import Shot
+    from srbench.report.gather import Findings
+    from srbench.results import Row
+    from srbench.terminal import UI
+
+NAME = "report.html"
+MAX_BYTES = 36 * 2**20
+FRAME = 600
+"""Bytes that an image takes in the page beside its pictures."""
+
+STOPS = 32
+"""Colours of the error map; the page interpolates between them."""
+
+PACKAGE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Written:
+    """The page that was written: its size, how many images it shows, and what could not be shown."""
+
+    path: Path
+    bytes: int
+    images: int
+    remarks: list[str]
+
+
+def write_report(
+    folders: Sequence[Path], target: Path, ui: UI, sort: str = "psnr", max_bytes: int = MAX_BYTES
+) -> Written:
+    """Write the report of one or more runs.
+
+    Args:
+        folders: of runs; later ones count where they say the same.
+        target: the HTML file; images that do not fit into it are linked relative to it.
+        ui: where progress is shown.
+        sort: column that ranks.
+        max_bytes: what the file may take; crops shrink until it fits.
+
+    Raises:
+        UsageError: there is no column to sort by of this name.
+        SRBenchError: a folder holds no run, cannot be read, or the file cannot be written.
+    """
+    found = gather(folders, sort)
+    context = _context(found)
+    wanted = [(g, image) for g in found.galleries for image in g.images if image in g.files]
+
+    def page(shots: Sequence[Shot | None]) -> str:
+        of = {(id(g), image): shot for (g, image), shot in zip(wanted, shots, strict=True) if shot}
+        blocks = {f"pictures-{i}": shot.uris for i, shot in enumerate(of.values())}
+        names = dict(zip(of, blocks, strict=True))
+        galleries = [gallery_view(g, found, of, names, target) for g in found.galleries]
+        return _render(context, galleries, blocks)
+
+    rest = len(page([None] * len(wanted)).encode()) + FRAME * len(wanted)
+    shots = embed([(g.files[image], g.scale) for g, image in wanted], max_bytes - rest, ui)
+    html = page(shots)
+    write_text(target, html)
+    remarks = [fault for shot in shots if shot for fault in shot.faults]
+    remarks += [
+        f"{g.dataset} x{g.scale}: of {missing} of {len(g.images)} images no picture was saved (run --save-images)"
+        for g in found.galleries
+        if (missing := len(g.images) - len(g.files))
+    ]
+    if left := shots.count(None):
+        remarks.append(f"{left} of {len(shots)} images do not fit into {max_bytes} bytes and are linked only")
+    return Written(target, len(html.encode()), len(shots) - left, remarks)
+
+
+def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, Mapping[str, str]]) -> str:
+    import jinja2
+
+    loader = jinja2.FileSystemLoader(PACKAGE / "page")
+    environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    parts = {name: (PACKAGE / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "theme.js")}
+    parts["page.js"] = "".join(
+        (PACKAGE / "page" / name).read_text(encoding="utf-8") for name in ("board.js", "explorer.js")
+    )
+    policy = {
+        "default-src": "'none'",
+        "img-src": "data: file: 'self'",
+        "style-src": _hash(parts["page.css"]),
+        "script-src": f"{_hash(parts['theme.js'])} {_hash(parts['page.js'])}",
+        "base-uri": "'none'",
+        "form-action": "'none'",
+    }
+    csp = "; ".join(f"{name} {value}" for name, value in policy.items())
+    data = {"galleries": galleries, "colours": _colours()}
+    return environment.get_template("page.html").render(
+        **context, csp=csp, parts=parts, galleries=galleries, data=data, blocks=blocks
+    )
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def _colours() -> list[list[int]]:
+    """Return the colours of the error map: magma, dark where SR equals HR."""
+    import matplotlib as mpl
+
+    stops = mpl.colormaps["magma"].resampled(STOPS)
+    return [[round(255 * float(part)) for part in stops(i)[:3]] for i in range(STOPS)]
+
+
+def _context(found: Findings) -> dict[str, Any]:
+    board = found.board
+    merged: dict[str, dict[str, Row]] = {part: {} for part in ("methods", "metrics", "datasets", "protocols")}
+    for run in found.runs:
+        for part, kept in merged.items():
+            kept.update(run.get(part, {}))
+    tables = rankings(board, merged["methods"], {k: str(m.get("summary", "")) for k, m in merged["metrics"].items()})
+    keys = {
+        "dataset": "Dataset",
+        "scale": "Scale",
+        "protocol": "Protocol",
+        "device": "Device",
+        "precision": "Precision",
+    }
+    filters = [(key, heading, list(dict.fromkeys(t.facts[key] for t in tables))) for key, heading in keys.items()]
+    families = list(dict.fromkeys(line.family for t in tables for line in t.lines))
+    filters.insert(1, ("family", "Family", families))
+    sets = list(dict.fromkeys(t.name for t in tables))
+    return {
+        "title": ", ".join(sets) or "nothing scored",
+        "methods_count": board.frame["method"].nunique(),
+        "runs": [(folder.name or str(folder), run) for folder, run in zip(found.folders, found.runs, strict=True)],
+        "rankings": tables,
+        "filters": [entry for entry in filters if len(entry[2]) > 1],
+        "notes": board.notes,
+        "copies": copies(board),
+        "trainings": [training_view(training, f"t{i}") for i, training in enumerate(found.trainings)],
+        **merged,
+    }

@@ -1,0 +1,171 @@
+"""Quality against speed, perception against distortion, and training curves, as matplotlib figures.
+
+Colours are Okabe and Ito's, told apart by colour-blind readers; each method has a marker and its name beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from srbench.report.labels import Box, place
+from srbench.report.svg import INK, RC
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from srbench.results import Row
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C6BB1")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+WIDTH = 358
+"""Pixels: a phone's width, so that text is never scaled below 12 pixels."""
+
+LARGEST = 17.0
+"""Radius in points of the bubble of the largest network."""
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column of the board on an axis."""
+
+    column: str
+    label: str
+    better: str
+    log: bool = False
+
+
+@dataclass(frozen=True)
+class Point:
+    """A method in a plot; on the front when no other is at least as good in both and better in one."""
+
+    method: str
+    x: float
+    y: float
+    params: float
+    front: bool
+
+
+def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
+    """Return the methods that have both values, finite (and above 0 on a logarithmic axis)."""
+
+    def value(row: Row, axis: Axis) -> float:
+        number = row[axis.column]
+        number = math.nan if number is None else float(number)
+        return number if math.isfinite(number) and (number > 0 or not axis.log) else math.nan
+
+    found = [(row, value(row, x), value(row, y)) for row in rows]
+    found = [(row, a, b) for row, a, b in found if not (math.isnan(a) or math.isnan(b))]
+    merits = [(a if x.better == "higher" else -a, b if y.better == "higher" else -b) for _, a, b in found]
+    fronts = [not any(o != m and o[0] >= m[0] and o[1] >= m[1] for o in merits) for m in merits]
+    return [
+        Point(str(row["method"]), a, b, float(row["params"] or 0) if row["params"] == row["params"] else 0.0, front)
+        for (row, a, b), front in zip(found, fronts, strict=True)
+    ]
+
+
+def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Give each method a colour and a marker, the same in all plots of a page."""
+    names = sorted(set(methods))
+    return {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
+
+
+def scatter(
+    found: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
+) -> Figure:
+    """Draw methods as points with their names, the front as a dashed line; bubbles have the area of the parameters."""
+    import matplotlib as mpl
+
+    with mpl.rc_context(RC):
+        figure, axes = _frame(WIDTH, 300)
+        if x.log:
+            axes.set_xscale("log")
+        axes.margins(0.15, 0.12)
+        axes.grid(visible=True)
+        front = sorted((point for point in found if point.front), key=lambda p: (p.x, p.y))
+        (line,) = axes.plot([p.x for p in front], [p.y for p in front], "--", color=INK, lw=0.9, alpha=0.55, zorder=1)
+        line.set_gid("front")
+        most = max((point.params for point in found), default=0)
+        for i, point in enumerate(found):
+            colour, marker = look[point.method]
+            if bubbles and point.params:
+                radius = LARGEST * math.sqrt(point.params / most)
+                bubble = axes.plot(point.x, point.y, "o", ms=2 * radius, color=colour, alpha=0.2, mec="none", zorder=1)
+                bubble[0].set_gid(f"bubble-{i}")
+            (mark,) = axes.plot(point.x, point.y, marker, ms=6.5, color=colour, mec=INK, mew=0.6, zorder=3)
+            mark.set_gid(f"point-{i}")
+        axes.set_xlabel(_directed(x, "→", "←"))
+        axes.set_ylabel(_directed(y, "→", "←"))
+        if x.log:
+            _plain_decades(axes)
+        _name(figure, axes, found)
+    return figure
+
+
+def _directed(axis: Axis, more: str, less: str) -> str:
+    return f"{axis.label}  (better {more})" if axis.better == "higher" else f"{axis.label}  ({less} better)"
+
+
+def _frame(width: int, height: int) -> tuple[Figure, Axes]:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 96, height / 96), dpi=72, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, figure.add_subplot()
+
+
+def _plain_decades(axes: Axes) -> None:
+    """Write 0.1, 1, 10 instead of powers, and 2 and 5 between them where the axis is short."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    low, high = axes.get_xlim()
+    decades = math.log10(high / low)
+    steps = (1.0,) if decades > 2.5 else (1.0, 2.0, 5.0)
+    axes.xaxis.set_major_locator(LogLocator(subs=steps, numticks=12))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
+
+
+def _name(figure: Figure, axes: Axes, found: Sequence[Point]) -> None:
+    """Write each name where there is room, with a thin line to its point where that is not beside it."""
+    figure.draw_without_rendering()
+    renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
+    centres = [tuple(axes.transData.transform((point.x, point.y))) for point in found]
+    texts = [axes.text(0, 0, p.method, fontweight="bold" if p.front else "normal", zorder=4) for p in found]
+    extents = [text.get_window_extent(renderer) for text in texts]
+    inner = axes.get_window_extent(renderer)
+    frame = Box(inner.x0, inner.y0, figure.bbox.x1, inner.y1)
+    boxes = place(centres, [(extent.width + 2, extent.height) for extent in extents], frame)
+    back = axes.transData.inverted()
+    for text, box, centre in zip(texts, boxes, centres, strict=True):
+        x, y = back.transform((box.left + 1, (box.bottom + box.top) / 2))
+        text.set(x=x, y=y, va="center", ha="left", clip_on=False)
+        nearest = min(max(centre[0], box.left), box.right), min(max(centre[1], box.bottom), box.top)
+        if math.dist(nearest, centre) > 12:
+            ends = back.transform([nearest, centre])
+            axes.plot(ends[:, 0], ends[:, 1], "-", color=INK, lw=0.5, alpha=0.6, zorder=2, scalex=False, scaley=False)
+
+
+def curve(name: str, steps: Sequence[int], values: Sequence[float], *, validated: bool) -> Figure:
+    """Draw one value of a training over steps; validated values have points."""
+    import matplotlib as mpl
+    from matplotlib.ticker import MaxNLocator, ScalarFormatter
+
+    with mpl.rc_context(RC):
+        figure, axes = _frame(236, 168)
+        axes.grid(visible=True)
+        colour = COLOURS[1] if validated else COLOURS[0]
+        (line,) = axes.plot(steps, values, color=colour, lw=1.4, marker="o" if validated else "", ms=4)
+        line.set_gid("curve")
+        axes.set_title(name, loc="left")
+        axes.set_xlabel("step")
+        plain = ScalarFormatter(useOffset=False)
+        plain.set_scientific(False)
+        axes.yaxis.set_major_formatter(plain)
+        axes.xaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10], integer=True))
+    return figure

@@ -1,0 +1,80 @@
+"""A training as the page shows it: curves, pictures over steps, the card."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import ImageError
+from srbench.images import read
+from srbench.report.crops import differences, most_different
+from srbench.report.embed import data_uri
+from srbench.report.gather import series
+from srbench.report.plots import curve
+from srbench.report.svg import to_svg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from srbench.report.gather import Training
+    from srbench.results import Row
+
+SAMPLE = 144
+"""Side of the sample pictures in pixels."""
+
+SAMPLE_STEPS = 6
+"""Steps that are shown, first and last among them."""
+
+
+def training_view(training: Training, name: str) -> Row:
+    """Return what the page shows of a training; ``name`` makes the ids of its plots unique."""
+    curves = []
+    for i, (value, pairs) in enumerate(series(training.log).items()):
+        steps, values = [step for step, _ in pairs], [number for _, number in pairs]
+        figure = curve(value, steps, values, validated=value.startswith("validation "))
+        label = f"{value} of {training.name}: {values[0]:.4g} at step {steps[0]}, {values[-1]:.4g} at step {steps[-1]}"
+        curves.append(to_svg(figure, f"{name}c{i}", label, {}))
+    return {
+        "name": training.name,
+        "digest": training.digest,
+        "origin": training.origin,
+        "remark": training.remark,
+        "card": _flat(training.card),
+        "curves": curves,
+        "strips": {image: _strip(files) for image, files in training.samples.items()},
+    }
+
+
+def _strip(files: Sequence[tuple[int, Path]]) -> list[dict[str, Any]]:
+    """Return a training's pictures of one image over steps, all cut where the first and the last differ most."""
+    last = len(files) - 1
+    chosen = sorted(
+        {round(i * last / max(1, min(SAMPLE_STEPS, len(files)) - 1)) for i in range(SAMPLE_STEPS)}
+        & set(range(len(files)))
+    )
+    try:
+        pictures = [(files[i][0], read(files[i][1]).pixels) for i in chosen]
+    except ImageError:
+        return []
+    if not pictures or any(pixels.shape != pictures[0][1].shape for _, pixels in pictures):
+        return []
+    crop = most_different(differences([pictures[0][1], pictures[-1][1]], 4), SAMPLE, SAMPLE, 1)
+    return [
+        {"step": step, "uri": data_uri(crop.of(pixels)), "width": crop.width, "height": crop.height}
+        for step, pixels in pictures
+    ]
+
+
+def _flat(card: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Return a card as lines: nested names are joined by dots."""
+    lines = []
+    for key, value in card.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, dict):
+            lines += _flat(value, f"{name}.")
+        elif isinstance(value, list):
+            for i, part in enumerate(value):
+                lines += _flat(part, f"{name}.{i}.") if isinstance(part, dict) else [(f"{name}.{i}", str(part))]
+        else:
+            lines.append((name, "none" if value is None else str(value)))
+    return lines
