@@ -1,0 +1,36 @@
+"""Ratios that a noisy machine cannot bend: the two sides take turns, and each turn gives a ratio of its own."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], rounds: int, warm_up: int = 2) -> float:
+    """Return how many times as long theirs takes as ours: the median over rounds in which both run once.
+
+    The side that runs first changes from round to round; what runs on an accelerator is waited for.
+    """
+    for _ in range(warm_up):
+        ours()
+        theirs()
+    ratios = []
+    for i in range(rounds):
+        sides = (ours, theirs) if i % 2 else (theirs, ours)
+        spent = {side: _seconds(side) for side in sides}
+        ratios.append(spent[theirs] / spent[ours])
+    return statistics.median(ratios)
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    run()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - began
