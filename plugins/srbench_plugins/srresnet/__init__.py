@@ -22,6 +22,8 @@ SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
 PIXELS = "4*mse"
 """The paper's pixels are in [-1, 1], where the mean squared error is 4 times that of [0, 1]."""
+SCHEDULE = "onecycle"
+"""A trained generator meets new optimisers and an untrained critic: large first steps would undo what it learned."""
 TABLE = "SRGAN, Table 2 (arXiv:1609.04802)"
 
 
@@ -41,7 +43,8 @@ def gan(loss: str, norm: Norm, net: nn.Module, training: Training) -> Recipe:
     from srbench.training import Adversarial
     from srbench_plugins.srresnet.network import Discriminator
 
-    return Adversarial(net, Discriminator(norm=norm), training, objective="gan", loss=loss, weight=1e-3, lr=1e-4)
+    critic = Discriminator(norm=norm)
+    return Adversarial(net, critic, training, objective="gan", loss=loss, weight=1e-3, lr=1e-4, schedule=SCHEDULE)
 
 
 def wgan(net: nn.Module, training: Training) -> Recipe:
@@ -49,7 +52,9 @@ def wgan(net: nn.Module, training: Training) -> Recipe:
     from srbench_plugins.srresnet.network import Discriminator
 
     critic = Discriminator()
-    return Adversarial(net, critic, training, objective="wgan", loss="mse", weight=1e-3, lr=5e-5, n_critic=5)
+    return Adversarial(
+        net, critic, training, objective="wgan", loss="mse", weight=1e-3, lr=5e-5, n_critic=5, schedule=SCHEDULE
+    )
 
 
 def wgan_gp(net: nn.Module, training: Training) -> Recipe:
@@ -57,7 +62,9 @@ def wgan_gp(net: nn.Module, training: Training) -> Recipe:
     from srbench_plugins.srresnet.network import Discriminator
 
     critic = Discriminator(norm="none")
-    return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4)
+    return Adversarial(
+        net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4, schedule=SCHEDULE
+    )
 
 
 def published(method: str, figures: dict[str, float]) -> list[Published]:
