@@ -78,6 +78,9 @@ if TYPE_CHECKING:
 @click.option(
     "--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices that train together (DDP)."
 )
+@click.option(
+    "--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines that do, under torchrun or SLURM."
+)
 @click.option("--compile", "compiled", is_flag=True, help="Compile the networks: slow to start, quicker steps.")
 @click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to OUT/tensorboard too.")
 @plugin_option
@@ -109,6 +112,7 @@ def train_command(
     resume: bool,
     device: str,
     devices: int,
+    nodes: int,
     compiled: bool,
     tensorboard: bool,
     plugins: tuple[str, ...],
@@ -143,6 +147,7 @@ def train_command(
         precision=precision,
         device=device,
         devices=devices,
+        nodes=nodes,
         compile=compiled,
         tensorboard=tensorboard,
         seed=seed,

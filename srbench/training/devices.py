@@ -14,13 +14,14 @@ from srbench.errors import SRBenchError, UsageError
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
 
-def make_fabric(device: str, precision: str, devices: int = 1) -> Any:
+def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -> Any:
     """Return Lightning Fabric, not yet launched.
 
     Args:
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``; the latter two are mixed, fp16 with a scaled loss.
-        devices: processes, each with a device of its own, that share every step's gradients.
+        devices: processes on each node, each with a device of its own, that share every step's gradients.
+        nodes: machines that do; each is told of the others as torchrun or SLURM do it.
 
     Raises:
         UsageError: the precision is unknown, or one device is asked to be several.
@@ -42,9 +43,15 @@ def make_fabric(device: str, precision: str, devices: int = 1) -> Any:
         raise UsageError(f"--devices {devices} cannot be had of {device}; --device cpu or cuda can be several")
     if kind == "cuda" and devices > torch.cuda.device_count():
         raise SRBenchError(f"--devices {devices}: there are {torch.cuda.device_count()} CUDA devices")
-    strategy: Any = DDPStrategy(**_buffers_stay()) if devices > 1 else "auto"
+    strategy: Any = DDPStrategy(**_buffers_stay()) if devices * nodes > 1 else "auto"
     chosen: Any = [int(index)] if index else devices
-    return Fabric(accelerator=accelerator, devices=chosen, precision=PRECISIONS[precision], strategy=strategy)  # type: ignore[arg-type]
+    return Fabric(
+        accelerator=accelerator,
+        devices=chosen,
+        num_nodes=nodes,
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+        strategy=strategy,
+    )
 
 
 def _buffers_stay() -> dict[str, Any]:

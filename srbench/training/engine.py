@@ -62,7 +62,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         )
     if request.tensorboard:
         check_tensorboard()
-    fabric = make_fabric(request.device, request.precision, request.devices)
+    fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
     # before the launch: what must be fetched is fetched once, and faults end one process
     data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui)
@@ -133,7 +133,7 @@ class _Loop:
     def facts(self) -> dict[str, Any]:
         """What must be the same when a training is resumed."""
         sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
-        names = ("method", "scale", "seed", "precision", "parts", "devices", "crop")
+        names = ("method", "scale", "seed", "precision", "parts", "devices", "nodes", "crop")
         return {
             **{name: getattr(self.request, name) for name in names},
             **asdict(self.settings),
@@ -258,7 +258,7 @@ class _Loop:
                 **figures,
             },
             "device": str(self.fabric.device),
-            "devices": self.request.devices,
+            "devices": self.fabric.world_size,
             "threads": torch.get_num_threads(),
             "wall_s": round(self.seconds, 1),
             "versions": {"srbench": __version__, "torch": torch.__version__, "python": platform.python_version()},

@@ -26,6 +26,7 @@ class TrainRequest:
     precision: str = "fp32"
     device: str = "auto"
     devices: int = 1
+    nodes: int = 1
     compile: bool = False
     seed: int = 0
     parts: int = 1
