@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from srbench.datasets import planes
-from srbench.errors import ImageError
+from srbench.errors import ImageError, SRBenchError
 from srbench.images import read_8bit
 from srbench.training.patches import Pool
 
@@ -181,8 +181,16 @@ class _Coming:
         self._next = self._begin()
 
     def next(self) -> tuple[int, int, Pool, list[str]]:
-        """Wait for the next pool, begin the one behind it, and return it with the faults of its files."""
-        result = self._next.result()
+        """Wait for the next pool, begin the one behind it, and return it with the faults of its files.
+
+        Raises:
+            SRBenchError: a process that decodes was killed.
+        """
+        try:
+            result = self._next.result()
+        except RuntimeError as error:  # the DataLoader's word for it
+            reason = " ".join(str(error).split())
+            raise SRBenchError(f"training images cannot be decoded on: {reason}; --resume goes on") from error
         self._next = self._begin()
         return result
 

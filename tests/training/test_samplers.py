@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from srbench.catalog import Catalog
-from srbench.errors import UsageError
+from srbench.errors import SRBenchError, UsageError
 from srbench.terminal import Silent
 from srbench.training.data import find_images
 from srbench.training.patches import Patches
@@ -154,3 +154,18 @@ def test_sizes_are_those_of_the_upright_image(tmp_path):
     (image,) = found(tmp_path / "set").images
     assert (image.height, image.width) == (30, 20)
     assert isinstance(open_sampler([image], Patches(2, 8, 2), 10**6, CPU, Silent())[0].draw(0), tuple)
+
+
+def test_a_killed_decoder_is_one_clear_error(photos):
+    import multiprocessing
+    import os
+    import signal
+
+    sampler = Streaming(found(photos).images, Patches(2, 8, 8), 2 * ONE, CPU, Silent())
+    sampler.draw(0)
+    for decoder in multiprocessing.active_children():
+        os.kill(decoder.pid, signal.SIGKILL)
+    steps = iter(range(1000))
+    with pytest.raises(SRBenchError, match=r"cannot be decoded on: .*killed.*--resume goes on"):
+        list(map(sampler.draw, steps))
+    sampler.close()
