@@ -177,7 +177,11 @@ class _Coming:
             generator=torch.Generator(),  # the global one is the training's
             worker_init_fn=_deaf,
         )
+        before = signal.getsignal(signal.SIGCHLD)
         self._ready = iter(loader)  # here, before there are threads: it forks
+        if threading.current_thread() is threading.main_thread():
+            # torch would raise in the midst of whatever step is running; `next` says it where it matters
+            signal.signal(signal.SIGCHLD, before)
         self._next = self._begin()
 
     def next(self) -> tuple[int, int, Pool, list[str]]:
@@ -188,8 +192,8 @@ class _Coming:
         """
         try:
             result = self._next.result()
-        except RuntimeError as error:  # the DataLoader's word for it
-            reason = " ".join(str(error).split())
+        except (RuntimeError, OSError, EOFError) as error:  # the DataLoader's words for it
+            reason = " ".join(str(error).split()) or type(error).__name__
             raise SRBenchError(f"training images cannot be decoded on: {reason}; --resume goes on") from error
         self._next = self._begin()
         return result

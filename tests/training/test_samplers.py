@@ -166,6 +166,6 @@ def test_a_killed_decoder_is_one_clear_error(photos):
     for decoder in multiprocessing.active_children():
         os.kill(decoder.pid, signal.SIGKILL)
     steps = iter(range(1000))
-    with pytest.raises(SRBenchError, match=r"cannot be decoded on: .*killed.*--resume goes on"):
+    with pytest.raises(SRBenchError, match=r"cannot be decoded on: .*--resume goes on"):
         list(map(sampler.draw, steps))
     sampler.close()
