@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from srbench.errors import UsageError
 from srbench.training import expression
@@ -180,6 +180,10 @@ class Training:
         """Limit the gradient norm to what was chosen, when the gradients are complete."""
         if self._settings.clip and self.part == self.parts - 1:
             self._fabric.clip_gradients(module, optimizer.inner, max_norm=self._settings.clip)
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Return the mean of a value over the processes that train together, on which all of them may decide."""
+        return cast("Tensor", self._fabric.all_reduce(value, reduce_op="mean"))
 
     def begin(self, step: int) -> None:
         """Start a step: set its number and every learning rate."""
