@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
 from torch import nn
@@ -221,6 +221,10 @@ class Training:
         finally:
             for parameter in learning:
                 parameter.requires_grad = True
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Return the mean of a value over the processes that train together, on which all of them may decide."""
+        return cast("Tensor", self._fabric.all_reduce(value, reduce_op="mean"))
 
     def begin(self, step: int) -> None:
         """Start a step: set its number and every learning rate."""

@@ -71,7 +71,8 @@ class NoGAN:
     def _please_if(self, judged: Tensor, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Let the generator learn, and take it back where the critic was not good enough: nothing waits to know."""
         self.judged = [judged] if self.training.part == 0 else [*self.judged, judged]
-        good = torch.stack(self.judged).mean() / 2 < THRESHOLD  # the mean over real and fake is what fastai looks at
+        loss = self.training.mean(torch.stack(self.judged).mean()) / 2  # over real and fake, as fastai takes it
+        good = loss < THRESHOLD
         touched = self._touched()
         before = [value.clone() for value in touched]
         logs = self.gan.please(lr, hr)
