@@ -131,7 +131,7 @@ def test_another_folder_of_the_same_name_needs_another_out(srbench, photos, tmp_
     assert "holds results of another dataset named photos" in second.stderr
     both = srbench(*options[:-1], "both", "--dataset", f"{photos},{tmp_path / 'other' / 'photos'}", "--save-images")
     assert both.returncode == 0
-    assert len(list((tmp_path / "both" / "images").rglob("*.png"))) == 4
+    assert len(list((tmp_path / "both" / "images").rglob("nearest/*.png"))) == 4
 
 
 def test_missing_backbone_is_explained_and_made_up_for(srbench, photos, tmp_path, mirror):

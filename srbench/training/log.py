@@ -24,7 +24,7 @@ def check_tensorboard() -> None:
         UsageError: it is not installed.
     """
     if importlib.util.find_spec("tensorboard") is None:
-        raise UsageError("--tensorboard needs the tensorboard package: pip install tensorboard")
+        raise UsageError("--tensorboard needs the tensorboard package: pip install srbench[tensorboard]")
 
 
 class Log:

@@ -46,8 +46,9 @@ def train_missing(
     Raises:
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    wanted = [(spec, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
-    for spec, scale in dict.fromkeys(wanted):
+    wanted = [(spec.name, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
+    for name, scale in dict.fromkeys(wanted):
+        spec = catalog.models[name]
         if spec.recipe is None or scale not in spec.scales or find_weights(spec, scale) is not None:
             continue
         folder = trained_folder(spec.name, scale)
@@ -72,6 +73,8 @@ def train_missing(
 def _lineage(catalog: Catalog, method: ModelSpec) -> list[ModelSpec]:
     """Return a method behind those that it starts from."""
     line = [method]
-    while line[0].start_from and (source := catalog.models[line[0].start_from]) not in line:
+    while line[0].start_from and (source := catalog.models[line[0].start_from]).name not in [
+        spec.name for spec in line
+    ]:
         line.insert(0, source)
     return line

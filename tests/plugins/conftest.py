@@ -9,7 +9,7 @@ import torch
 from srbench.catalog import Catalog
 from srbench.resize import degrade, imresize
 from srbench.training import Training
-from srbench.training.engine import make_fabric
+from srbench.training.devices import make_fabric
 from srbench.training.session import Overrides
 
 

@@ -14,7 +14,8 @@ from safetensors.torch import load_file
 
 from srbench.catalog import Catalog
 from srbench.evaluate import build_net
-from srbench.training.engine import TrainRequest, train
+from srbench.training.engine import train
+from srbench.training.request import TrainRequest
 from srbench.training.session import Overrides
 
 NETWORKS = ("ae-mse", "unet", "vae", "cyclegan", "dcgan")
