@@ -167,5 +167,5 @@ def test_adaptive_switch_holds_the_generator_still_or_lets_it_go(begin, patches,
 def test_loss_of_another_layer_is_named_on_the_card(begin, mirror, monkeypatch, tmp_path):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     _, _, training = begin("unet-perceptual", loss="vgg16.relu2_2", patch=32)
-    assert training.default_loss == "vgg16.relu3_3"
+    assert training.default_loss == "vgg16.relu3_3+100*mse"
     assert training.loss_networks["vgg16.relu2_2"].endswith("relu2_2")
