@@ -72,9 +72,6 @@ def train_missing(
 
 def _lineage(catalog: Catalog, method: ModelSpec) -> list[ModelSpec]:
     """Return a method behind those that it starts from."""
-    line = [method]
-    while line[0].start_from and (source := catalog.models[line[0].start_from]).name not in [
-        spec.name for spec in line
-    ]:
-        line.insert(0, source)
-    return line
+    if method.start_from in ("", method.name):
+        return [method]
+    return [*_lineage(catalog, catalog.models[method.start_from]), method]

@@ -321,7 +321,7 @@ def test_tensorboard_holds_what_the_log_holds(sets, monkeypatch):
     board = events.EventAccumulator(str(sets / "out" / "tensorboard"))
     board.Reload()
     rows = logged(sets / "out")
-    losses = [(row["step"], row["loss"]) for row in rows if "loss" in row]
-    seen = [(event.step, event.value) for event in board.Scalars("train/loss")]
+    losses = {row["step"]: row["loss"] for row in rows if "loss" in row}
+    seen = {event.step: event.value for event in board.Scalars("train/loss")}
     assert seen == pytest.approx(losses)
     assert board.Scalars("validation/psnr")[0].value == pytest.approx(rows[-1]["validation"]["psnr"])
