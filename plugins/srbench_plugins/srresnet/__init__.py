@@ -66,9 +66,7 @@ def wgan_gp(net: nn.Module, training: Training) -> Recipe:
     from srbench_plugins.srresnet.network import Discriminator
 
     critic = Discriminator(norm="none")
-    return Adversarial(
-        net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4, schedule=SCHEDULE
-    )
+    return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4)
 
 
 def published(method: str, figures: dict[str, float]) -> list[Published]:
