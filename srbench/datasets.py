@@ -15,6 +15,7 @@ import numpy as np
 
 from srbench.archives import fetch_archive, unpacked
 from srbench.assets import digest, fetch_all, file_hash, local_path
+from srbench.degradations import BICUBIC, Degradation
 from srbench.errors import AssetError, ImageError, SRBenchError, UsageError
 from srbench.images import Picture, list_folder, mod_crop, read_8bit
 from srbench.specs import NAME, Asset, DatasetSpec, ImagePair
@@ -205,6 +206,8 @@ class ImageSet:
     pairs: list[ImagePair]
     hashes: dict[str, str]
     left_out: list[str]
+    degradation: Degradation = BICUBIC
+    """How LR is made; any other than bicubic is part of the name and of the hashes, so that no numbers mix."""
     fault: str = ""
     """Why none of it can be scored."""
 
@@ -214,20 +217,26 @@ class ImageSet:
         return digest(sorted(self.hashes.items()))
 
 
-def prepare(asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI) -> ImageSet:
+def prepare(
+    asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
+) -> ImageSet:
     """Fetch a dataset's files and leave out what cannot be scored, naming each fault.
+
+    With another degradation than bicubic it goes by a name of its own, such as ``set5+crappify``.
 
     Raises:
         UsageError: a folder of which no image can be scored.
     """
     spec.check_scale(scale)
+    other = degradation is not BICUBIC
+    name = f"{name}+{degradation.name}" if other else name
     try:
         spec = with_images(spec, ui)
         pairs = spec.pairs(scale)
         assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
         fetch_dataset(assets, f"{spec.name} x{scale}", ui)
     except AssetError as error:
-        return ImageSet(spec, asked, name, scale, [], {}, [], fault=str(error))
+        return ImageSet(spec, asked, name, scale, [], {}, [], degradation, fault=str(error))
     good, faults = usable(pairs, scale)
     for fault in faults:
         ui.warn(f"left out: {fault}")
@@ -235,9 +244,14 @@ def prepare(asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI) -> Ima
         why = "; ".join(faults[:3]) or "it lists no image"
         raise UsageError(f"dataset {asked}: no image can be scored at x{scale}: {why}")
     hashes = {
-        pair.name: file_hash(pair.hr) + (f"+{file_hash(pair.lr)}" if pair.lr is not None else "") for pair in good
+        pair.name: "+".join(
+            [file_hash(pair.hr)]
+            + ([file_hash(pair.lr)] if pair.lr is not None and not other else [])
+            + ([degradation.identity] if other else [])
+        )
+        for pair in good
     }
-    return ImageSet(spec, asked, name, scale, good, hashes, faults)
+    return ImageSet(spec, asked, name, scale, good, hashes, faults, degradation)
 
 
 def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:

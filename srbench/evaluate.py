@@ -11,15 +11,16 @@ import torch
 from torch.nn import functional
 
 from srbench.datasets import load_pair, planes
+from srbench.degradations import BICUBIC
 from srbench.errors import MethodError, UndefinedScoreError
 from srbench.images import Picture
-from srbench.resize import degrade
 from srbench.weights import load_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from srbench.degradations import Degradation
     from srbench.protocols import Protocol
     from srbench.references import ReferenceStore
     from srbench.specs import ImagePair, Metric, MetricSpec, ModelSpec
@@ -47,8 +48,10 @@ class Score:
     reason: str = ""
 
 
-def load_sample(pair: ImagePair, scale: int, device: torch.device) -> Sample:
+def load_sample(pair: ImagePair, scale: int, device: torch.device, degradation: Degradation = BICUBIC) -> Sample:
     """Decode an image pair, make LR where the set has none, and put both on the device.
+
+    A degradation other than bicubic is what was asked for: it also takes the place of LR that the set has.
 
     Raises:
         AssetError: a file could not be had.
@@ -56,7 +59,8 @@ def load_sample(pair: ImagePair, scale: int, device: torch.device) -> Sample:
     """
     hr_picture, lr_picture = load_pair(pair, scale)
     hr = torch.from_numpy(planes(hr_picture))
-    lr = degrade(hr, scale) if lr_picture is None else torch.from_numpy(planes(lr_picture))
+    made = lr_picture is None or degradation is not BICUBIC
+    lr = degradation(hr, scale) if made else torch.from_numpy(planes(lr_picture))
     return Sample(pair.name, hr.to(device), lr.to(device), hr_picture.grey, scale)
 
 

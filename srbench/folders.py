@@ -13,17 +13,19 @@ import numpy as np
 import torch
 
 from srbench.datasets import planes
+from srbench.degradations import BICUBIC
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
 from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture, upscale
 from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
 from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
-from srbench.resize import degrade, imresize
+from srbench.resize import imresize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from srbench.degradations import Degradation
     from srbench.protocols import Protocol
     from srbench.specs import MetricSpec
 
@@ -105,14 +107,14 @@ def upscale_picture(
     return Picture(np.ascontiguousarray(pixels), picture.grey, alpha, picture.icc)
 
 
-def degrade_file(path: Path, scale: int) -> Picture:
-    """Make the benchmark LR of a file, cropped to a multiple of the scale first.
+def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:
+    """Make the LR of a file, as a run makes it, cropped to a multiple of the scale first.
 
     Raises:
         ImageError: the file cannot be used.
     """
     picture = mod_crop(read_8bit(path), scale, str(path))
-    return to_picture(degrade(torch.from_numpy(planes(picture)), scale), grey=picture.grey)
+    return to_picture(degradation(torch.from_numpy(planes(picture)), scale, seed), grey=picture.grey)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from srbench.degradations import BICUBIC
 from srbench.errors import SRBenchError, UsageError
 from srbench.results import decode_value, read_rows
 from srbench.runfile import read_run_file
@@ -27,7 +28,7 @@ HEAD = ["method", "dataset", "scale", "protocol", "status"]
 QUALITY = ["psnr", "ssim", "lpips"]
 COST = ["params", "macs", "latency_ms", "images_per_s", "mpix_per_s", "peak_mem_mib"]
 TAIL = ["device", "precision", "weights", "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"]
-END = ["images", "protocol_version", "dataset_hash", "reason"]
+END = ["images", "protocol_version", "dataset_hash", "degradation", "reason"]
 SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
 
@@ -48,6 +49,8 @@ class Entry:
     """Metric -> image -> value (NaN where undefined)."""
     speed: Row = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    degradation: str = ""
+    """How LR was made, as its results say."""
 
     def mean(self, metric: str) -> float:
         """Return the mean over images; NaN when an image was never scored."""
@@ -176,7 +179,10 @@ def _entry(
     status, reason = job["status"], job["reason"]
     if status == "started":
         status, reason = "failed", "interrupted; the same command on the same --out goes on"
+    degradation = described.get("degradation", {})
     entry = Entry(who, status, reason, len(described["images"]), speed=speed)
+    if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
+        entry.notes.append(f"{who['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
     names = {metric["identity"]: name for name, metric in metrics.items()}
     undefined: dict[tuple[str, str], int] = defaultdict(int)
     for row in scores:
@@ -184,6 +190,7 @@ def _entry(
         if not fits or row["metric"] not in names:
             continue
         name = names[row["metric"]]
+        entry.degradation = row.get("degradation", "")
         if row.get("missing"):
             entry.notes.append(f"no {name}: {row['reason']}")
             continue
@@ -201,6 +208,7 @@ def _entry(
 
 def _record(entry: Entry, metrics: list[str]) -> Row:
     record: Row = dict(entry.who)
+    record["degradation"] = entry.degradation
     record |= {"status": entry.status, "reason": entry.reason, "images": entry.expected}
     record["weights"] = entry.who["weights"] or "none"
     for name in metrics:

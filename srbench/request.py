@@ -46,6 +46,7 @@ class Request:
     train_on: tuple[str, ...] = ()
     """Sets on which methods without weights are trained first; none: they are not trained."""
     train_steps: int | None = None
+    degradation: str = "bicubic"
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 Kernel = Literal["bilinear", "bicubic", "lanczos3"]
 Border = Literal["mirror", "replicate"]
 
-DEGRADATION = "bicubic-uint8/1"
-"""Name and version of what `degrade` does, as recorded with every result."""
-
 
 def _triangle(x: torch.Tensor) -> torch.Tensor:
     return (1 - x.abs()).clamp(min=0)

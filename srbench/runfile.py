@@ -95,6 +95,7 @@ def write_run_file(
                 "hash": images.identity,
                 "images": images.hashes,
                 "left_out": images.left_out,
+                "degradation": {"identity": images.degradation.identity, "summary": images.degradation.summary},
             }
             for images in sets
         },

@@ -96,6 +96,8 @@ class ModelSpec:
     """Safetensors file shipped with the plugin, by scale."""
     aliases: Sequence[str] = ()
     family: str = ""
+    about: str = ""
+    """The idea in a few sentences, for ``srbench info``: plain text, paragraphs apart by an empty line."""
     paper: str = ""
     published: Iterable[Published] = ()
     halo: int | None = None
@@ -143,6 +145,8 @@ class LossSpec:
     summary: str
     build: Callable[[], Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]
     aliases: Sequence[str] = ()
+    formula: str = ""
+    """In plain Unicode, of SR ŷ and HR y, for ``srbench info``: ``mean (ŷ - y)²``."""
     paper: str = ""
 
     def __post_init__(self) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.assets import home, sha256
+from srbench.degradations import BICUBIC
 from srbench.errors import MethodError, UsageError
 
 if TYPE_CHECKING:
@@ -41,12 +42,16 @@ class Weights:
     def remark(self) -> str:
         """Say in what the weights depart from their method's own recipe; empty when in nothing that counts."""
         loss, own = self.card.get("loss"), self.card.get("default_loss")
-        return f"trained on the loss {loss}, not on the method's own {own}" if own and loss != own else ""
+        lr = self.card.get("degradation", BICUBIC.identity)
+        remarks = [f"the loss {loss}, not on the method's own {own}"] if own and loss != own else []
+        remarks += [f"LR by {lr}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
+        return f"trained on {' and on '.join(remarks)}" if remarks else ""
 
 
-def trained_folder(method: str, scale: int) -> Path:
-    """Return where ``srbench train`` keeps what it makes, and where ``srbench run`` looks."""
-    return home() / "trained" / f"{method}_x{scale}"
+def trained_folder(method: str, scale: int, degradation: str = BICUBIC.name) -> Path:
+    """Return where ``srbench train`` keeps what it makes, and, for bicubic LR, where ``srbench run`` looks."""
+    suffix = "" if degradation == BICUBIC.name else f"_{degradation}"
+    return home() / "trained" / f"{method}_x{scale}{suffix}"
 
 
 def card_path(weights: Path) -> Path:

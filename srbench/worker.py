@@ -67,6 +67,7 @@ class Job:
     speed: dict[str, Any] | None = None
     weights: str = ""
     """File of weights; empty for methods that have nothing to learn."""
+    degradation: str = "bicubic"
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -180,10 +181,12 @@ class Worker:
             self.written.add(path)
 
     def _sample(self, job: Job, pair: Any) -> Sample:
+        from srbench.degradations import get_degradation
         from srbench.evaluate import load_sample
 
-        key = ("sample", job.dataset, pair.name, job.scale)
-        return self.store.get(key, lambda: load_sample(pair, job.scale, self.device))
+        key = ("sample", job.dataset, pair.name, job.scale, job.degradation)
+        degradation = get_degradation(job.degradation)
+        return self.store.get(key, lambda: load_sample(pair, job.scale, self.device, degradation))
 
     def _value(self, sr: torch.Tensor, sample: Sample, cell: Cell, key: str) -> dict[str, Any]:
         from srbench.errors import AssetError

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srbench.cli.options import device_option, load_catalog, metrics_option, plugin_option, protocol_option
+from srbench.cli.options import (
+    degradation_option,
+    device_option,
+    load_catalog,
+    metrics_option,
+    plugin_option,
+    protocol_option,
+)
 
 if TYPE_CHECKING:
     from srbench.evaluate import Score
@@ -106,23 +113,29 @@ def upscale_command(
 @click.argument("source", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
 @click.option("--scale", type=SCALE, required=True, help="Factor to shrink by.")
+@degradation_option("from HR")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is random; a run has 0.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
-def degrade_command(*, source: Path, target: Path, scale: int, overwrite: bool) -> None:
-    """Make the benchmark LR of an image, or of every image of a folder, as PNG under the same names.
+def degrade_command(*, source: Path, target: Path, scale: int, degradation: str, seed: int, overwrite: bool) -> None:
+    """Make the LR of an image, or of every image of a folder, as 'srbench run' does; PNG under the same names.
 
     HR is cropped to multiples of the scale; the bicubic equals the field's LR files in every pixel.
 
     \b
-    Example:
+    Examples:
       srbench degrade DIV2K_valid_HR/ DIV2K_valid_LR_x4/ --scale 4
+      srbench degrade photos/ crappy/ --scale 4 --degradation crappify
     """
+    from srbench.degradations import get_degradation
     from srbench.folders import degrade_file, each, outputs
     from srbench.terminal import Terminal
 
     ui = Terminal()
     pairs = outputs(source, target, overwrite=overwrite)
     with ui.track("degrading", len(pairs)) as advance:
-        faults = each(pairs, partial(degrade_file, scale=scale), advance)
+        faults = each(
+            pairs, partial(degrade_file, scale=scale, degradation=get_degradation(degradation), seed=seed), advance
+        )
     _report(faults, ui)
 
 

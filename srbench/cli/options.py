@@ -132,6 +132,19 @@ def protocol_option(default: str = "y") -> Callable[..., Any]:
     )
 
 
+def degradation_option(what: str) -> Callable[..., Any]:
+    """Return the option that chooses how LR is made from HR."""
+    from srbench.degradations import DEGRADATIONS
+
+    return click.option(
+        "--degradation",
+        type=click.Choice(list(DEGRADATIONS)),
+        default="bicubic",
+        show_default=True,
+        help=f"How LR is made {what}; see 'srbench list degradations'.",
+    )
+
+
 def load_catalog(plugins: tuple[str, ...]) -> Catalog:
     """Load the catalog; a plugin that was asked for by file and is broken is said at once.
 

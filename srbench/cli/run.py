@@ -14,6 +14,7 @@ from srbench.cli.options import (
     Names,
     Number,
     Scales,
+    degradation_option,
     device_option,
     load_catalog,
     metrics_option,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 @click.option("--scale", "scales", type=Scales(), default="4", show_default=True, help="Scale factors.")
 @protocol_option()
 @metrics_option
+@degradation_option("from HR")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
 @click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
 @click.option("--no-speed", is_flag=True, help="Do not measure speed.")
@@ -89,6 +91,7 @@ def run_command(
     scales: tuple[int, ...],
     protocols: tuple[str, ...],
     metrics: tuple[str, ...],
+    degradation: str,
     out: Path | None,
     sort: str,
     no_speed: bool,
@@ -118,6 +121,7 @@ def run_command(
       srbench run --methods nearest,bilinear,bicubic,lanczos
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine --report
+      srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
     """
     from srbench.request import Request
@@ -149,6 +153,7 @@ def run_command(
         weights=split_choices(weights),
         train_on=training_sets or (),
         train_steps=train_steps,
+        degradation=degradation,
     )
     try:
         outcome = run(request, catalog, ui)

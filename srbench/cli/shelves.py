@@ -12,7 +12,7 @@ from srbench.cli.options import Scales, load_catalog, plugin_option
 if TYPE_CHECKING:
     from srbench.catalog import Catalog
 
-KINDS = ("methods", "losses", "datasets", "metrics", "protocols", "backbones", "plugins")
+KINDS = ("methods", "losses", "datasets", "metrics", "protocols", "degradations", "backbones", "plugins")
 
 
 @click.command("list")
@@ -20,10 +20,10 @@ KINDS = ("methods", "losses", "datasets", "metrics", "protocols", "backbones", "
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_option
 def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
-    """List methods, losses, datasets, metrics, protocols, backbones and plugins, and what is broken.
+    """List methods, losses, datasets, metrics, protocols, degradations, backbones, plugins, and what is broken.
 
     \b
-    KIND: methods, losses, datasets, metrics, protocols, backbones or plugins; all without it.
+    KIND: methods, losses, datasets, metrics, protocols, degradations, backbones or plugins; all without it.
     \b
     Examples:
       srbench list
@@ -50,6 +50,7 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
 
 def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
     from srbench.backbones import BACKBONES
+    from srbench.degradations import DEGRADATIONS
     from srbench.protocols import PROTOCOLS
 
     def scales(spec: Any) -> str:
@@ -85,6 +86,7 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             {"name": p.name, "summary": p.summary, "version": p.version, "border": p.border, "grey": p.grey}
             for p in PROTOCOLS.values()
         ],
+        "degradations": [{"name": d.name, "summary": d.summary, "version": d.identity} for d in DEGRADATIONS.values()],
         "backbones": [
             {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
             for b in BACKBONES.values()

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import Memory, Names, Number, device_option, load_catalog, plugin_option
+from srbench.cli.options import (
+    Memory,
+    Names,
+    Number,
+    degradation_option,
+    device_option,
+    load_catalog,
+    plugin_option,
+)
 
 if TYPE_CHECKING:
     from srbench.training.patches import Crop
@@ -50,6 +58,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Patches as they are, or squares of half to twice the size, resized to the patch.",
 )
+@degradation_option("to train and to validate on")
 @click.option(
     "--data-memory",
     type=Memory(),
@@ -101,6 +110,7 @@ def train_command(
     precision: str,
     limit_images: int,
     crop: Crop,
+    degradation: str,
     data_memory: int,
     start_from: str,
     validate_on: str,
@@ -136,7 +146,7 @@ def train_command(
     from srbench.weights import trained_folder
 
     ui = Terminal()
-    folder = out or trained_folder(spec.name, scale)
+    folder = out or trained_folder(spec.name, scale, degradation)
     command = shlex.join(["srbench", *sys.argv[1:]])
     request = TrainRequest(
         method=spec.name,
@@ -154,6 +164,7 @@ def train_command(
         parts=accumulate,
         limit=limit_images,
         crop=crop,
+        degradation=degradation,
         memory=data_memory,
         start_from=start_from,
         validate_on=validate_on,
@@ -172,6 +183,8 @@ def train_command(
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
     click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
-    chosen = f" --weights {spec.name}={shlex.quote(str(trained.weights))}" if out else ""
+    found = not out and degradation == "bicubic"
+    chosen = "" if found else f" --weights {spec.name}={shlex.quote(str(trained.weights))}"
+    chosen += "" if degradation == "bicubic" else f" --degradation {degradation}"
     files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
     click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} --dataset set5{chosen}{files}")

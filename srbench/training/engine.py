@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from srbench import __version__
+from srbench.degradations import BICUBIC, get_degradation
 from srbench.errors import MethodError, SRBenchError, UsageError
 from srbench.terminal import Silent
 from srbench.training.average import MovingAverage
@@ -62,10 +63,11 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         )
     if request.tensorboard:
         check_tensorboard()
+    degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
     # before the launch: what must be fetched is fetched once, and faults end one process
     data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
-    chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui)
+    chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
         return _Loop(request, spec, catalog, fabric, *chosen, ui).run()
@@ -100,6 +102,7 @@ class _Loop:
         self.training = Training(
             fabric, catalog, request.overrides, request.scale, request.parts, compiled=request.compile
         )
+        self.degradation = images.degradation
         self.recipe: Recipe = spec.recipe(self.net, self.training)  # type: ignore[misc]
         if self.training.settings is None:
             raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")
@@ -117,6 +120,7 @@ class _Loop:
             rank=fabric.global_rank,
             world=fabric.world_size,
             crop=request.crop,
+            degradation=images.degradation,
         )
         self.sampler, self.streams = open_sampler(data.images, patches, request.memory, fabric.device, ui)
         self.best, self.best_step = -math.inf, 0
@@ -139,6 +143,7 @@ class _Loop:
             **asdict(self.settings),
             "data": sets,
             "held-out": [image.name for image in self.data.held_out],
+            **({} if self.degradation is BICUBIC else {"degradation": self.degradation.identity}),
             "data-memory": self.request.memory if self.streams else 0,  # the pools' sizes depend on it
         }
 
@@ -251,6 +256,7 @@ class _Loop:
             "precision": self.request.precision,
             "data": self.data.sets,
             "crop": self.request.crop,
+            "degradation": self.degradation.identity,
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": self.validator.protocol.identity,

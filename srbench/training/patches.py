@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import torch
 
+from srbench.degradations import BICUBIC, Degradation
 from srbench.errors import UsageError
-from srbench.resize import degrade, imresize
+from srbench.resize import imresize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,7 @@ class Patches:
             smaller than the patch gives its largest square, enlarged. ``random`` cuts a square of half to twice the
             patch size, resizes it to the patch (bicubic), and makes LR of that: more sizes of things, softer and
             sharper ones, as in the generators of Keras examples.
+        degradation: makes LR; what is random in it is drawn anew for each image (``fixed``) or each crop (``random``).
 
     Raises:
         UsageError: the patch is no multiple of the scale.
@@ -52,6 +54,7 @@ class Patches:
     rank: int = 0
     world: int = 1
     crop: Crop = "fixed"
+    degradation: Degradation = BICUBIC
 
     def __post_init__(self) -> None:
         if self.patch % self.scale or self.patch < self.scale:
@@ -92,7 +95,7 @@ class Patches:
             hr = _resized(image[:, top : top + side, left : left + side], self.patch)
         else:
             hr = image[:, : height - height % self.scale, : width - width % self.scale]
-        return hr, degrade(hr, self.scale)
+        return hr, self.degradation(hr, self.scale, self.seed)
 
 
 class Pool:
@@ -174,7 +177,13 @@ class Pool:
         start = torch.arange(count, device=self.device) * patch**2
         nowhere = torch.zeros(count, 2, dtype=torch.long, device=self.device)
         hr = _cut(flat, start, nowhere, torch.full_like(start, patch), self._square[1], turn)
-        lr = degrade((hr * 255).round().to(torch.uint8), self.patches.scale).float() / 255
+        small = self.patches
+        crops = (hr * 255).round().to(torch.uint8)
+        if small.degradation is BICUBIC:
+            lr = small.degradation(crops, small.scale)
+        else:
+            lr = torch.stack([small.degradation(crop, small.scale, small.seed) for crop in crops])
+        lr = lr.float() / 255
         return lr.contiguous(memory_format=torch.channels_last), hr
 
 

@@ -32,6 +32,7 @@ class TrainRequest:
     parts: int = 1
     limit: int = 0
     crop: Crop = "fixed"
+    degradation: str = "bicubic"
     memory: int = 4 * 2**30
     """Bytes that decoded training images may take; more of them stream."""
     validate_on: str = ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from srbench.datasets import find_dataset, prepare
+from srbench.degradations import BICUBIC
 from srbench.errors import AssetError
 from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, to_picture, upscale
 from srbench.images import write
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from srbench.catalog import Catalog
     from srbench.datasets import ImageSet
+    from srbench.degradations import Degradation
     from srbench.terminal import UI
     from srbench.training.data import TrainingData
 
@@ -30,7 +32,13 @@ STORE_BYTES = 512 * 2**20
 
 
 def choose_validation(
-    catalog: Catalog, asked: str, data: TrainingData, scale: int, seed: int, ui: UI
+    catalog: Catalog,
+    asked: str,
+    data: TrainingData,
+    scale: int,
+    seed: int,
+    ui: UI,
+    degradation: Degradation = BICUBIC,
 ) -> tuple[ImageSet, TrainingData]:
     """Return what is validated on, and what is left to train on.
 
@@ -41,6 +49,7 @@ def choose_validation(
         scale: the factor that is trained for.
         seed: chooses what is held out.
         ui: hears of it.
+        degradation: makes LR, of what is validated on too.
 
     Raises:
         UsageError: the dataset is unknown, or does not exist at the scale.
@@ -48,7 +57,7 @@ def choose_validation(
     """
     if asked != HELD_OUT:
         spec = find_dataset(catalog, asked or DEFAULT)
-        images = prepare(asked or DEFAULT, spec, spec.name, scale, ui)
+        images = prepare(asked or DEFAULT, spec, spec.name, scale, ui, degradation)
         if not images.fault:
             return images, data
         if asked:
@@ -57,7 +66,7 @@ def choose_validation(
     data = data.hold_out(seed)
     pairs = [ImagePair(image.name, image.path) for image in data.held_out]
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
-    return prepare(HELD_OUT, spec, HELD_OUT, scale, ui), data
+    return prepare(HELD_OUT, spec, HELD_OUT, scale, ui, degradation), data
 
 
 class Validator:
@@ -66,7 +75,7 @@ class Validator:
     def __init__(self, catalog: Catalog, images: ImageSet, device: torch.device, ui: UI) -> None:
         self.name, self.scale = images.name, images.scale
         self.protocol = get_protocol("y")
-        self.samples = [load_sample(pair, images.scale, device) for pair in images.pairs]
+        self.samples = [load_sample(pair, images.scale, device, images.degradation) for pair in images.pairs]
         self.scorer = Scorer(ReferenceStore(STORE_BYTES))
         self.metrics = [catalog.metrics[name] for name in METRICS if name in catalog.metrics]
         self.ui = ui
