@@ -211,6 +211,10 @@ class ImageSet:
     fault: str = ""
     """Why none of it can be scored."""
 
+    def made_by(self, pair: ImagePair) -> str:
+        """Return what makes a pair's LR, as results record it."""
+        return "as-given" if pair.lr is not None and self.degradation is BICUBIC else self.degradation.identity
+
     @property
     def identity(self) -> str:
         """Return a hash over all images, in order of their names."""

@@ -59,8 +59,10 @@ def load_sample(pair: ImagePair, scale: int, device: torch.device, degradation: 
     """
     hr_picture, lr_picture = load_pair(pair, scale)
     hr = torch.from_numpy(planes(hr_picture))
-    made = lr_picture is None or degradation is not BICUBIC
-    lr = degradation(hr, scale) if made else torch.from_numpy(planes(lr_picture))
+    if lr_picture is None or degradation is not BICUBIC:
+        lr = degradation(hr, scale)
+    else:
+        lr = torch.from_numpy(planes(lr_picture))
     return Sample(pair.name, hr.to(device), lr.to(device), hr_picture.grey, scale)
 
 

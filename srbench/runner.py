@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from srbench import __version__
 from srbench.assets import digest
 from srbench.datasets import ImageSet, prepare
-from srbench.degradations import BICUBIC, get_degradation
+from srbench.degradations import get_degradation
 from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
 from srbench.pictures import is_there, last_pictures, picture_row
@@ -70,7 +70,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     metrics = list({catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}.values())
     for protocol in request.protocols:
         get_protocol(protocol)
-    degradation = get_degradation(request.degradation)
+    how = get_degradation(request.degradation)
     specs = named_datasets(request, catalog)
     for _, spec, _ in specs:
         for scale in request.scales:
@@ -82,9 +82,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({error.strerror})") from error
-    sets = [
-        prepare(asked, spec, name, scale, ui, degradation) for asked, spec, name in specs for scale in request.scales
-    ]
+    sets = [prepare(asked, spec, name, scale, ui, how) for asked, spec, name in specs for scale in request.scales]
     train_first(request, catalog, methods, ui)
     weights = choose_weights(request, catalog, methods, ui)
     missing = missing_backbones(metrics, ui)
@@ -240,7 +238,7 @@ class _Run:
             "dataset": images.name,
             "image": pair.name,
             "image_sha256": images.hashes[pair.name],
-            "degradation": images.degradation.identity if _made(images, pair) else "as-given",
+            "degradation": images.made_by(pair),
             "protocol": get_protocol(protocol).identity if protocol else "",
             "metric": metric.identity,
             "srbench": __version__,
@@ -256,12 +254,12 @@ class _Run:
                     pending = todo.get(Part(method.name, images.name, images.scale), {})
                     chunk = {name: pending[name] for name in names if name in pending}
                     if chunk:
-                        files = {name: self._picture_row(images, method, name)["sr"] for name in chunk}
-                        save = {name: str((self.request.out / file).absolute()) for name, file in files.items()}
-                        kept = save if self.request.save_images else {}
+                        wanted = chunk if self.request.save_images else ()
+                        files = {name: self._picture_row(images, method, name)["sr"] for name in wanted}
+                        kept = {name: str((self.request.out / file).absolute()) for name, file in files.items()}
+                        asked = images.scale, images.asked, chunk, kept, None
                         weights = self._weights(method, images.scale)
-                        how = images.degradation.name
-                        yield images, Job(method.name, images.scale, images.asked, chunk, kept, None, weights, how)
+                        yield images, Job(method.name, *asked, weights, images.degradation.name)
 
     def _speed_jobs(self) -> list[tuple[Job, Row]]:
         settings = self.request.speed
@@ -347,11 +345,6 @@ class _Run:
         row = {"kind": "job", **self._who(method, images.scale), "dataset": images.name, "status": status}
         self.status[_group(row)] = row["plugin"], row["weights"], status
         self.results.append({**row, "reason": reason, "images": len(images.pairs), "time": now()})
-
-
-def _made(images: ImageSet, pair: ImagePair) -> bool:
-    """Whether LR is made from HR, and not the set's own."""
-    return pair.lr is None or images.degradation is not BICUBIC
 
 
 def _group(row: Row) -> tuple[str, ...]:
