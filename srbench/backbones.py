@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,9 +17,12 @@ from srbench.errors import AssetError, unknown
 from srbench.specs import Asset
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     import torch
+
+_ONLY_LOCAL: ContextVar[bool] = ContextVar("only_local", default=False)
 
 
 @dataclass(frozen=True)
@@ -113,6 +117,16 @@ def load_features(name: str) -> dict[str, torch.Tensor]:
     return load_file(fetch_backbone(name))
 
 
+@contextlib.contextmanager
+def only_local() -> Iterator[None]:
+    """While entered, nothing is downloaded from torchvision; the cache and the mirror are asked as ever."""
+    token = _ONLY_LOCAL.set(True)
+    try:
+        yield
+    finally:
+        _ONLY_LOCAL.reset(token)
+
+
 def _convert(backbone: Backbone, before: str = "") -> Path:
     """Download torchvision's checkpoint (its hash is checked by torch.hub) and keep the features."""
     import urllib.error
@@ -122,6 +136,8 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
 
     if not backbone.torchvision:
         raise AssetError(f"backbone {backbone.name} is missing: {before}only mirrors hold it, as {backbone.path}")
+    if _ONLY_LOCAL.get():
+        raise AssetError(f"backbone {backbone.name} is not here: {before}'srbench fetch {backbone.name}' gets it")
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
     try:

@@ -17,6 +17,7 @@ COMMANDS = {
     "leaderboard": "srbench.cli.board",
     "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",
+    "info": "srbench.cli.info",
     "fetch": "srbench.cli.shelves",
     "upscale": "srbench.cli.files",
     "score": "srbench.cli.files",

@@ -91,6 +91,24 @@ class Adversarial:
         on_cuda = self.training.device.type == "cuda"  # where a step counted on the host would be waited for
         return torch.optim.Adam(module.parameters(), lr=lr, betas=betas, capturable=on_cuda)
 
+    @property
+    def formula(self) -> str:
+        """What generator G and critic D minimise; the content loss is that of the settings."""
+        of = "D(x↑, {})" if self.pairs else "D({})"
+        real, fake = of.format("y"), of.format("G(x)")
+        opinion = f"mean softplus(-{fake})" if self.objective == "gan" else f"(-mean {fake})"
+        lines = [f"min G: loss(G(x), y) + {self.weight:g} · {opinion}"]
+        if self.objective == "gan":
+            lines.append(f"min D: mean BCE({real}, {self.smooth:g}) + mean BCE({fake}, 0)")
+        else:
+            penalty = "" if self.objective == "wgan" else f" + {self.penalty:g} · mean (‖∇D(ε y + (1-ε) G(x))‖ - 1)²"
+            lines.append(f"min D: mean {fake} - mean {real}{penalty}")
+        if self.objective == "wgan":
+            lines.append(f"every weight of D clipped to ±{self.limit:g}")
+        if self.n_critic > 1:
+            lines.append(f"{self.n_critic} updates of D for each of G")
+        return "\n".join(lines)
+
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Update the critic on each of the batches, then the generator on the last."""
         logs: dict[str, Tensor] = {}

@@ -100,6 +100,14 @@ class Unpaired:
         self.critic_lr, self.critic_lr_optimizer = prepare(critics[1])
         self.pool_hr, self.pool_lr = ImagePool(), ImagePool()
 
+    formula = (
+        "min G, F: mean (D(G(x↑)) - 1)² + mean (E(F(y)) - 1)²\n"
+        f"  + {CYCLE:g} · (loss(F(G(x↑)), x↑) + loss(G(F(y)), y))\n"
+        f"  + {IDENTITY:g} · (loss(G(y), y) + loss(F(x↑), x↑))\n"
+        "min D: ½ (mean (D(y) - 1)² + mean D(G(x↑))²), min E: the same of E, x↑ and F(y)\n"
+        f"x↑ is LR enlarged, F leads back; D and E are shown images of the last {POOL} made"
+    )
+
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Update both translators, then both critics on images of the pools."""
         small, real_hr = self.enlarge(lr.chunk(2)[0]), hr.chunk(2)[1]

@@ -47,6 +47,18 @@ class NoGAN:
         self.meet = max(self.meet_critic + 1, round((PIXELS + CRITIC) * training.steps))
         self.judged: list[Tensor] = []
 
+    @property
+    def formula(self) -> str:
+        """The GAN's, and when which network learns."""
+        pixels, meet = self.meet_critic, self.meet
+        return "\n".join(
+            [
+                f"to step {pixels}: min G: loss(G(x), y), at {FASTER:g} times the learning rate",
+                f"to step {meet}: D alone; then D always, and G while D's loss, halved, is below {THRESHOLD:g}:",
+                self.gan.formula,
+            ]
+        )
+
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Learn as the phase asks."""
         if self.training.step_number < self.meet_critic:

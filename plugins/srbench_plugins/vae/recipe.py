@@ -59,6 +59,15 @@ class ConditionalVAE:
         both = Both(net, posterior)
         self.both, self.optimizer = training.prepare(both, torch.optim.Adam(both.parameters(), lr=settings.lr))
 
+    @property
+    def formula(self) -> str:
+        """The negative evidence lower bound, and the output's own term."""
+        return (
+            "min: ½ ln loss(G(x, z), y) + ½ ln loss(G(x, μ), y) + β · KL(q(z | y, x) ‖ p(z | x)) per HR value\n"
+            "z drawn from q, μ the mean of p; ½ ln MSE is the Gaussian likelihood at its best variance\n"
+            f"β rises from 0 to 1 over the first {ANNEALING * self.training.steps:g} steps"
+        )
+
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Take one gradient step; all terms in nats per HR value."""
         self.optimizer.zero_grad()

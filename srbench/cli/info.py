@@ -1,0 +1,240 @@
+"""``srbench info``: a method explained: idea, network, loss, recipe, published figures, weights."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from srbench.cli.options import load_catalog, plugin_option
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+    from srbench.catalog import Catalog
+    from srbench.layers import Network
+    from srbench.specs import ModelSpec
+    from srbench.training.describe import Description
+    from srbench.weights import Weights
+
+PIPED_WIDTH = 120
+MEANINGS = {
+    "lr": "peak learning rate",
+    "batch": "patches per step",
+    "patch": "HR patch size in pixels",
+    "steps": "steps",
+    "schedule": "of the learning rate",
+    "clip": "largest gradient norm; 0: no limit",
+    "ema": "decay of the weights' moving average, which is what is kept; 0: none",
+    "draws": "batches per step",
+    "best": "validation metric that chooses the weights kept",
+}
+
+
+@click.command("info")
+@click.argument("method")
+@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest it does]")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["terminal", "json"]),
+    default="terminal",
+    show_default=True,
+    help="How to show it.",
+)
+@plugin_option
+def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[str, ...]) -> None:
+    """Explain METHOD: the idea, its layers, its loss and recipe, published figures, the weights a run would use.
+
+    Nothing is written by hand but the idea and the formulas: layers and numbers come from the network and the recipe
+    that srbench builds.
+
+    \b
+    Examples:
+      srbench info srgan
+      srbench info unet --scale 2 --format json
+    """
+    from srbench.errors import UsageError
+
+    catalog = load_catalog(plugins)
+    spec = catalog.models[method]
+    chosen = scale or (4 if 4 in spec.scales else min(spec.scales))
+    if chosen not in spec.scales:
+        raise UsageError(f"{spec.name} does not do x{chosen}; it does {_scales(spec)}")
+    facts = gather(spec, chosen, catalog)
+    if style == "json":
+        click.echo(json.dumps(to_json(facts), indent=2, ensure_ascii=False))
+        return
+    from rich.console import Console
+
+    tty = sys.stdout.isatty()
+    show(facts, Console(width=None if tty else PIPED_WIDTH, highlight=False, emoji=False, markup=False), plain=not tty)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that is known of a method at a scale."""
+
+    spec: ModelSpec
+    scale: int
+    plugin: str
+    network: Network
+    recipe: Description | None
+    weights: Weights | None
+
+
+def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
+    """Build the network and the recipe, and look at them.
+
+    Raises:
+        SRBenchError: they cannot be built.
+    """
+    import torch
+
+    from srbench.evaluate import build_net
+    from srbench.layers import inspect_network
+    from srbench.training.describe import describe
+    from srbench.weights import find_weights
+
+    net = build_net(replace(spec, recipe=None), scale, torch.device("cpu"))
+    return Facts(
+        spec,
+        scale,
+        catalog.models.owner(spec.name).name,
+        inspect_network(net, spec.multiple),
+        describe(spec, scale, catalog),
+        find_weights(spec, scale),
+    )
+
+
+def to_json(facts: Facts) -> dict[str, Any]:
+    """Return the facts as plain data."""
+    spec, weights = facts.spec, facts.weights
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "about": spec.about,
+        "aliases": list(spec.aliases),
+        "family": spec.family,
+        "plugin": facts.plugin,
+        "paper": spec.paper,
+        "scales": sorted(spec.scales),
+        "scale": facts.scale,
+        "multiple": spec.multiple,
+        "halo": spec.halo,
+        "start_from": spec.start_from,
+        "network": asdict(facts.network),
+        "recipe": asdict(facts.recipe) if facts.recipe else None,
+        "published": [asdict(figure) for figure in spec.published],
+        "weights": {
+            "path": str(weights.path),
+            "origin": weights.origin,
+            "digest": weights.digest,
+            "remark": weights.remark,
+            "card": dict(weights.card),
+        }
+        if weights
+        else None,
+    }
+
+
+def show(facts: Facts, console: Console, *, plain: bool) -> None:
+    """Print the facts, part by part."""
+    from rich.text import Text
+
+    spec, network = facts.spec, facts.network
+
+    def part(title: str) -> None:
+        console.print()
+        console.print(Text(title, style="" if plain else "bold"))
+
+    names = ", ".join([spec.name, *spec.aliases])
+    console.print(Text(f"{names}: {spec.summary}", style="" if plain else "bold"))
+    origin = [f"scales {_scales(spec)}", f"plugin {facts.plugin}", *([f"paper {spec.paper}"] if spec.paper else [])]
+    console.print(" | ".join(origin))
+    for paragraph in spec.about.split("\n\n") if spec.about else ():
+        console.print()
+        console.print(" ".join(paragraph.split()))
+    part(f"Network at x{facts.scale}: LR {_shape(network.lr)} to SR {_shape(network.sr)}")
+    if network.layers:
+        rows = [
+            [
+                "  " * layer.depth + layer.name,
+                layer.kind if layer.count == 1 else f"{layer.count} times {layer.kind}",
+                _shape(layer.shape),
+                f"{layer.params:,}" if layer.params else "",
+            ]
+            for layer in network.layers
+        ]
+        console.print(_table(["layer", "module", "output", "parameters"], rows, right=(3,), plain=plain))
+        console.print("A line counts what is indented below it; of layers built alike the first is shown.")
+    console.print(f"parameters: {network.params:,}; multiply-accumulates: {network.macs:,}")
+    part("Training")
+    if facts.recipe is None:
+        console.print("There is nothing to learn.")
+    else:
+        _show_recipe(facts, facts.recipe, console, plain=plain)
+    if spec.published:
+        part("Published figures (LR by bicubic)")
+        rows = [[f"{p.dataset} x{p.scale}", p.metric, f"{p.value:g}", p.protocol, p.source] for p in spec.published]
+        console.print(_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
+    if facts.recipe is not None:
+        part(f"Weights that a run takes at x{facts.scale}")
+        _show_weights(facts, console, plain=plain)
+
+
+def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: bool) -> None:
+    for line in recipe.objective.split("\n"):
+        console.print(line)
+    loss = recipe.settings["loss"]
+    console.print(f"x is LR, y is HR, G is the network; loss = {loss}, with ŷ for SR:")
+    for term in recipe.terms:
+        weight = "" if term.weight == 1 else f"{term.weight:g} · "
+        console.print(f"  {weight}{term.name}: {term.formula or term.summary}")
+        if term.uses:
+            console.print(f"    looks through {term.uses}")
+        if term.missing:
+            console.print(f"    cannot be built here: {term.missing}")
+    rows = [[name, str(recipe.settings[name]), meaning] for name, meaning in MEANINGS.items()]
+    console.print(_table(["setting", recipe.recipe, "meaning"], rows, plain=plain))
+    for learner in recipe.learners:
+        options = ", ".join(f"{name} {value}" for name, value in learner.options.items())
+        console.print(f"{learner.network}, {learner.params:,} parameters: {learner.optimizer}, {options}")
+    if facts.spec.start_from:
+        console.print(f"It starts from the weights of {facts.spec.start_from}.")
+
+
+def _show_weights(facts: Facts, console: Console, *, plain: bool) -> None:
+    weights = facts.weights
+    if weights is None:
+        console.print(f"There are none: 'srbench train {facts.spec.name} --scale {facts.scale} --data ...' makes them.")
+        return
+    console.print(f"{weights.origin}, {weights.digest}, {weights.path}", soft_wrap=True)
+    if weights.remark:
+        console.print(weights.remark)
+    rows = [[name, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)] for name, v in weights.card.items()]
+    if rows:
+        console.print(_table(["card", ""], rows, plain=plain))
+
+
+def _table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...] = (), plain: bool) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if i in right else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _scales(spec: ModelSpec) -> str:
+    return ", ".join(f"x{scale}" for scale in sorted(spec.scales))
+
+
+def _shape(shape: tuple[int, ...]) -> str:
+    return " x ".join(str(side) for side in shape)

@@ -1,0 +1,120 @@
+"""A network as a table: what each module is, what comes out of it, and how many parameters it has.
+
+Shapes are those of a forward pass, seen by hooks. Modules that stand in a row and are built alike become one line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from srbench.errors import SRBenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SIZE = 32
+"""LR height and width of the forward pass, unless the network needs a multiple of something else."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One line: a module, or several in a row that are built alike, and what is inside the first of them."""
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    """Of the output, without the batch; empty where the module is only a list, or was not called."""
+    params: int
+    """Of all that the line stands for, with what is inside."""
+    depth: int = 0
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network's layers and totals, at one size of LR."""
+
+    layers: list[Layer]
+    params: int
+    macs: int
+    """Multiply-accumulates of convolutions and matrix products, of one forward pass."""
+    lr: tuple[int, ...]
+    sr: tuple[int, ...]
+
+
+def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
+    """Run a network once on the CPU and describe it.
+
+    Args:
+        net: maps ``(1, 3, h, w)`` to ``(1, 3, h*scale, w*scale)``.
+        multiple: what h and w must be multiples of.
+
+    Raises:
+        SRBenchError: it fails.
+    """
+    size = SIZE + -SIZE % multiple
+    lr = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
+    shapes: dict[nn.Module, tuple[int, ...]] = {}
+
+    def see(module: nn.Module, _given: Any, output: Any) -> None:
+        if isinstance(output, torch.Tensor):
+            shapes[module] = tuple(output.shape[1:])
+
+    hooks = [module.register_forward_hook(see) for module in net.modules()]
+    try:
+        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+            sr = net(lr)
+    except Exception as error:  # a plugin may raise anything
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise SRBenchError(f"the network fails on LR of {size}x{size}: {what}") from error
+    finally:
+        for hook in hooks:
+            hook.remove()
+    macs = counter.get_total_flops() // 2
+    layers = list(_inside(net, "", 0, shapes))
+    return Network(layers, _params(net), macs, tuple(lr.shape[1:]), tuple(sr.shape[1:]))
+
+
+def _inside(parent: nn.Module, prefix: str, depth: int, shapes: dict[nn.Module, tuple[int, ...]]) -> Iterator[Layer]:
+    """Yield the lines of a module's children, and of theirs."""
+    if own := sum(parameter.numel() for parameter in parent.parameters(recurse=False)):
+        if any(True for _ in parent.children()):
+            yield Layer(f"{prefix}(own)", "parameters", (), own, depth)
+    children = list(parent.named_children())
+    place = 0
+    while place < len(children):
+        name, module = children[place]
+        alike = 1
+        while any(True for _ in module.children()) and place + alike < len(children):
+            other = children[place + alike][1]
+            if repr(other) != repr(module) or shapes.get(other) != shapes.get(module):
+                break
+            alike += 1
+        last = children[place + alike - 1][0]
+        shown = f"{prefix}{name}" if alike == 1 else f"{prefix}{name} to {last}"
+        yield Layer(shown, _kind(module), shapes.get(module, ()), alike * _params(module), depth, alike)
+        yield from _inside(module, f"{prefix}{name}.", depth + 1, shapes)
+        place += alike
+
+
+def _params(module: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def _kind(module: nn.Module) -> str:
+    """Return what a module is, in a few words; of those that are not known its own description."""
+    name = type(module).__name__
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        kernel = "x".join(str(side) for side in module.kernel_size)
+        stride = f", stride {module.stride[0]}" if module.stride[0] > 1 else ""
+        return f"{name} {kernel}{stride}, {module.in_channels} to {module.out_channels}"
+    if isinstance(module, nn.Linear):
+        return f"{name} {module.in_features} to {module.out_features}"
+    if isinstance(module, nn.PixelShuffle):
+        return f"{name} by {module.upscale_factor}"
+    return name

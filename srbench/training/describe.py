@@ -1,0 +1,109 @@
+"""What a method's recipe chooses, read from the recipe itself: it is built as for a training, and takes no step."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from srbench.backbones import only_local
+from srbench.errors import AssetError, MethodError, SRBenchError
+from srbench.training import expression
+from srbench.training.devices import make_fabric
+from srbench.training.session import Overrides, Training
+
+if TYPE_CHECKING:
+    from torch import nn, optim
+
+    from srbench.catalog import Catalog
+    from srbench.specs import ModelSpec
+    from srbench.training.session import Optimizer
+
+
+@dataclass(frozen=True)
+class Learner:
+    """A network that is trained, and by what."""
+
+    network: str
+    params: int
+    optimizer: str
+    options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of a loss expression."""
+
+    weight: float
+    name: str
+    summary: str
+    formula: str
+    uses: str
+    """Pretrained network and layers that it looks through, where it does."""
+    missing: str
+    """Why it could not be built here."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """A recipe: its objective in Unicode, its settings as `Settings` names them, its loss and its networks."""
+
+    recipe: str
+    objective: str
+    settings: dict[str, Any]
+    terms: list[Term]
+    learners: list[Learner]
+
+
+class _Reading(Training):
+    """A training that only looks: it notes what is prepared, and goes without loss networks that are not here."""
+
+    def __init__(self, catalog: Catalog, scale: int) -> None:
+        super().__init__(make_fabric("cpu", "fp32"), catalog, Overrides(), scale)
+        self.learners: list[Learner] = []
+        self.terms: list[Term] = []
+
+    def loss(self, text: str) -> expression.Expression:
+        """Build each term that can be had."""
+        built = []
+        for weight, name in expression.parse(text):
+            spec, missing, uses = self._catalog.losses[name], "", ""
+            try:
+                with only_local():
+                    term = super().loss(name)
+            except AssetError as error:
+                missing = str(error)
+            else:
+                uses = self.loss_networks.get(name, "")
+                built += [(weight, name, loss) for _, name, loss in term.terms]
+            self.terms.append(Term(weight, spec.name, spec.summary, spec.formula, uses, missing))
+        return expression.Expression(text, tuple(built))
+
+    def prepare(self, module: nn.Module, optimizer: optim.Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Note the network and its optimizer."""
+        options = {name: optimizer.defaults[name] for name in ("betas", "alpha") if name in optimizer.defaults}
+        options = {"lr": optimizer.param_groups[0]["lr"], **options}
+        params = sum(parameter.numel() for parameter in module.parameters())
+        self.learners.append(Learner(type(module).__name__, params, type(optimizer).__name__, options))
+        return super().prepare(module, optimizer)
+
+
+def describe(spec: ModelSpec, scale: int, catalog: Catalog) -> Description | None:
+    """Read what a method's recipe chooses; None for a method that has nothing to learn.
+
+    Raises:
+        MethodError: its network or its recipe cannot be built.
+    """
+    if spec.recipe is None:
+        return None
+    reading = _Reading(catalog, scale)
+    try:
+        recipe = spec.recipe(spec.build(scale), reading)
+    except SRBenchError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        raise MethodError(f"the recipe of {spec.name} cannot be built: {what}") from error
+    if reading.settings is None:
+        raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")
+    objective = getattr(recipe, "formula", "min G: loss(G(x), y)")
+    return Description(type(recipe).__name__, objective, asdict(reading.settings), reading.terms, reading.learners)
