@@ -76,12 +76,12 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
                     where = error.filename or _folder(archive)
                     raise AssetError(f"{where}: cannot be written ({error.strerror})") from error
                 faults.append(f"{source} ({_fault(error)})")
-    tried = "; ".join(faults) or "no source is known"
+    tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
     kept = "The same command goes on from what came of it. " if part.exists() and part.stat().st_size else ""
     raise AssetError(
         f"cannot get {archive.path}: tried {tried}. {kept}Put it under a folder and set SRBENCH_MIRROR to that folder, "
-        "or try again with a network"
+        + ("or try again with a network" if archive.url else "or name the folder of its images: NAME=FOLDER")
     )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from srbench.degradations import Degradation
     from srbench.protocols import Protocol
-    from srbench.specs import MetricSpec
+    from srbench.specs import MetricSpec, ModelSpec
 
 STORE_BYTES = 256 * 2**20
 
@@ -105,6 +105,40 @@ def upscale_picture(
         large = imresize(plane, (plane.shape[0] * scale, plane.shape[1] * scale)).clamp(0, top)
         alpha = (large + 0.5).floor().numpy().astype(dtype)
     return Picture(np.ascontiguousarray(pixels), picture.grey, alpha, picture.icc)
+
+
+def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
+    """Return the scales to go through, largest first, as few as will do; one alone where the method does the scale.
+
+    Raises:
+        UsageError: it does not do it, and repetition was not asked for or does not lead there.
+    """
+    if scale in spec.scales:
+        return [scale]
+    ways: dict[int, list[int]] = {1: []}
+    for product in range(2, scale + 1):
+        last = [s for s in sorted(spec.scales) if product % s == 0 and product // s in ways]
+        found = [sorted([*ways[product // s], s], reverse=True) for s in last]
+        if found:
+            ways[product] = min(found, key=len)
+    if repeat and scale in ways:
+        return ways[scale]
+    does = ", ".join(f"x{s}" for s in sorted(spec.scales))
+    hint = f" (--repeat goes {' then '.join(f'x{s}' for s in ways[scale])})" if scale in ways else ""
+    raise UsageError(f"{spec.name} does not do x{scale}; it does {does}{hint}")
+
+
+def chain(
+    nets: Sequence[tuple[Callable[[torch.Tensor], torch.Tensor], int]], multiple: int
+) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Return what runs networks one behind the other, each with its scale, on images clamped to [0, 1]."""
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        for net, scale in nets:
+            x = upscale(net, x, scale, multiple).clamp(0, 1)
+        return x
+
+    return run
 
 
 def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:

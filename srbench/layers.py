@@ -82,10 +82,10 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
 
 def _inside(parent: nn.Module, prefix: str, depth: int, shapes: dict[nn.Module, tuple[int, ...]]) -> Iterator[Layer]:
     """Yield the lines of a module's children, and of theirs."""
-    if own := sum(parameter.numel() for parameter in parent.parameters(recurse=False)):
-        if any(True for _ in parent.children()):
-            yield Layer(f"{prefix}(own)", "parameters", (), own, depth)
     children = list(parent.named_children())
+    own = sum(parameter.numel() for parameter in parent.parameters(recurse=False))
+    if own and children:
+        yield Layer(f"{prefix}(own)", "parameters", (), own, depth)
     place = 0
     while place < len(children):
         name, module = children[place]

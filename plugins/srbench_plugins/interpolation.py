@@ -15,6 +15,36 @@ ESRGAN = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
 SRGAN = "SRGAN, Table 2 (arXiv:1609.04802)"
 
 
+GENERAL = """
+Interpolation takes the LR pixels for samples of a smooth function and reads that function off at more places. Each
+output pixel is a fixed weighted mean of the LR pixels around it; nothing is learned, and no detail that the LR does
+not have can come back. Every learned method has to beat it, and many start from it and learn the difference only.
+"""
+ABOUT = {
+    "nearest": """
+Nearest neighbour takes the LR pixel whose area the output pixel lies in: each is repeated, scale times in both
+directions. It is the only one here that invents no value, and its blocks show exactly what the LR holds. Steps keep
+their full contrast, which is why LPIPS can prefer it to smoother methods that win on PSNR.
+""",
+    "bilinear": """
+Bilinear interpolation draws straight lines between neighbouring pixels, along one axis and then along the other (a
+triangle kernel over 2x2 LR pixels). The result is continuous but has kinks, and of the kernels here it blurs most: it
+lowers high frequencies long before the limit that the LR's sampling sets. It cannot overshoot.
+""",
+    "bicubic": """
+Bicubic interpolation lays piecewise cubic polynomials through 4x4 LR pixels (Keys 1981). With a = -0.5 the kernel
+reproduces any quadratic function exactly; its negative lobes sharpen edges and let them overshoot a little. It is the
+field's yardstick, and so is its shrinking: benchmark LR images are made by the same kernel, widened by the scale as
+MATLAB's imresize does. OpenCV and PyTorch's plain bicubic take a = -0.75, which gives other numbers.
+""",
+    "lanczos": """
+The ideal filter for a band-limited signal is the sinc function, which never ends. Lanczos cuts it off after three
+lobes by multiplying it with the middle lobe of a wider sinc: 6x6 LR pixels per output pixel. It keeps more of the
+high frequencies than bicubic and is usually the best of the four in PSNR, with more ringing along strong edges.
+""",
+}
+
+
 def build(kernel: str, scale: int) -> torch.nn.Module:
     import torch
 
@@ -67,6 +97,7 @@ def srbench_models() -> list[ModelSpec]:
             scales=SCALES,
             build=partial(build, kernel),
             family="interpolation",
+            about=GENERAL + ABOUT[name],
             halo=halo,
             published=published(name),
         )

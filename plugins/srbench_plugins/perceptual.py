@@ -108,6 +108,8 @@ def srbench_losses() -> list[LossSpec]:
             name="lpips" if net == "alex" else f"lpips-{net}",
             summary=f"LPIPS, {NETS[net]} v0.1",
             build=partial(build_loss, net),
+            formula="mean over images of ∑ over layers of mean over places of w · (φ(ŷ) - φ(y))², "
+            f"φ the features of {NETS[net]}, normalised over channels, w the weights that LPIPS learned",
             paper="arXiv:1801.03924",
         )
         for net in ("alex", "vgg")

@@ -113,6 +113,10 @@ def build_srgan(layer: str) -> nn.Module:
             raise missing from None
 
 
+def _features(layer: str, scale: str = "") -> str:
+    return f"{scale}mean (φ(ŷ) - φ(y))², φ the features {layer}"
+
+
 @hookimpl
 def srbench_losses() -> list[LossSpec]:
     paper = "arXiv:1609.04802"
@@ -121,12 +125,14 @@ def srbench_losses() -> list[LossSpec]:
             name="vgg22",
             summary="VGG19 relu2_2 features, times 0.006",
             build=partial(build_srgan, "relu2_2"),
+            formula=_features("relu2_2 of VGG19", f"{PAPER_SCALE:g} · "),
             paper=paper,
         ),
         LossSpec(
             name="vgg54",
             summary="VGG19 relu5_4 features, times 0.006",
             build=partial(build, "vgg19", "relu5_4", PAPER_SCALE),
+            formula=_features("relu5_4 of VGG19", f"{PAPER_SCALE:g} · "),
             paper=paper,
         ),
     ]
@@ -135,6 +141,7 @@ def srbench_losses() -> list[LossSpec]:
             name=f"{network}.{layer}",
             summary=f"{network.upper()} {layer} features",
             build=partial(build, network, layer, 1.0),
+            formula=_features(f"{layer} of {network.upper()}"),
         )
         for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
         for layer in layers
@@ -144,6 +151,7 @@ def srbench_losses() -> list[LossSpec]:
             name=f"gram.{network}.{layer}",
             summary=f"Gram matrices of {network.upper()} {layer} features",
             build=partial(build_gram, network, layer),
+            formula=f"‖Gram φ(ŷ) - Gram φ(y)‖², Gram φ = φ φᵀ / (c h w), φ the features {layer} of {network.upper()}",
             paper="arXiv:1603.08155",
         )
         for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
@@ -153,6 +161,9 @@ def srbench_losses() -> list[LossSpec]:
         name="fastai-features",
         summary="pixels, VGG16-BN features and their Gram matrices, L1, weighted as in fastai's lesson 7",
         build=build_fastai,
+        formula="mean |ŷ - y| / d + ∑ (w · mean |φ(ŷ) - φ(y)| + "
+        f"{FASTAI_GRAM:g} · w² · mean |Gram φ(ŷ) - Gram φ(y)|), d ImageNet's deviations, Gram φ = φ φᵀ / (c h w), "
+        f"φ and w of VGG16-BN: {', '.join(f'{layer} {weight:g}' for layer, weight in FASTAI)}",
         paper="arXiv:1603.08155",
     )
     return [*srgan, fastai, *every, *grams]

@@ -43,13 +43,19 @@ def tv() -> Loss:
 @hookimpl
 def srbench_losses() -> list[LossSpec]:
     return [
-        LossSpec(name="mse", summary="mean squared error", build=mse),
-        LossSpec(name="l1", summary="mean absolute error", build=l1),
+        LossSpec(name="mse", summary="mean squared error", build=mse, formula="mean (ŷ - y)²"),
+        LossSpec(name="l1", summary="mean absolute error", build=l1, formula="mean |ŷ - y|"),
         LossSpec(
             name="charbonnier",
             summary="smooth L1: mean of sqrt(d^2 + 1e-6)",
             build=charbonnier,
+            formula="mean √((ŷ - y)² + 10⁻⁶)",
             paper="arXiv:1704.03915",
         ),
-        LossSpec(name="tv", summary="total variation of SR alone, anisotropic", build=tv),
+        LossSpec(
+            name="tv",
+            summary="total variation of SR alone, anisotropic",
+            build=tv,
+            formula="mean |∂ŷ/∂i| + mean |∂ŷ/∂j|, differences of neighbouring pixels",
+        ),
     ]

@@ -22,6 +22,15 @@ WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
 SCALE_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of Wang et al. 2003, for five scales."""
+FORMULAS = {
+    "psnr": "mean over images of 10 log₁₀(mean (ŷ - y)²)",
+    "ssim": "1 - mean ((2 m n + C₁)(2 c + C₂)) / ((m² + n² + C₁)(s² + t² + C₂)), "
+    f"m, n means, s², t² variances and c covariance of ŷ and y in {WINDOW}x{WINDOW} Gaussian windows of sigma {SIGMA}, "
+    f"C₁ = {C1:g}, C₂ = {C2:g}",
+    "ms-ssim": "1 - SSIM(coarsest)^w₅ · ∏ CS(scale j)^wⱼ, CS = (2 c + C₂) / (s² + t² + C₂) of SSIM, each scale half "
+    f"the size of the one before, w = {', '.join(map(str, SCALE_WEIGHTS))}",
+    "hfenn": f"‖LoG(ŷ - y)‖² / ‖LoG(y)‖², LoG the Laplacian of Gaussian of 15x15, sigma {SIGMA}",
+}
 
 
 def psnr() -> Loss:
@@ -118,6 +127,6 @@ def srbench_losses() -> list[LossSpec]:
         "hfenn": ("squared high-frequency error norm, relative", hfenn, "doi:10.1109/TMI.2010.2090538"),
     }
     return [
-        LossSpec(name=name, summary=summary, build=build, paper=paper)
+        LossSpec(name=name, summary=summary, build=build, formula=FORMULAS[name], paper=paper)
         for name, (summary, build, paper) in described.items()
     ]

@@ -1,4 +1,4 @@
-"""Training sets: T91, BSDS500 and General-100 file by file from pinned commits; DIV2K, Flickr2K, COCO as archives."""
+"""Training sets: T91, BSDS500 and General-100 file by file from pinned commits; larger ones as archives."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SETS = {
 }
 EXCLUDED = {"bsds500-train": {"302003": "is 'woman' of the test set Set5"}}
 
-# Sizes and SHA-256 as TensorFlow Datasets publishes them (url_checksums/), the MD5 as torchSR does
+# Sizes and SHA-256 as TensorFlow Datasets publishes them (url_checksums/), MD5 as torchSR (Flickr2K) and torchvision do
 ARCHIVES = {
     "div2k": (
         "the 800 training photographs of DIV2K, 2K wide (Agustsson and Timofte 2017)",
@@ -69,6 +69,26 @@ ARCHIVES = {
             images=118_287,
             size=19_336_861_798,
             hash="sha256:69a8bb58ea5f8f99d24875f21416de2e9ded3178e903f1f7603e283b9e06d929",
+        ),
+    ),
+    "pets": (
+        "the 7390 photographs of cats and dogs of Oxford-IIIT Pet (Parkhi et al. 2012)",
+        Archive(
+            "datasets/pets/images.tar.gz",
+            "https://www.robots.ox.ac.uk/~vgg/data/pets/data/images.tar.gz",
+            folder="images",
+            images=7390,
+            size=791_918_971,
+            hash="md5:5c4f3ee8e5d25df40f4fd59a7f44e54c",
+        ),
+    ),
+    "cars": (
+        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), from cars=FOLDER or a mirror: its host is gone",
+        Archive(
+            "datasets/cars/cars_train.tgz",
+            folder="cars_train",
+            images=8144,
+            hash="md5:065e5b463ae28d29e77c1b4b166cfe61",
         ),
     ),
 }

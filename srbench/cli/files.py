@@ -50,6 +50,7 @@ def _report(faults: list[str], ui: Terminal) -> None:
     metavar="N",
     help="Write N different answers, OUT_1 to OUT_N, of a method that knows several.",
 )
+@click.option("--repeat", is_flag=True, help="Reach a scale that METHOD does not do by repeating those that it does.")
 @device_option
 @plugin_option
 def upscale_command(
@@ -61,6 +62,7 @@ def upscale_command(
     overwrite: bool,
     weights: str,
     samples: int | None,
+    repeat: bool,
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
@@ -73,14 +75,15 @@ def upscale_command(
       srbench upscale bicubic photo.jpg photo_x4.png
       srbench upscale lanczos photos/ enlarged/ --scale 2
       srbench upscale vae photo.jpg photo_x4.png --samples 3
+      srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
     """
     from srbench.errors import UsageError
-    from srbench.folders import each, outputs
+    from srbench.folders import chain, each, outputs, passes
 
     spec = load_catalog(plugins).models[method]
-    if scale not in spec.scales:
-        does = ", ".join(f"x{s}" for s in sorted(spec.scales))
-        raise UsageError(f"{spec.name} does not do x{scale}; it does {does}")
+    scales = passes(spec, scale, repeat=repeat)
+    if samples and len(scales) > 1:
+        raise UsageError("--samples shows what a method knows of one scale; it does not go with --repeat")
     seeds = range(1, samples + 1) if samples else range(1)
     pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
@@ -93,14 +96,20 @@ def upscale_command(
 
     ui = Terminal()
     where = find_device(device)
-    found = find_weights(spec, scale, weights)
-    net = build_net(spec, scale, where, found.path if found else None)
+    files = {each_scale: find_weights(spec, each_scale, weights) for each_scale in scales}
+    nets = {s: build_net(spec, s, where, found.path if found else None) for s, found in files.items()}
+    net = nets[scales[0]]
     if samples and not hasattr(net, "sample"):
         raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
     answer: Any = net.sample if samples else net
+    multiple = spec.multiple
+    if len(scales) > 1:
+        answer, multiple = chain([(nets[s], s) for s in scales], multiple), 1
+        steps = ", then ".join(f"x{s}" for s in scales)
+        ui.note(f"{spec.name} does not do x{scale}: repeated, {steps}; each pass takes the last one's output for LR")
 
     def enlarge(path: Path, seed: int) -> Picture:
-        return upscale_picture(read(path), answer, scale, spec.multiple, where, seed)
+        return upscale_picture(read(path), answer, scale, multiple, where, seed)
 
     faults = []
     with ui.track("upscaling", sum(len(files) for files in pairs.values())) as advance:

@@ -179,7 +179,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
         _show_recipe(facts, facts.recipe, console, plain=plain)
     if spec.published:
         part("Published figures (LR by bicubic)")
-        rows = [[f"{p.dataset} x{p.scale}", p.metric, f"{p.value:g}", p.protocol, p.source] for p in spec.published]
+        rows = [[f"{p.dataset} x{p.scale}", p.metric, _value(p.value), p.protocol, p.source] for p in spec.published]
         console.print(_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
     if facts.recipe is not None:
         part(f"Weights that a run takes at x{facts.scale}")
@@ -234,6 +234,10 @@ def _table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...]
 
 def _scales(spec: ModelSpec) -> str:
     return ", ".join(f"x{scale}" for scale in sorted(spec.scales))
+
+
+def _value(value: float) -> str:
+    return f"{value:.4f}" if value < 1 else f"{value:.2f}"
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Recipe(Protocol):
     """Owns the step. The harness owns data, budget, precision, devices, logging, validation and checkpoints.
 
-    One that minimises more than its settings' loss may say so in an attribute ``formula``: what is minimised, a line per
-    network, in Unicode, x being LR and y HR, with the numbers that the step uses (``srbench info`` shows it).
+    One that minimises more than its settings' loss may say so in an attribute ``formula``: what is minimised, a line
+    per network, in Unicode, x being LR and y HR, with the numbers that the step uses (``srbench info`` shows it).
     """
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:

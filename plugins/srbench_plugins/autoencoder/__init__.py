@@ -22,6 +22,41 @@ MIX = "100*mse+ssim+hfenn"
 """Weighted so that on bicubic's output each term is of about the same size."""
 
 
+NETWORK = """
+An auto-encoder squeezes the enlarged LR through a code far smaller than the image and rebuilds it from there. Nothing
+goes past the code: no skip connection, no residual. What the code cannot hold is lost, so the network has to decide
+what an image is made of, and the loss alone tells it what matters. For super-resolution that is a handicap on
+purpose: bicubic keeps pixels that this network has to remember, and the rows of the family show what each loss asks
+it to keep.
+"""
+IDEAS = {
+    "mse": """
+Here the loss is the mean squared error: large differences count most, so the code is spent on large areas and strong
+edges, and fine texture is given up first.
+""",
+    "psnr": """
+Here the loss is the PSNR itself, with its sign turned: the logarithm of each image's MSE, averaged over the batch.
+What an image counts for no longer depends on how hard it is: a gain of 1 dB is worth the same on a smooth image and
+on a busy one, where plain MSE would look at the busy ones only.
+""",
+    "ssim": """
+Here the loss is 1 - SSIM (Wang et al. 2004), which compares means, contrasts and correlation in small windows instead
+of pixels. It weighs an error by what surrounds it, so faint structure in flat areas counts, and a shift in brightness
+or colour costs little.
+""",
+    "hfenn": """
+Here the loss is the high-frequency error norm: both images are passed through a Laplacian of Gaussian, which answers
+to edges and fine detail only, and the difference is measured against HR's own. It cannot see the brightness and
+colour of large areas at all, so a little MSE is added to hold them.
+""",
+    "mix": """
+Here MSE, SSIM and the high-frequency error norm are added, weighted so that on bicubic's output all are of about the
+same size: pixels for brightness and colour, SSIM for local structure, the norm for edges. The question is whether one
+network can please three judges at once.
+""",
+}
+
+
 def build(scale: int) -> nn.Module:
     from srbench_plugins.autoencoder.network import AutoEncoder
 
@@ -52,6 +87,7 @@ def srbench_models() -> list[ModelSpec]:
             recipe=partial(recipe, loss, best),
             family="autoencoder",
             halo=23,
+            about=NETWORK + IDEAS[name],
             multiple=8,
             paper="doi:10.1126/science.1127647",
             aliases=("ae",) if name == "mse" else (),

@@ -11,6 +11,19 @@ if TYPE_CHECKING:
     from srbench_plugins.cyclegan.network import CycleGAN
 
 
+ABOUT = """
+CycleGAN learns from two heaps of images, LR (enlarged) and HR, of which no two belong together. One generator leads
+from the LR heap to the HR heap, another one back, and two PatchGAN critics judge whether what arrives looks as if it
+came from the heap. That alone would allow any HR image as the answer, so there is the cycle: there and back again
+must give what one started from, in both directions. An identity term asks each generator to leave alone what is of
+its target kind already, which keeps colours.
+
+Critics use the least-squares form (Mao et al. 2017), whose gradients do not fade on images that are already on the
+right side, and are shown images from a pool of earlier ones too, against oscillation. Expect lower PSNR than from any
+method that sees pairs: nothing tells it which HR belongs to an LR.
+"""
+
+
 def build(scale: int) -> CycleGAN:
     from srbench_plugins.cyclegan.network import CycleGAN
 
@@ -35,6 +48,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4, 8},
             build=build,
             recipe=unpaired,
+            about=ABOUT,
             family="cyclegan",
             halo=35,
             multiple=4,

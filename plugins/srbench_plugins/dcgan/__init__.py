@@ -12,6 +12,19 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
 
 
+ABOUT = """
+DCGAN (Radford et al. 2016) is the recipe that first made convolutional GANs train: no pooling and no hidden dense
+layers, strided convolutions down and transposed ones up, batch normalisation nearly everywhere, LeakyReLU in the
+discriminator, weights drawn from a narrow normal distribution, Adam with little momentum. The paper's generator
+starts from noise; here an encoding of the LR stands in its place, so the output is an answer to the LR and not any
+image.
+
+A pixel loss ties it to HR, and the discriminator asks for natural looks. Everything, colours included, has to pass
+through the encoding, and transposed convolutions tend to leave checkerboards: compare it with srgan, which keeps LR
+size throughout and enlarges by sub-pixels at the end.
+"""
+
+
 def build(scale: int) -> nn.Module:
     from srbench_plugins.dcgan.network import Generator
 
@@ -37,6 +50,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 4, 8},
             build=build,
             recipe=recipe,
+            about=ABOUT,
             family="dcgan",
             halo=22,
             multiple=8,

@@ -12,6 +12,18 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
 
 
+ABOUT = """
+ESPCN (Shi et al. 2016) moved the work from HR size to LR size. Earlier networks enlarged the image first and then
+improved it, at the price of scale squared times the work for pixels that hold nothing new. Here all convolutions run
+on the small grid, and the last one gives scale squared values per colour and LR pixel, which are laid out as the
+pixels of HR: the sub-pixel convolution, or pixel shuffle. It is an enlargement whose filters are learned, each for
+its own place, and it has been a part of most networks since.
+
+This one takes RGB, uses ReLU instead of tanh, and adds its output to bicubic, so that it starts from bicubic and
+learns details only.
+"""
+
+
 def build(scale: int) -> nn.Module:
     from srbench_plugins.espcn.network import ESPCN
 
@@ -33,6 +45,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4},
             build=build,
             recipe=recipe,
+            about=ABOUT,
             family="espcn",
             paper="arXiv:1609.05158",
             halo=4,

@@ -14,6 +14,18 @@ if TYPE_CHECKING:
 TABLE = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
 
 
+ABOUT = """
+SRCNN (Dong et al. 2014) was the first convolutional network for super-resolution, and it showed that the dictionary
+methods before it are such a network in disguise. The image is enlarged by bicubic; the first layer takes overlapping
+patches to features, the second maps them, pixel by pixel, from low to high resolution, the third puts the result
+together as a weighted mean of overlapping patches. Three layers, trained end to end on the mean squared error, beat
+what had been tuned step by step.
+
+All work is done at HR size, which makes it slow for what it is, and it sees few pixels around each. This one takes
+RGB instead of luma and adds its output to the enlargement, so that it learns details only.
+"""
+
+
 def build(scale: int) -> nn.Module:
     from srbench_plugins.srcnn.network import SRCNN
 
@@ -36,6 +48,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4, 8},
             build=build,
             recipe=recipe,
+            about=ABOUT,
             family="srcnn",
             halo=5,
             paper="arXiv:1501.00092",

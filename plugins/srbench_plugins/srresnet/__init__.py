@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench import ModelSpec, Published, hookimpl
+from srbench_plugins.srresnet import about
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
+RESIZE = "doi:10.23915/distill.00003"
 PIXELS = "4*mse"
 """The paper's pixels are in [-1, 1], where the mean squared error is 4 times that of [0, 1]."""
 FEATURES = {"vgg22": "vgg22+mse", "vgg54": "vgg54+mse"}
@@ -81,6 +83,7 @@ def srbench_models() -> list[ModelSpec]:
         name="srresnet",
         summary="16 residual blocks, sub-pixel enlargement, MSE",
         recipe=partial(pixels, "mse"),
+        about=about.NETWORK + about.MSE,
         paper=PAPER,
         published=published("SRResNet", {"set5": 32.05, "set14": 28.49, "bsd100": 27.58}),
         **common,
@@ -91,11 +94,12 @@ def srbench_models() -> list[ModelSpec]:
             summary=f"SRResNet {how}",
             **{**common, "build": partial(build, **options)},
             recipe=partial(pixels, "mse"),
+            about=about.NETWORK + text,
             paper=paper,
         )
-        for name, how, options, paper in (
-            ("srresnet-resize", "with resize-convolutions", {"enlarge": "resize"}, "doi:10.23915/distill.00003"),
-            ("srresnet-nobn", "without batch normalisation", {"batch_norm": False}, PAPER),
+        for name, how, options, text, paper in (
+            ("srresnet-resize", "with resize-convolutions", {"enlarge": "resize"}, about.RESIZE, RESIZE),
+            ("srresnet-nobn", "without batch normalisation", {"batch_norm": False}, about.NO_NORM, PAPER),
         )
     ]
     common["start_from"] = "srresnet"
@@ -104,16 +108,18 @@ def srbench_models() -> list[ModelSpec]:
             name=f"srresnet-{layer}",
             summary=f"SRResNet on {layer} features, pixels holding the colours",
             recipe=partial(pixels, FEATURES[layer]),
+            about=about.NETWORK + about.FEATURES.format(layer=maps, depth=depth),
             paper=PAPER,
             **common,
         )
-        for layer in ("vgg22", "vgg54")
+        for layer, maps, depth in (("vgg22", "relu2_2", about.SHALLOW), ("vgg54", "relu5_4", about.DEEP))
     ]
     gans = [
         ModelSpec(
             name=f"srgan-{loss}",
             summary=f"SRResNet against the paper's discriminator, content loss {loss}",
             recipe=partial(gan, CONTENT[loss], "batch"),
+            about=about.NETWORK + about.GAN.format(content=about.CONTENTS[loss]),
             paper=PAPER,
             aliases=("srgan",) if loss == "vgg22" else (),
             published=published("SRGAN", srgan) if loss == "vgg54" else (),
@@ -125,6 +131,7 @@ def srbench_models() -> list[ModelSpec]:
         name="srgan-vgg22-vbn",
         summary="srgan-vgg22, the discriminator with virtual batch normalisation",
         recipe=partial(gan, CONTENT["vgg22"], "virtual"),
+        about=about.NETWORK + about.GAN.format(content=about.CONTENTS["vgg22"]) + about.VIRTUAL,
         paper="arXiv:1606.03498",
         **common,
     )
@@ -133,12 +140,13 @@ def srbench_models() -> list[ModelSpec]:
             name=name,
             summary=f"SRResNet against a Wasserstein critic with {how}",
             recipe=recipe,
+            about=about.NETWORK + about.WGAN + text,
             paper=paper,
             **common,
         )
-        for name, recipe, how, paper in (
-            ("wgan", wgan, "clipped weights", "arXiv:1701.07875"),
-            ("wgan-gp", wgan_gp, "gradient penalty", "arXiv:1704.00028"),
+        for name, recipe, how, text, paper in (
+            ("wgan", wgan, "clipped weights", about.CLIPPED, "arXiv:1701.07875"),
+            ("wgan-gp", wgan_gp, "gradient penalty", about.PENALTY, "arXiv:1704.00028"),
         )
     ]
     return [srresnet, *builds, *features, *gans, virtual, *wgans]

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench import ModelSpec, hookimpl
+from srbench_plugins.unet import about
 
 if TYPE_CHECKING:
     from torch import nn
@@ -69,6 +70,7 @@ def srbench_models() -> list[ModelSpec]:
             name="unet",
             summary="U-Net, residual to the bicubic enlargement, MSE",
             recipe=partial(supervised, "mse", "psnr"),
+            about=about.NETWORK + about.MSE,
             paper="arXiv:1505.04597",
             **common,
         ),
@@ -76,6 +78,7 @@ def srbench_models() -> list[ModelSpec]:
             name="unet-perceptual",
             summary="the same network on VGG16 relu3_3 features, pixels holding the colours",
             recipe=partial(supervised, FEATURES, "lpips"),
+            about=about.NETWORK + about.PERCEPTUAL,
             paper=JOHNSON,
             **common,
         ),
@@ -83,6 +86,7 @@ def srbench_models() -> list[ModelSpec]:
             name="unet-perceptual-gram",
             summary="the same network on fastai's pixels, features and Gram matrices of VGG16-BN",
             recipe=partial(supervised, "fastai-features", "lpips"),
+            about=about.NETWORK + about.GRAM,
             paper=JOHNSON,
             **common,
         ),
@@ -90,6 +94,7 @@ def srbench_models() -> list[ModelSpec]:
             name="unet-gan",
             summary="the same network, NoGAN: pixels first, then a critic of pairs with fastai's adaptive switch",
             recipe=nogan,
+            about=about.NETWORK + about.NOGAN,
             paper="fastai lesson 7, github.com/jantic/DeOldify",
             **common,
         ),
@@ -97,6 +102,7 @@ def srbench_models() -> list[ModelSpec]:
             name="pix2pix",
             summary="the same network as a conditional GAN: 70x70 PatchGAN on pairs, 100 L1 + adversarial",
             recipe=pix2pix,
+            about=about.NETWORK + about.PIX2PIX,
             paper="arXiv:1611.07004",
             **common,
         ),

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     from srbench_plugins.vae.network import VAE
 
 
+ABOUT = """
+One LR image comes from many HR images, and a network that gives one answer gives their average. A conditional VAE
+puts what the LR leaves open into a latent variable z, a few values per LR pixel: the prior p(z | LR) says what may
+be, the decoder p(HR | z, LR) makes an image of LR and z. To learn them without knowing z, a third network, the
+posterior q(z | HR, LR), looks at the answer and says which z it stands for. The evidence lower bound asks for two
+things: from the posterior's z the decoder must find HR again, and the posterior must tell no more than it has to
+beyond the prior (the KL divergence). Drawing z as mean plus deviation times noise lets gradients through.
+
+A KL that falls to zero means that z is ignored: its weight rises slowly from zero against that, and the decoder knows
+its own variance, so no weight has to be found by trial. The output that is scored is the decoder's image of the
+prior's mean; 'srbench upscale --samples N' draws others.
+"""
+
+
 def build(scale: int) -> VAE:
     from srbench_plugins.vae.network import VAE
 
@@ -36,6 +50,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4, 8},
             build=build,
             recipe=conditional,
+            about=ABOUT,
             family="vae",
             halo=18,
             paper="arXiv:1312.6114",
