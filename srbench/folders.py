@@ -120,7 +120,7 @@ def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
         last = [s for s in sorted(spec.scales) if product % s == 0 and product // s in ways]
         found = [sorted([*ways[product // s], s], reverse=True) for s in last]
         if found:
-            ways[product] = min(found, key=len)
+            ways[product] = min(found, key=lambda way: (len(way), max(way)))  # x16: x4 twice, not x8 and x2
     if repeat and scale in ways:
         return ways[scale]
     does = ", ".join(f"x{s}" for s in sorted(spec.scales))

@@ -83,7 +83,7 @@ ARCHIVES = {
         ),
     ),
     "cars": (
-        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), from cars=FOLDER or a mirror: its host is gone",
+        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), whose host is gone: cars=FOLDER or a mirror",
         Archive(
             "datasets/cars/cars_train.tgz",
             folder="cars_train",

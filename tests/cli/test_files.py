@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -316,3 +317,32 @@ def test_score_computes_published_lpips(call, reference, tmp_path):
             half_a_digit = 0.5 * 10.0 ** -len(printed.split(".")[1])
             assert found.pop(row["pair"]) == pytest.approx(float(printed), abs=half_a_digit)
     assert not found
+
+
+def test_a_scale_by_repetition_is_asked_for_and_said(call, tmp_path, save_image):
+    save_image(tmp_path / "a.png", 6, 5)
+    code, _, err = call("upscale", "nearest", "a.png", "b.png", "--scale", 16)
+    assert code == 2
+    assert "nearest does not do x16; it does x2, x3, x4, x8 (--repeat goes " in err
+    code, _, err = call("upscale", "nearest", "a.png", "b.png", "--scale", 16, "--repeat")
+    assert code == 0
+    assert re.search(r"nearest does not do x16: repeated, x\d, then x\d; each pass takes the last one's output", err)
+    np.testing.assert_array_equal(pixels("b.png"), pixels("a.png").repeat(16, 0).repeat(16, 1))
+    assert call("upscale", "nearest", "a.png", "c.png", "--scale", 4, "--repeat") == (0, "", "")
+    code, _, err = call("upscale", "nearest", "a.png", "d.png", "--scale", 14, "--repeat")
+    assert code == 2
+    assert err.strip().endswith("nearest does not do x14; it does x2, x3, x4, x8")
+    code, _, err = call("upscale", "vae", "a.png", "d.png", "--scale", 16, "--repeat", "--samples", 2)
+    assert code == 2
+    assert "does not go with --repeat" in err
+
+
+def test_repetition_takes_the_fewest_passes():
+    from srbench import ModelSpec
+    from srbench.folders import passes
+
+    spec = ModelSpec(name="net", summary="s", scales={2, 3, 4}, build=len)
+    found = {scale: passes(spec, scale, repeat=True) for scale in (2, 4, 6, 8, 9, 12, 16)}
+    assert found == {2: [2], 4: [4], 6: [3, 2], 8: [4, 2], 9: [3, 3], 12: [4, 3], 16: [4, 4]}
+    spec = ModelSpec(name="net", summary="s", scales={2, 4, 8}, build=len)
+    assert passes(spec, 16, repeat=True) == [4, 4]

@@ -56,7 +56,7 @@ def test_samples_are_eight_colour_photographs():
 
 def test_training_sets_that_come_as_archives():
     specs = {spec.name: spec for spec in training_sets.srbench_datasets() if spec.archive}
-    assert set(specs) == {"div2k", "flickr2k", "coco2014", "coco2017"}
+    assert set(specs) == {"div2k", "flickr2k", "coco2014", "coco2017", "pets", "cars"}
     assert specs["coco2014"].aliases == ("coco",)
     for name, spec in specs.items():
         assert spec.archive.path.startswith(f"datasets/{name}/")
@@ -64,3 +64,24 @@ def test_training_sets_that_come_as_archives():
         assert spec.archive.hash
         with pytest.raises(UsageError, match=f"{name} is not here yet: 'srbench fetch {name}' gets it"):
             spec.pairs(4)
+
+
+def test_pets_is_the_file_that_torchvision_takes():
+    from torchvision.datasets import OxfordIIITPet
+
+    archive = next(spec for spec in training_sets.srbench_datasets() if spec.name == "pets").archive
+    assert (archive.url, archive.hash.removeprefix("md5:")) in OxfordIIITPet._RESOURCES
+
+
+def test_cars_come_from_a_folder_or_say_so(tmp_path, save_image):
+    from srbench.archives import fetch_archive
+    from srbench.catalog import Catalog
+    from srbench.datasets import find_dataset
+    from srbench.errors import AssetError
+    from srbench.terminal import Silent
+
+    save_image(tmp_path / "stanford" / "cars_train" / "00001.jpg")
+    spec = find_dataset(Catalog.load(), f"cars={tmp_path / 'stanford'}")
+    assert [pair.name for pair in spec.pairs(4)] == ["00001"]
+    with pytest.raises(AssetError, match="no source, as none is known.*name the folder of its images: NAME=FOLDER"):
+        fetch_archive(spec.archive, Silent())
