@@ -83,7 +83,7 @@ ARCHIVES = {
         ),
     ),
     "cars": (
-        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), whose host is gone: cars=FOLDER or a mirror",
+        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), host gone: cars=FOLDER or a mirror",
         Archive(
             "datasets/cars/cars_train.tgz",
             folder="cars_train",
@@ -131,7 +131,7 @@ def srbench_datasets() -> list[DatasetSpec]:
             scales={2, 3, 4, 8},
             archive=archive,
             aliases=ALIASES.get(name, ()),
-            source=archive.url,
+            source=archive.url or archive.hash,
         )
         for name, (summary, archive) in ARCHIVES.items()
     ]

@@ -96,8 +96,8 @@ def upscale_command(
 
     ui = Terminal()
     where = find_device(device)
-    files = {each_scale: find_weights(spec, each_scale, weights) for each_scale in scales}
-    nets = {s: build_net(spec, s, where, found.path if found else None) for s, found in files.items()}
+    by_scale = {s: find_weights(spec, s, weights) for s in scales}
+    nets = {s: build_net(spec, s, where, found.path if found else None) for s, found in by_scale.items()}
     net = nets[scales[0]]
     if samples and not hasattr(net, "sample"):
         raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")

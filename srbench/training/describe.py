@@ -80,8 +80,8 @@ class _Reading(Training):
 
     def prepare(self, module: nn.Module, optimizer: optim.Optimizer) -> tuple[nn.Module, Optimizer]:
         """Note the network and its optimizer."""
-        options = {name: optimizer.defaults[name] for name in ("betas", "alpha") if name in optimizer.defaults}
-        options = {"lr": optimizer.param_groups[0]["lr"], **options}
+        options: dict[str, Any] = {"lr": optimizer.param_groups[0]["lr"]}
+        options |= {name: optimizer.defaults[name] for name in ("betas", "alpha") if name in optimizer.defaults}
         params = sum(parameter.numel() for parameter in module.parameters())
         self.learners.append(Learner(type(module).__name__, params, type(optimizer).__name__, options))
         return super().prepare(module, optimizer)

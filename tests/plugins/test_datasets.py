@@ -60,7 +60,7 @@ def test_training_sets_that_come_as_archives():
     assert specs["coco2014"].aliases == ("coco",)
     for name, spec in specs.items():
         assert spec.archive.path.startswith(f"datasets/{name}/")
-        assert spec.archive.url.endswith(spec.archive.path.rsplit("/", 1)[1])
+        assert name == "cars" or spec.archive.url.endswith(spec.archive.path.rsplit("/", 1)[1])
         assert spec.archive.hash
         with pytest.raises(UsageError, match=f"{name} is not here yet: 'srbench fetch {name}' gets it"):
             spec.pairs(4)
@@ -83,5 +83,5 @@ def test_cars_come_from_a_folder_or_say_so(tmp_path, save_image):
     save_image(tmp_path / "stanford" / "cars_train" / "00001.jpg")
     spec = find_dataset(Catalog.load(), f"cars={tmp_path / 'stanford'}")
     assert [pair.name for pair in spec.pairs(4)] == ["00001"]
-    with pytest.raises(AssetError, match="no source, as none is known.*name the folder of its images: NAME=FOLDER"):
+    with pytest.raises(AssetError, match=r"no source, as none is known.*name the folder of its images: NAME=FOLDER"):
         fetch_archive(spec.archive, Silent())
