@@ -27,8 +27,8 @@ FORMULAS = {
     "ssim": "1 - mean ((2 m n + C₁)(2 c + C₂)) / ((m² + n² + C₁)(s² + t² + C₂)), "
     f"m, n means, s², t² variances and c covariance of ŷ and y in {WINDOW}x{WINDOW} Gaussian windows of sigma {SIGMA}, "
     f"C₁ = {C1:g}, C₂ = {C2:g}",
-    "ms-ssim": "1 - SSIM(ŷ, y at the coarsest scale)^w₅ · ∏ CS(at scale j)^wⱼ, CS = (2 c + C₂) / (s² + t² + C₂), each half "
-    f"the size of the one before, w = {', '.join(map(str, SCALE_WEIGHTS))}",
+    "ms-ssim": "1 - SSIM(ŷ, y at the coarsest scale)^w₅ · ∏ CS(at scale j)^wⱼ, CS = (2 c + C₂) / (s² + t² + C₂), each "
+    f"half the size of the one before, w = {', '.join(map(str, SCALE_WEIGHTS))}",
     "hfenn": f"‖LoG(ŷ - y)‖² / ‖LoG(y)‖², LoG the Laplacian of Gaussian of 15x15, sigma {SIGMA}",
 }
 
