@@ -65,7 +65,7 @@ def step_of(method: str, precision: str) -> Step:
 @pytest.mark.benchmark(group=f"training step with the real sampler: {WHAT}")
 @pytest.mark.parametrize("method", ["espcn", "srresnet"])
 def test_the_step_does_not_wait_for_data(benchmark: BenchmarkFixture, sampler: Pool, method: str) -> None:
-    """At least 0.95 of the steps per second of one fixed batch, 0.97 on a GPU; of espcn's short steps it is only shown."""
+    """At least 0.95 of the steps per second of one fixed batch, 0.97 on a GPU; of espcn's short steps only shown."""
     step, batch, steps = step_of(method, "bf16"), sampler.draw(0), count()
     many = 20 if method == "espcn" else 1  # a step of espcn is too short to be timed alone
 
