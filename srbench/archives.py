@@ -189,6 +189,10 @@ def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
                 stream = opened.extractfile(info)
                 assert stream is not None  # noqa: S101  (it is a regular file)
                 yield name, info.size, stream
+        source: Any = opened.fileobj
+        source.seek(opened.offset)  # tarfile takes a broken header for the end, which is a block of zeros
+        if source.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it breaks off in the midst of its members")
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -338,6 +339,21 @@ def test_a_truncated_tar_is_refused(tmp_path, monkeypatch):
     assert unpacked(Archive(path, folder="Tiny_HR")) is None
 
 
+@pytest.mark.parametrize("harm", ["cut", "overwritten"])
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_with_a_broken_header_is_not_taken_for_a_shorter_one(tmp_path, monkeypatch, harm, mode):
+    """tarfile takes what it cannot read for the end; without a pinned hash nothing else would tell."""
+    whole = make_tar(GOOD)
+    second = whole.index(b"Tiny_HR/", len("Tiny_HR/"))
+    harmed = whole[: second + 100] if harm == "cut" else whole[:second] + b"x" * 512 + whole[second + 512 :]
+    path = f"datasets/tiny/Tiny_HR.tar{'.gz' if mode == 'w:gz' else ''}"
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(gzip.compress(harmed) if mode == "w:gz" else harmed)
+    monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path))
+    with pytest.raises(AssetError, match=r"damaged|breaks off|unexpected end"):
+        fetch_archive(Archive(path, folder="Tiny_HR"), Listener())
+
+
 def test_mirror_url_comes_first_and_the_network_is_next(server, monkeypatch, tmp_path):
     monkeypatch.setenv("SRBENCH_MIRROR", f"{server.url.rsplit('/', 1)[0]}/mirror/")
     folder = fetch_archive(archive("http://127.0.0.1:9/x"), Listener())
@@ -429,7 +445,7 @@ def test_run_says_what_is_missing_of_an_archive(srbench, plugin):
     options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out", *plugin]
     done = srbench(*options, "--dataset", "tiny")
     assert done.returncode == 1
-    assert "cannot get datasets/tiny/Tiny_HR.zip: tried no source is known" in done.stdout + done.stderr
+    assert "cannot get datasets/tiny/Tiny_HR.zip: tried no source, as none is known" in done.stdout + done.stderr
     wrong = srbench(*options, "--dataset", "tiny", "--scale", "3")
     assert wrong.returncode == 2
     assert "tiny does not exist at x3: it has x2, x4" in wrong.stderr

@@ -78,8 +78,11 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
     """
     images: list[TrainingImage] = []
     sets = []
-    for name in names:
-        spec = with_images(find_dataset(catalog, name), ui)
+    specs = [find_dataset(catalog, name) for name in names]
+    for spec in specs:  # before anything is fetched
+        spec.check_scale(scale)
+    for name, asked in zip(names, specs, strict=True):
+        spec = with_images(asked, ui)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
             order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
