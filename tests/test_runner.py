@@ -196,6 +196,7 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
     parent = subprocess.Popen(
         [sys.executable, "-c", code, "run", *map(str, options), "--metrics", "psnr"],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONFAULTHANDLER": "1"},
         stderr=subprocess.PIPE,
         text=True,
     )
@@ -205,8 +206,12 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
         time.sleep(0.05)
     time.sleep(0.3)
     parent.send_signal(signal.SIGINT)
-    _, said = parent.communicate(timeout=60)
-    assert parent.returncode == 130
+    try:
+        _, said = parent.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        parent.send_signal(signal.SIGABRT)  # show where it hangs
+        _, said = parent.communicate()
+    assert parent.returncode == 130, said
     assert "To go on: srbench run" in said.replace("-c ", "")
     assert "Traceback" not in said
     assert len(rows(tmp_path / "out")) == 3
