@@ -99,7 +99,8 @@ def read_size(path: Path) -> tuple[int, int]:
     with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
         _check_header(path, image, limit)
         width, height = image.size
-        turned = image.getexif().get(ExifTags.Base.Orientation, 1) >= 5
+        tags = Pillow.Image.getexif(image)  # PNG's own decodes all pixels to look for tags behind them
+        turned = tags.get(ExifTags.Base.Orientation, 1) >= 5
         return (height, width) if turned else (width, height)
 
 

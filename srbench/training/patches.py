@@ -6,7 +6,7 @@ The draw of a step depends on the seed and the step's number alone, so a resumed
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -17,6 +17,8 @@ from srbench.resize import imresize
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
 Crop = Literal["fixed", "random"]
 RANGE = 0.5, 2.0
@@ -65,10 +67,10 @@ class Patches:
         """Patches of a step, over all draws and processes."""
         return self.draws * self.world * self.batch
 
-    def own(self) -> torch.Tensor:
+    def own(self) -> NDArray[np.int64]:
         """Return which patches of a step are this process's."""
-        every = torch.arange(self.per_step).view(self.draws, self.world, self.batch)
-        return every[:, self.rank].flatten()
+        every = np.arange(self.per_step).reshape(self.draws, self.world, self.batch)
+        return every[:, self.rank].ravel()
 
     def size(self, height: int, width: int) -> tuple[int, int]:
         """Return the size at which an image is kept."""
@@ -109,14 +111,15 @@ class Pool:
 
     def __init__(self, sizes: Sequence[tuple[int, int]], patches: Patches, device: torch.device) -> None:
         self.patches, self.device = patches, device
-        kept = torch.tensor([patches.size(*size) for size in sizes]).view(-1, 2)
+        kept = np.array([patches.size(*size) for size in sizes], np.int64).reshape(-1, 2)
         self._scale = patches.scale if patches.crop == "fixed" else 1
         self._size = kept // self._scale  # in the pixels of the grid that corners lie on: those of LR
         self._hr, self._hr_start = _room(kept, device)
         self._lr, self._lr_start = _room(self._size if patches.crop == "fixed" else kept[:0], device)
-        self._filled = torch.zeros(len(kept), dtype=torch.bool)
-        self._usable = torch.empty(0, dtype=torch.long)
-        self._square = [torch.arange(side, device=device) for side in (patches.patch // patches.scale, patches.patch)]
+        self._filled = np.zeros(len(kept), bool)
+        self._usable = np.empty(0, np.int64)
+        self._own = patches.own()
+        self._cut = _slices if device.type == "cpu" else _gather
 
     def put(self, i: int, hr: torch.Tensor, lr: torch.Tensor | None) -> None:
         """Fill the place of image i with what `Patches.ready` made; images without are never drawn."""
@@ -124,7 +127,7 @@ class Pool:
         if lr is not None:
             self._lr[self._lr_start[i] : self._lr_start[i] + lr[0].numel()] = lr.permute(1, 2, 0).reshape(-1, 3)
         self._filled[i] = True
-        self._usable = torch.empty(0, dtype=torch.long)
+        self._usable = np.empty(0, np.int64)
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return this process's patches of a step.
@@ -137,54 +140,67 @@ class Pool:
             UsageError: there is no image.
         """
         if not len(self._usable):
-            self._usable = self._filled.nonzero().flatten()
+            self._usable = self._filled.nonzero()[0]
         if not len(self._usable):
             raise UsageError("there is no image to train on")
-        wanted = self.patches
+        wanted, own = self.patches, self._own
         generator = np.random.default_rng((wanted.seed, step))  # torch's CPU generator looks at 32 bits of a seed only
-        image = self._usable[torch.from_numpy(generator.integers(len(self._usable), size=wanted.per_step))]
-        size, own = self._size[image], wanted.own()
+        image = self._usable[generator.integers(len(self._usable), size=wanted.per_step)]
+        size = self._size[image]
         if wanted.crop == "random":
-            limit = size.amin(dim=1).numpy()
+            limit = size.min(axis=1)
             largest = np.minimum(limit, int(wanted.patch * RANGE[1]))
             smallest = np.minimum(largest, int(wanted.patch * RANGE[0]))
-            side = torch.from_numpy(generator.integers(smallest, largest + 1))
+            side = generator.integers(smallest, largest + 1)
         else:
-            side = torch.full((len(image),), wanted.patch // wanted.scale)
-        corner = torch.from_numpy(generator.integers((size - side[:, None] + 1).numpy()))
-        turn = torch.from_numpy(generator.integers(8, size=len(image)))
-        image, corner, side, turn = image[own], corner[own], side[own], turn[own].to(self.device)
+            side = np.full(len(image), wanted.patch // wanted.scale)
+        corner = generator.integers(size - side[:, None] + 1)
+        turn = generator.integers(8, size=len(image))
+        image, corner, side, turn = image[own], corner[own], side[own], turn[own]
         if wanted.crop == "random":
             return self._resize(image, corner, side, turn)
-        corner, width = corner.to(self.device), self._size[image, 1].to(self.device)
-        small, large = self._square
-        lr = _cut(self._lr, self._lr_start[image], corner, width, small, turn)
-        hr = _cut(self._hr, self._hr_start[image], corner * self._scale, width * self._scale, large, turn)
-        return lr, hr
+        width = self._size[image, 1]
+        large = Squares(self._hr_start[image], corner * self._scale, width * self._scale, turn)
+        small = Squares(self._lr_start[image], corner, width, turn)
+        return self._cut(self._lr, wanted.patch // wanted.scale, small), self._cut(self._hr, wanted.patch, large)
 
     def _resize(
-        self, image: torch.Tensor, corner: torch.Tensor, side: torch.Tensor, turn: torch.Tensor
+        self, image: NDArray[np.int64], corner: NDArray[np.int64], side: NDArray[np.int64], turn: NDArray[np.int64]
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Cut squares of different sizes, bring them to the size of a patch, and make LR of each."""
+        wanted = self.patches
         squares = []
         for i, (y, x), length in zip(image.tolist(), corner.tolist(), side.tolist(), strict=True):
             height, width = self._size[i].tolist()
             first = int(self._hr_start[i])
             pixels = self._hr[first : first + height * width].view(height, width, 3)[y : y + length, x : x + length]
-            squares.append(_resized(pixels.permute(2, 0, 1), self.patches.patch))
-        count, patch = len(squares), self.patches.patch
+            squares.append(_resized(pixels.permute(2, 0, 1), wanted.patch))
         flat = torch.stack(squares).permute(0, 2, 3, 1).reshape(-1, 3)
-        start = torch.arange(count, device=self.device) * patch**2
-        nowhere = torch.zeros(count, 2, dtype=torch.long, device=self.device)
-        hr = _cut(flat, start, nowhere, torch.full_like(start, patch), self._square[1], turn)
-        small = self.patches
+        start, nowhere = np.arange(len(squares)) * wanted.patch**2, np.zeros((len(squares), 2), np.int64)
+        hr = self._cut(flat, wanted.patch, Squares(start, nowhere, np.full_like(start, wanted.patch), turn))
         crops = (hr * 255).round().to(torch.uint8)
-        if small.degradation is BICUBIC:
-            lr = small.degradation(crops, small.scale)
+        if wanted.degradation is BICUBIC:
+            lr = wanted.degradation(crops, wanted.scale)
         else:
-            lr = torch.stack([small.degradation(crop, small.scale, small.seed) for crop in crops])
+            lr = torch.stack([wanted.degradation(crop, wanted.scale, wanted.seed) for crop in crops])
         lr = lr.float() / 255
         return lr.contiguous(memory_format=torch.channels_last), hr
+
+
+class Squares(NamedTuple):
+    """Where patches lie in the pixels of a pool: one value each, or one pair.
+
+    Args:
+        start: where the patch's image starts.
+        corner: row and column of its first pixel.
+        width: of its image.
+        turn: which symmetry it gets; bits for upside down, mirrored and transposed.
+    """
+
+    start: NDArray[np.int64]
+    corner: NDArray[np.int64]
+    width: NDArray[np.int64]
+    turn: NDArray[np.int64]
 
 
 def stream(*key: int) -> int:
@@ -192,29 +208,35 @@ def stream(*key: int) -> int:
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _cut(
-    pixels: torch.Tensor,
-    start: torch.Tensor,
-    corner: torch.Tensor,
-    width: torch.Tensor,
-    square: torch.Tensor,
-    turn: torch.Tensor,
-) -> torch.Tensor:
-    """Gather all patches at once; flips and transposition are a matter of which pixel is asked for."""
+def _gather(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
+    """Cut all patches at once; flips and transposition are a matter of which pixel is asked for."""
+    start, corner, width, turn = (torch.from_numpy(values).to(pixels.device) for values in squares)
+    square = torch.arange(side, device=pixels.device)
     flip_y, flip_x, transpose = ((turn >> bit & 1).view(-1, 1, 1).bool() for bit in range(3))
     rows, columns = square.view(1, -1, 1), square.view(1, 1, -1)
     y, x = torch.where(transpose, columns, rows), torch.where(transpose, rows, columns)
-    y = torch.where(flip_y, len(square) - 1 - y, y) + corner[:, 0].view(-1, 1, 1)
-    x = torch.where(flip_x, len(square) - 1 - x, x) + corner[:, 1].view(-1, 1, 1)
-    index = start.to(pixels.device).view(-1, 1, 1) + y * width.view(-1, 1, 1) + x
+    y = torch.where(flip_y, side - 1 - y, y) + corner[:, 0].view(-1, 1, 1)
+    x = torch.where(flip_x, side - 1 - x, x) + corner[:, 1].view(-1, 1, 1)
+    index = start.view(-1, 1, 1) + y * width.view(-1, 1, 1) + x
     cut = pixels.index_select(0, index.flatten()).view(*index.shape, 3)
     return (cut.float() / 255).permute(0, 3, 1, 2)
 
 
-def _room(sizes: torch.Tensor, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _slices(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
+    """Cut patch by patch, which is two to three times as fast on a CPU: it has no launches to save."""
+    patches = torch.empty(len(squares.start), side, side, 3)
+    for patch, first, (y, x), width, turn in zip(patches, *(values.tolist() for values in squares), strict=True):
+        cut = pixels.as_strided((side, side, 3), (3 * width, 3, 1), 3 * (first + y * width + x))
+        if flips := [bit for bit in range(2) if turn >> bit & 1]:
+            cut = cut.flip(flips)
+        patch.copy_(cut.transpose(0, 1) if turn & 4 else cut)
+    return patches.div_(255).permute(0, 3, 1, 2)
+
+
+def _room(sizes: NDArray[np.int64], device: torch.device) -> tuple[torch.Tensor, NDArray[np.int64]]:
     """Return memory for all images' pixels, ``(pixels, 3)`` uint8, and where each image starts in it."""
-    counts = sizes.prod(dim=1)
-    return torch.empty(int(counts.sum()), 3, dtype=torch.uint8, device=device), counts.cumsum(0) - counts
+    counts = sizes.prod(axis=1)
+    return torch.empty(int(counts.sum()), 3, dtype=torch.uint8, device=device), counts.cumsum() - counts
 
 
 def _resized(image: torch.Tensor, side: int) -> torch.Tensor:

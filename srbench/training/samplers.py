@@ -249,7 +249,11 @@ class _Files(Dataset[Ready | str]):
         except ImageError as error:
             return str(error)
         if pixels.shape[1:] != (image.height, image.width):
-            return f"{image.path}: was {image.width}x{image.height} and changed while training"
+            height, width = pixels.shape[1:]
+            return (
+                f"{image.path}: was {image.width}x{image.height} by its header, is {width}x{height}: it changed while "
+                "training, or EXIF data behind its pixels turns it"
+            )
         return self.patches.ready(pixels)
 
 

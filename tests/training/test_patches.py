@@ -7,7 +7,7 @@ import torch
 
 from srbench.errors import UsageError
 from srbench.resize import degrade
-from srbench.training.patches import Patches, Pool
+from srbench.training.patches import Patches, Pool, _gather
 
 CPU = torch.device("cpu")
 
@@ -95,6 +95,13 @@ def test_memory_is_channels_last():
     lr, hr = pool(images((50, 50)), 2, 16, 4).draw(0)
     assert lr.is_contiguous(memory_format=torch.channels_last)
     assert hr.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_accelerator_cuts_the_same_patches():
+    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40)
+    cpu._cut, sliced = _gather, cpu.draw(3)
+    gathered = cpu.draw(3)
+    assert all(torch.equal(a, b) for a, b in zip(sliced, gathered, strict=True))
 
 
 @pytest.mark.parametrize(("given", "patch"), [([], 16), ([(50, 50)], 15), ([(50, 50)], 0)])
