@@ -178,7 +178,7 @@ class _Process:
     def __init__(self, session: Session, log: Path) -> None:
         with log.open("ab") as stderr:
             self._popen = subprocess.Popen(
-                [sys.executable, "-m", "srbench.worker"],
+                [sys.executable, "-P", "-m", "srbench.worker"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
