@@ -1,45 +1,158 @@
-"""PSNR and SSIM of one 480x320 pair, beside scikit-image's."""
+"""Scoring as a run does it, several methods sharing each HR, beside what people would call instead, pair by pair."""
 
 from __future__ import annotations
 
+import os
+import warnings
+from itertools import count
 from typing import TYPE_CHECKING
 
+import lpips
 import numpy as np
+import piq
 import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from torchmetrics.functional import image as tm
 
+from benchmarks.side_by_side import side_by_side
+from srbench.backbones import load_features
 from srbench.catalog import Catalog
+from srbench.errors import AssetError
+from srbench.evaluate import Sample, Scorer
 from srbench.protocols import PROTOCOLS
+from srbench.references import ReferenceStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
-GROUP = "PSNR + SSIM of 472x312 luma"
+METHODS = 4
+SCALE = 4
+WHAT = f"a 480x320 pair, {METHODS} methods sharing the HR"
+SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
 
 
 @pytest.fixture(scope="module")
-def pair() -> tuple[torch.Tensor, torch.Tensor]:
-    generator = np.random.default_rng(0)
-    hr = generator.uniform(16, 235, (1, 312, 472))
-    return torch.from_numpy(hr + generator.normal(0, 5, hr.shape)), torch.from_numpy(hr)
+def hr() -> torch.Tensor:
+    """A smooth random picture: metrics take as long on any, but LPIPS of pure noise would mean little."""
+    coarse = torch.rand(1, 3, 20, 30, generator=torch.Generator().manual_seed(0)) * 255
+    return torch.nn.functional.interpolate(coarse, (320, 480), mode="bicubic").clamp(0, 255).to(torch.uint8)[0]
 
 
-@pytest.mark.benchmark(group=GROUP)
-def test_shared_reference(benchmark: BenchmarkFixture, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
-    sr, hr = pair
-    metrics = [Catalog.load().metrics[name].build() for name in ("psnr", "ssim")]
-    prepared = [metric.prepare(hr, PROTOCOLS["y"]) for metric in metrics]
-    values = benchmark(lambda: [metric.score(sr, p) for metric, p in zip(metrics, prepared, strict=True)])
-    assert values == pytest.approx(_scikit_image(sr.numpy()[0], hr.numpy()[0]), abs=2e-6)
+@pytest.fixture(scope="module")
+def outputs(hr: torch.Tensor) -> list[torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    noise = 8 * torch.randn(METHODS, *hr.shape, generator=generator)
+    return list((hr + noise).clamp(0, 255).to(torch.uint8))
 
 
-@pytest.mark.benchmark(group=GROUP)
-def test_scikit_image(benchmark: BenchmarkFixture, pair: tuple[torch.Tensor, torch.Tensor]) -> None:
-    sr, hr = (image.numpy()[0] for image in pair)
-    assert benchmark(_scikit_image, sr, hr)[0] > 0
+def scored(hr: torch.Tensor, outputs: list[torch.Tensor], names: tuple[str, ...]) -> Callable[[], list[float]]:
+    """Score every output by srbench, from 8-bit RGB; the reference's part is computed anew each time."""
+    specs = [Catalog.load().metrics[name] for name in names]
+    scorer, sample = Scorer(ReferenceStore(2**25)), Sample("image", hr, hr, grey=False, scale=SCALE)
+    rounds = count()
+
+    def score() -> list[float]:
+        key = f"round {next(rounds)}"  # the store forgets the oldest
+        found = [scorer.score(sr, sample, PROTOCOLS["y"], spec, key).value for sr in outputs for spec in specs]
+        return [value for value in found if value is not None]
+
+    return score
 
 
-def _scikit_image(sr: np.ndarray, hr: np.ndarray) -> list[float]:
-    options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
-    return [peak_signal_noise_ratio(hr, sr, data_range=255), structural_similarity(hr, sr, **options)]
+def luma(image: torch.Tensor) -> NDArray[np.float64]:
+    """BT.601 luma of an 8-bit image without its border, as evaluation scripts compute it."""
+    values: NDArray[np.float64] = image.permute(1, 2, 0).numpy() @ np.array([65.481, 128.553, 24.966]) / 255 + 16
+    return values[SCALE:-SCALE, SCALE:-SCALE]
+
+
+def scikit_image(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    ours, theirs = luma(sr), luma(hr)
+    return [peak_signal_noise_ratio(theirs, ours, data_range=255), structural_similarity(theirs, ours, **SSIM)]
+
+
+def _luma_tensor(image: torch.Tensor) -> torch.Tensor:
+    return torch.from_numpy(luma(image))[None, None]
+
+
+def torchmetrics_pair(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    ours, theirs = _luma_tensor(sr), _luma_tensor(hr)
+    similar = tm.structural_similarity_index_measure(ours, theirs, data_range=255.0)
+    return [float(tm.peak_signal_noise_ratio(ours, theirs, data_range=255.0)), float(similar)]  # type: ignore[arg-type]
+
+
+def piq_pair(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    ours, theirs = _luma_tensor(sr), _luma_tensor(hr)
+    return [float(piq.psnr(ours, theirs, 255)), float(piq.ssim(ours, theirs, data_range=255, downsample=False))]
+
+
+OTHERS = {"scikit-image": scikit_image, "torchmetrics": torchmetrics_pair, "piq": piq_pair}
+
+
+@pytest.mark.benchmark(group=f"PSNR and SSIM of {WHAT}")
+@pytest.mark.parametrize("other", OTHERS)
+def test_psnr_and_ssim(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor], other: str) -> None:
+    """At least twice as fast as scikit-image, at its values."""
+    ours = scored(hr, outputs, ("psnr", "ssim"))
+
+    def theirs() -> list[float]:
+        return [value for sr in outputs for value in OTHERS[other](sr, hr)]
+
+    values = benchmark.pedantic(theirs, rounds=5, warmup_rounds=1)
+    if other != "torchmetrics":  # it pads what the others leave out
+        assert ours() == pytest.approx(values, abs=2e-6 if other == "scikit-image" else 1e-3)
+    if benchmark.enabled:
+        ratio = side_by_side(ours, theirs, rounds=15)
+        benchmark.extra_info[f"times as fast as {other}"] = round(ratio, 2)
+        assert other != "scikit-image" or ratio >= 2.0
+
+
+@pytest.mark.benchmark(group=f"PSNR and SSIM of {WHAT}")
+def test_psnr_and_ssim_by_srbench(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor]) -> None:
+    assert len(benchmark(scored(hr, outputs, ("psnr", "ssim")))) == 2 * METHODS
+
+
+@pytest.fixture(scope="module")
+def lpips_package() -> lpips.LPIPS:
+    """The package's own network with the weights that srbench uses."""
+    if os.environ.get("SRBENCH_MIRROR") is None:
+        pytest.skip("needs AlexNet's weights (srbench fetch alexnet, or SRBENCH_MIRROR)")
+    try:
+        weights = load_features("alexnet")
+    except AssetError as error:
+        pytest.skip(str(error))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval().requires_grad_(requires_grad=False)
+    names = model.net.state_dict()
+    model.net.load_state_dict({name: weights[f"features.{name.split('.', 1)[1]}"] for name in names})
+    return model
+
+
+@pytest.mark.benchmark(group=f"LPIPS of {WHAT}")
+def test_lpips(
+    benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor], lpips_package: lpips.LPIPS
+) -> None:
+    """At least 1.4 times as fast as the lpips package pair by pair (2 * 4 / 5 = 1.6 is the ceiling), at its values."""
+    ours = scored(hr, outputs, ("lpips",))
+
+    @torch.inference_mode()
+    def theirs() -> list[float]:
+        pairs = ((sr[None].float() / 127.5 - 1, hr[None].float() / 127.5 - 1) for sr in outputs)
+        return [float(lpips_package(first, second)) for first, second in pairs]
+
+    values = benchmark.pedantic(theirs, rounds=3, warmup_rounds=1)
+    assert ours() == pytest.approx(values, abs=1e-6)
+    if benchmark.enabled:
+        ratio = side_by_side(ours, theirs, rounds=15)
+        benchmark.extra_info["times as fast as lpips"] = round(ratio, 2)
+        assert ratio >= 1.4
+
+
+@pytest.mark.usefixtures("lpips_package")
+@pytest.mark.benchmark(group=f"LPIPS of {WHAT}")
+def test_lpips_by_srbench(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor]) -> None:
+    assert len(benchmark.pedantic(scored(hr, outputs, ("lpips",)), rounds=5, warmup_rounds=1)) == METHODS

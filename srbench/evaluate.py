@@ -142,6 +142,7 @@ class Scorer:
     def __init__(self, store: ReferenceStore) -> None:
         self.store = store
         self._metrics: dict[str, Metric] = {}
+        self._views: dict[tuple[str, str], tuple[torch.Tensor, torch.Tensor]] = {}
 
     def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
         """Score one SR image.
@@ -167,18 +168,26 @@ class Scorer:
             try:
                 prepared: Any = self.store.get(
                     (key, sample.scale, spec.name, how),
-                    lambda: metric.prepare(self._view(sample.hr, sample, protocol, spec), protocol),
+                    lambda: metric.prepare(self._view("hr", sample.hr, sample, protocol, spec), protocol),
                 )
-                value = float(metric.score(self._view(sr, sample, protocol, spec), prepared))
+                value = float(metric.score(self._view("sr", sr, sample, protocol, spec), prepared))
             except UndefinedScoreError as error:
                 return Score(None, str(error))
         if math.isnan(value):
             return Score(None, f"{spec.name} is not a number here")
         return Score(value, "" if math.isfinite(value) else f"SR equals HR: {spec.name} is infinite")
 
-    def _view(self, image: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec) -> torch.Tensor:
-        if not spec.uses_protocol:
-            return to_float(image)[0]
+    def _view(
+        self, role: str, image: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec
+    ) -> torch.Tensor:
+        """Return what a metric sees of an image; the last view of each role is kept for the next metric."""
+        kind = role, protocol.identity if spec.uses_protocol else ""
+        if kind not in self._views or self._views[kind][0] is not image:
+            view = self._scored(image, sample, protocol) if spec.uses_protocol else to_float(image)[0]
+            self._views[kind] = image, view
+        return self._views[kind][1]
+
+    def _scored(self, image: torch.Tensor, sample: Sample, protocol: Protocol) -> torch.Tensor:
         wide = image.double() if image.device.type != "mps" else image.cpu().double()  # MPS has no float64
         view: torch.Tensor = protocol.view(wide, grey=sample.grey, scale=sample.scale)
         return view

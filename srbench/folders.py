@@ -18,6 +18,7 @@ from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, Us
 from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture, upscale
 from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
 from srbench.protocols import grey_values
+from srbench.memory import keep_memory
 from srbench.references import ReferenceStore
 from srbench.resize import imresize
 
@@ -204,6 +205,7 @@ def score_folders(
     done: Callable[[str], None],
 ) -> FolderScores:
     """Score pairs of files, exactly as a run scores a method's output."""
+    keep_memory()
     result = FolderScores()
     scorer = Scorer(ReferenceStore(STORE_BYTES))
     for name, sr_path, hr_path in pairs:

@@ -170,7 +170,7 @@ def degrade(hr: torch.Tensor, scale: int) -> torch.Tensor:
     if height % scale or width % scale or not height or not width:
         raise ValueError(f"{width}x{height} is no multiple of {scale}")
     if scale & (scale - 1) == 0 and scale <= 8:  # the weights are fractions of a power of two: float32 is exact
-        lr = _shrink_rows(_shrink_rows(hr.float(), scale).mT.contiguous(), scale).mT
+        lr = _shrink_rows(_shrink_rows(hr, scale).mT, scale).mT
         return lr.to(torch.uint8, memory_format=torch.contiguous_format)
     x = hr.double()
     for dim, length in ((hr.ndim - 2, height), (hr.ndim - 1, width)):
@@ -185,7 +185,8 @@ def _shrink_rows(x: torch.Tensor, scale: int) -> torch.Tensor:
     first, last = (
         edge.expand(*x.shape[:-2], count, -1) for edge, count in ((x[..., :1, :], before), (x[..., -1:, :], after))
     )
-    x, end = torch.cat((first, x, last), dim=-2), x.shape[-2] - scale + 1
+    end = x.shape[-2] - scale + 1
+    x = torch.cat((first, x, last), dim=-2).float()
     slices = [x[..., tap : tap + end : scale, :] for tap in range(weights.numel())]
     total = slices[0] * weights[0, 0].item()
     for part, weight in zip(slices[1:], weights[0, 1:].tolist(), strict=True):

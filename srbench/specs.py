@@ -299,6 +299,7 @@ class Metric(Protocol):
 
     Images arrive as ``(C, H, W)``: where the protocol applies, its channels in [0, 255] as float64 with the
     border already cut; otherwise RGB in [0, 1] as float32, whole.
+    Other metrics see the same tensors: change none in place.
     """
 
     def prepare(self, hr: torch.Tensor, protocol: ScoringProtocol) -> Any:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError, SRBenchError
+from srbench.memory import keep_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,7 @@ class Worker:
         from srbench.evaluate import Scorer
         from srbench.references import ReferenceStore
 
+        keep_memory()
         self.threads = session.threads or torch.get_num_threads()
         self._reset()
         self.device = find_device(session.device)

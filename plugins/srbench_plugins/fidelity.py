@@ -49,11 +49,12 @@ class PSNR:
 
 @dataclass(frozen=True)
 class _Moments:
-    """HR and the windowed moments that every comparison with it needs."""
+    """HR, its windowed mean, and of the formula's denominator what HR adds to it."""
 
     hr: torch.Tensor
     mean: torch.Tensor
-    variance: torch.Tensor
+    luminance: torch.Tensor
+    contrast: torch.Tensor
 
 
 class SSIM:
@@ -66,17 +67,20 @@ class SSIM:
     def prepare(self, hr: torch.Tensor, protocol: Protocol) -> _Moments:
         _require_size(hr, self.WINDOW, "SSIM")
         mean, square = _blur(hr), _blur(hr.square())
-        return _Moments(hr, mean, square - mean.square())
+        luminance = mean.square()
+        return _Moments(hr, mean, luminance + self.C1, square - luminance + self.C2)
 
     def score(self, sr: torch.Tensor, prepared: _Moments) -> float:
         import torch
 
         mean, square, cross = _blur(torch.stack([sr, sr.square(), sr * prepared.hr]))
-        variance = square - mean.square()
-        covariance = cross - mean * prepared.mean
-        luminance = (2 * mean * prepared.mean + self.C1) / (mean.square() + prepared.mean.square() + self.C1)
-        structure = (2 * covariance + self.C2) / (variance + prepared.variance + self.C2)
-        return float((luminance * structure).mean())
+        both = mean * prepared.mean  # from here in place: memory is what takes the time
+        structure = cross.sub_(both).mul_(2).add_(self.C2)
+        above = both.mul_(2).add_(self.C1).mul_(structure)
+        mean.square_()
+        contrast = square.sub_(mean).add_(prepared.contrast)
+        below = mean.add_(prepared.luminance).mul_(contrast)
+        return float(above.div_(below).mean())
 
 
 def _blur(x: torch.Tensor) -> torch.Tensor:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import inspect
 import logging
 import os
@@ -12,6 +10,7 @@ from typing import Any
 import torch
 
 from srbench.errors import SRBenchError, UsageError
+from srbench.memory import keep_memory
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -47,7 +46,7 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
         raise SRBenchError(f"--devices {devices}: there are {torch.cuda.device_count()} CUDA devices")
     strategy: Any = DDPStrategy(**_buffers_stay()) if devices * nodes > 1 else "auto"
     chosen: Any = [int(index)] if index else devices
-    _keep_memory()
+    keep_memory()
     return Fabric(
         accelerator=accelerator,
         devices=chosen,
@@ -65,19 +64,6 @@ def _buffers_stay() -> dict[str, Any]:
     known = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
     name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
     return {name: False}
-
-
-def _keep_memory() -> None:
-    """Let glibc keep freed blocks up to 64 MiB, and 256 MiB at the end of the heap, for the next step.
-
-    By default each large tensor of a step on a CPU is memory that the kernel must map and clear anew: an srresnet step
-    took 12 to 15 % longer. Does nothing where the C library is another.
-    """
-    trim_threshold, mmap_threshold = -1, -3  # malloc.h
-    with contextlib.suppress(OSError, AttributeError):
-        libc = ctypes.CDLL("libc.so.6")
-        libc.mallopt(mmap_threshold, 2**26)
-        libc.mallopt(trim_threshold, 2**28)
 
 
 def is_follower() -> bool:
