@@ -17,8 +17,8 @@ from srbench.degradations import BICUBIC
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
 from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture, upscale
 from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
-from srbench.protocols import grey_values
 from srbench.memory import keep_memory
+from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
 from srbench.resize import imresize
 
