@@ -38,6 +38,9 @@ class ReferenceStore:
     def __len__(self) -> int:
         return len(self._items)
 
+    def __contains__(self, key: Hashable) -> bool:
+        return key in self._items
+
     def get(self, key: Hashable, compute: Callable[[], V]) -> V:
         """Return the value kept under a key, computing it if it is not there."""
         if key in self._items:

@@ -33,6 +33,8 @@ class Request:
     plugins: tuple[str, ...] = ()
     device: str = "auto"
     threads: int = 0
+    precision: str = "fp32"
+    compiled: bool = False
     speed: dict[str, Any] | None = field(default_factory=dict)
     """Speed settings (size, batch, seconds); None skips speed."""
     save_images: bool = False

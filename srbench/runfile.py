@@ -110,6 +110,17 @@ def write_run_file(
     write_json(folder / NAME, {"schema": SCHEMA, "commands": [*before.get("commands", []), entry], **merged})
 
 
+def add_seconds(folder: Path, seconds: dict[str, float]) -> None:
+    """Add to the last command where its time went, in seconds by kind of work.
+
+    Raises:
+        SRBenchError: the file cannot be read or written.
+    """
+    data = read_run_file(folder)
+    data["commands"][-1]["seconds"] = {kind: round(spent, 3) for kind, spent in seconds.items()}
+    write_json(folder / NAME, data)
+
+
 def read_run_file(folder: Path) -> Row:
     """Read a run's description.
 

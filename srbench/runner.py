@@ -21,7 +21,7 @@ from srbench.pictures import is_there, last_pictures, picture_row
 from srbench.protocols import get_protocol
 from srbench.request import choose_weights, missing_backbones, named_datasets, train_first, warn_unsupported
 from srbench.results import ResultsFile, encode_value, read_rows
-from srbench.runfile import now, write_run_file
+from srbench.runfile import add_seconds, now, write_run_file
 from srbench.worker import Cell, Job, Session
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from srbench.terminal import UI
     from srbench.weights import Weights
 
-PRECISION = "fp32"
 CHUNK = 8
 """Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
 
@@ -123,7 +122,8 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def go(self) -> Outcome:
-        session = Session(self.request.device, self.request.threads, self.request.plugins)
+        how = self.request
+        session = Session(how.device, how.threads, how.plugins, how.precision, how.compiled)
         if self.request.inline:
             executor: Executor = InlineExecutor(session)
         else:
@@ -139,6 +139,7 @@ class _Run:
             self._work(executor)
         finally:
             executor.shutdown()
+        add_seconds(self.request.out, self.seconds)
         return Outcome(tuple(f"{part}: {reason}" for part, reason in self.failures.items()), dict(self.seconds))
 
     def _read_existing(self) -> None:
@@ -184,6 +185,8 @@ class _Run:
             for method in self.methods:
                 if images.scale not in method.scales:
                     self._end(images, method, "unsupported", f"does not do x{images.scale}")
+                elif self.request.precision not in method.precisions:
+                    self._end(images, method, "unsupported", f"does not do {self.request.precision}")
                 elif images.fault:
                     self._fail(images, method, images.fault)
                 elif pending := self._pending(images, method):
@@ -233,7 +236,7 @@ class _Run:
             "plugin": self.catalog.models.owner(method.name).fingerprint,
             "weights": weights.digest if weights else "",
             "device": self.device,
-            "precision": PRECISION,
+            "precision": self.request.precision + (" compiled" if self.request.compiled else ""),
         }
 
     def _identity(self, images: ImageSet, method: ModelSpec, pair: ImagePair, metric: MetricSpec, protocol: str) -> Row:
@@ -272,7 +275,7 @@ class _Run:
         jobs = []
         for method in self.methods:
             for scale in dict.fromkeys(images.scale for images in self.sets):
-                if scale in method.scales:
+                if scale in method.scales and self.request.precision in method.precisions:
                     row = {"kind": "speed", **self._who(method, scale), **settings, "srbench": __version__}
                     row["key"] = digest(row)
                     if row["key"] not in self.done:

@@ -105,7 +105,8 @@ class ModelSpec:
     multiple: int = 1
     """LR height and width must be multiples of this; the harness pads (replicating edges) and crops."""
     stochastic: bool = False
-    precisions: Collection[str] = ("fp32",)
+    precisions: Collection[str] = PRECISIONS
+    """In which it gives usable images: lower ones are torch's autocast, which most networks bear."""
     start_from: str = ""
     """Method whose weights training starts from."""
 

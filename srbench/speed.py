@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from srbench.evaluate import upscale
+from srbench.inference import Inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,9 +84,15 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         net(lr)
         synchronise(device)
 
+    @torch.inference_mode()
+    def eager() -> None:  # compiled code hides its operators from those who count
+        plain(lr)
+        synchronise(device)
+
+    plain = net.eager() if isinstance(net, Inference) else net
     with FlopCounterMode(display=False) as counter:
-        forward()
-    peak = _peak_bytes(forward, net, lr, device)
+        eager()
+    peak = _peak_bytes(eager, net, lr, device)
     latencies = _time(forward, settings.seconds)
     p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
     per_s = settings.batch * len(latencies) / latencies.sum()

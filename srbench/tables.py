@@ -13,6 +13,7 @@ from srbench.leaderboard import COST, FEWEST_FOR_TEST, QUALITY
 from srbench.results import write_text
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from rich.console import RenderableType
@@ -276,3 +277,15 @@ def save(board: Board, folder: Path) -> None:
     """
     write_text(folder / "leaderboard.csv", to_csv(board))
     write_text(folder / "leaderboard.md", to_markdown(board))
+
+
+BESIDE = "decode", "write"
+"""Work that other threads do while the network and the metrics work on."""
+
+
+def time_line(seconds: Mapping[str, float]) -> str:
+    """Say where the time of a run's worker went; what was done beside the rest comes last."""
+    shown = {kind: f"{kind} {spent:.1f} s" for kind, spent in seconds.items() if spent >= 0.05}
+    line = ", ".join(text for kind, text in shown.items() if kind not in BESIDE)
+    beside = ", ".join(shown[kind] for kind in BESIDE if kind in shown)
+    return f"{line}; beside it {beside}" if beside else line

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections import OrderedDict, defaultdict
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 STORE_BYTES = 768 * 2**20
 NETS_KEPT = 4
+AHEAD = 2
+"""Threads that decode a job's images while the network works on those before."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,9 @@ class Session:
     threads: int = 0
     """CPU threads; 0 leaves torch's choice."""
     plugins: tuple[str, ...] = ()
+    precision: str = "fp32"
+    compiled: bool = False
+    """Run networks by torch.compile."""
 
 
 @dataclass(frozen=True)
@@ -100,12 +106,14 @@ class Worker:
         keep_memory()
         self.threads = session.threads or torch.get_num_threads()
         self._reset()
+        self.session = session
         self.device = find_device(session.device)
         self.catalog: Catalog = Catalog.load(session.plugins)
         self.store = ReferenceStore(STORE_BYTES)
         self.scorer = Scorer(self.store)
         self.nets: OrderedDict[tuple[str, int, str], torch.nn.Module] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
+        self._clocks = threading.Lock()
         self.written: set[Path] = set()
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -133,12 +141,15 @@ class Worker:
 
     def _net(self, job: Job) -> torch.nn.Module:
         from srbench.evaluate import build_net
+        from srbench.inference import Inference
 
         key = job.method, job.scale, job.weights
         if key not in self.nets:
             with self._clock("build"):
                 weights = Path(job.weights) if job.weights else None
-                self.nets[key] = build_net(self.catalog.models[job.method], job.scale, self.device, weights)
+                net = build_net(self.catalog.models[job.method], job.scale, self.device, weights)
+                how = self.session
+                self.nets[key] = Inference(net, self.device, how.precision, compiled=how.compiled)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)
         self.nets.move_to_end(key)
@@ -146,49 +157,67 @@ class Worker:
 
     def _score(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
         from srbench.datasets import find_dataset
-        from srbench.evaluate import to_8bit, to_float, to_picture, upscale
-        from srbench.images import write
+        from srbench.evaluate import to_8bit, to_float, upscale
         from srbench.speed import synchronise
 
         pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
+        if lost := [name for name in job.images if name not in pairs]:
+            raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
         multiple = self.catalog.models[job.method].multiple
-        for name, cells in job.images.items():
-            if name not in pairs:
-                raise SRBenchError(f"image {name!r} is no longer in {job.dataset}")
-            with self._clock("decode"):
-                sample = self._sample(job, pairs[name])
+        with ThreadPoolExecutor(AHEAD) as decoders, ThreadPoolExecutor(1) as encoder:
+            coming = {name: self._coming(decoders, job, pairs[name]) for name in job.images}
+            writing: list[tuple[str, Future[None]]] = []
             try:
-                with self._clock("forward"):
-                    sr = to_8bit(upscale(net, to_float(sample.lr), job.scale, multiple)[0])
-                    synchronise(self.device)
-            except MethodError as error:
-                raise MethodError(f"{error} (image {name})") from error
-            with self._clock("metrics"):
-                for cell in cells:
-                    emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
-            if target := job.save_to.get(name):
-                with self._clock("write"):
-                    write(Path(target), to_picture(sr, grey=sample.grey))
-                    self._write_references(Path(target), sample)
-            emit({"image": name, "saved": bool(target)})
+                for name, cells in job.images.items():
+                    with self._clock("waiting"):
+                        sample = self.store.get(self._key(job, name), coming.pop(name))
+                    try:
+                        with self._clock("forward"):
+                            sr = to_8bit(upscale(net, to_float(sample.lr), job.scale, multiple)[0])
+                            synchronise(self.device)
+                    except MethodError as error:
+                        raise MethodError(f"{error} (image {name})") from error
+                    with self._clock("metrics"):
+                        for cell in cells:
+                            emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
+                    if target := job.save_to.get(name):
+                        writing.append((name, encoder.submit(self._write, Path(target), sr, sample)))
+                    else:
+                        emit({"image": name, "saved": False})
+            finally:
+                decoders.shutdown(cancel_futures=True)
+                with self._clock("waiting"):
+                    for name, future in writing:
+                        future.result()
+                        emit({"image": name, "saved": True})
 
-    def _write_references(self, target: Path, sample: Sample) -> None:
-        """Write HR and LR beside what a method made of them, once for all methods."""
+    def _write(self, target: Path, sr: torch.Tensor, sample: Sample) -> None:
+        """Write what a method made, and HR and LR beside it, once for all methods."""
         from srbench.evaluate import to_picture
         from srbench.images import write
 
-        files = {target.parent.with_name(kind) / target.name: kind for kind in ("HR", "LR")}
-        for path in files.keys() - self.written:
-            write(path, to_picture(sample.hr if files[path] == "HR" else sample.lr, grey=sample.grey))
-            self.written.add(path)
+        with self._clock("write"):
+            write(target, to_picture(sr, grey=sample.grey))
+            files = {target.parent.with_name(kind) / target.name: kind for kind in ("HR", "LR")}
+            for path in files.keys() - self.written:
+                write(path, to_picture(sample.hr if files[path] == "HR" else sample.lr, grey=sample.grey))
+                self.written.add(path)
 
-    def _sample(self, job: Job, pair: Any) -> Sample:
+    def _key(self, job: Job, name: str) -> tuple[Any, ...]:
+        return "sample", job.dataset, name, job.scale, job.degradation
+
+    def _coming(self, decoders: ThreadPoolExecutor, job: Job, pair: Any) -> Callable[[], Sample]:
+        """Begin to decode an image unless it is kept; the function returned waits for it."""
         from srbench.degradations import get_degradation
         from srbench.evaluate import load_sample
 
-        key = ("sample", job.dataset, pair.name, job.scale, job.degradation)
-        degradation = get_degradation(job.degradation)
-        return self.store.get(key, lambda: load_sample(pair, job.scale, self.device, degradation))
+        def load() -> Sample:
+            with self._clock("decode"):
+                return load_sample(pair, job.scale, self.device, get_degradation(job.degradation))
+
+        if self._key(job, pair.name) in self.store:
+            return load  # not called, unless it is forgotten until then
+        return decoders.submit(load).result
 
     def _value(self, sr: torch.Tensor, sample: Sample, cell: Cell, key: str) -> dict[str, Any]:
         from srbench.errors import AssetError
@@ -219,7 +248,8 @@ class Worker:
         try:
             yield
         finally:
-            self.seconds[name] += time.perf_counter() - start
+            with self._clocks:
+                self.seconds[name] += time.perf_counter() - start
 
     def environment(self) -> dict[str, Any]:
         """Describe where numbers come from: device, threads, versions."""
@@ -341,7 +371,7 @@ def main() -> None:
     threading.Thread(target=listen, daemon=True).start()
     settings = json.loads(next_line())
     try:
-        worker = Worker(Session(settings["device"], settings["threads"], tuple(settings["plugins"])))
+        worker = Worker(Session(**settings | {"plugins": tuple(settings["plugins"])}))
     except SRBenchError as error:
         emit({"refused": str(error)})
         return

@@ -72,6 +72,14 @@ if TYPE_CHECKING:
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @device_option
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What networks compute in, for quality and speed alike.",
+)
+@click.option("--compile", "compiled", is_flag=True, help="Run networks by torch.compile, CUDA graphs included.")
 @click.option("--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]")
 @click.option(
     "--timeout",
@@ -105,6 +113,8 @@ def run_command(
     report: bool,
     force: bool,
     device: str,
+    precision: str,
+    compiled: bool,
     threads: int,
     timeout: float,
     max_memory: int,
@@ -143,6 +153,8 @@ def run_command(
         plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
         device=device,
         threads=threads,
+        precision=precision,
+        compiled=compiled,
         speed=None if no_speed else {"size": speed_size, "batch": speed_batch, "seconds": speed_seconds},
         save_images=save_images or report,
         force=force,
@@ -202,7 +214,7 @@ def _again(command: str, out: Path) -> str:
 def _finish(outcome: Outcome, out: Path, sort: str, *, report: bool) -> None:
     from srbench.cli.board import show
     from srbench.leaderboard import load_board
-    from srbench.tables import save
+    from srbench.tables import save, time_line
 
     board = load_board([out], sort)
     save(board, out)
@@ -212,8 +224,7 @@ def _finish(outcome: Outcome, out: Path, sort: str, *, report: bool) -> None:
         from srbench.cli.report import write_and_say
 
         write_and_say((out,), out / "report.html", sort)
-    spent = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in outcome.seconds.items() if seconds >= 0.05)
-    if spent:
+    if spent := time_line(outcome.seconds):
         click.echo(f"time: {spent}")
     if outcome.failed:
         click.echo(f"{len(outcome.failed)} failed; the same command with --out {out} tries them again", err=True)

@@ -14,6 +14,7 @@ from srbench.report.gather import gather
 from srbench.report.rankings import copies, rankings
 from srbench.report.trainings import training_view
 from srbench.results import write_text
+from srbench.tables import time_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,6 +92,7 @@ def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, 
 
     loader = jinja2.FileSystemLoader(PACKAGE / "page")
     environment = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["time_line"] = time_line
     environment.policies["json.dumps_kwargs"] = {"sort_keys": False}
     parts = {name: (PACKAGE / "page" / name).read_text(encoding="utf-8") for name in ("page.css", "theme.js")}
     parts["page.js"] = "".join(
