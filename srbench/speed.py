@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from srbench.evaluate import upscale
-from srbench.inference import Inference
+from srbench.inference import TYPES, Inference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -108,6 +108,19 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         macs=counter.get_total_flops() // 2,
         peak_mem_mib=peak / 2**20,
     )
+
+
+def peak_flops(device: torch.device, precision: str, seconds: float) -> float:
+    """Return the FLOP/s of the fastest of many large square matrix products: what a network could at best come to."""
+    size = 8192 if device.type == "cuda" else 2048
+    left, right = torch.rand(2, size, size, device=device, dtype=TYPES[precision] or torch.float32)
+
+    @torch.inference_mode()
+    def product() -> None:
+        torch.mm(left, right)
+        synchronise(device)
+
+    return 2 * size**3 / float(_time(product, seconds).min())
 
 
 def _time(forward: Callable[[], None], seconds: float) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -62,7 +62,7 @@ class Cell:
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one chunk of a dataset's images; without images, its speed."""
+    """One method on one chunk of a dataset's images; without images, its speed; without a method, the device's."""
 
     method: str
     scale: int
@@ -123,6 +123,11 @@ class Worker:
             SRBenchError: the job cannot be done; says why in one line.
         """
         self._reset()
+        if not job.method:
+            from srbench.speed import peak_flops
+
+            emit({"peak_flops": peak_flops(self.device, self.session.precision, **(job.speed or {}))})
+            return
         net = self._net(job)
         if job.speed is None:
             self._score(job, net, emit)

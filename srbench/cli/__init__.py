@@ -14,6 +14,7 @@ COMMANDS = {
     "run": "srbench.cli.run",
     "report": "srbench.cli.report",
     "compare": "srbench.cli.compare",
+    "speed": "srbench.cli.speed",
     "leaderboard": "srbench.cli.board",
     "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",

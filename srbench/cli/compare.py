@@ -148,7 +148,7 @@ def _compare(
 
 
 def _choices(catalog: Catalog, weights: tuple[str, ...], methods: set[str]) -> dict[str, str]:
-    from srbench.cli.run import split_choices
+    from srbench.cli.options import split_choices
     from srbench.errors import UsageError
 
     choices = {catalog.models[name].name: choice for name, choice in split_choices(weights).items()}

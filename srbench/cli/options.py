@@ -66,6 +66,28 @@ class Scales(click.ParamType[tuple[int, ...]]):
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
+class Counts(click.ParamType[tuple[int, ...]]):
+    """A comma-separated list of whole numbers within a range."""
+
+    name = "N[,N...]"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: a part is no whole number of the range.
+        """
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(re.fullmatch(r"[0-9]{1,9}", part) and self.least <= int(part) <= self.most for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers from {self.least} to {self.most}", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
 class Number(click.FloatRange):
     """A number within a range; nan and infinity are none."""
 
@@ -110,6 +132,25 @@ plugin_option = click.option(
 )
 device_option = click.option(
     "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."
+)
+threads_option = click.option(
+    "--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]"
+)
+precision_option = click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "fp16"]),
+    default="fp32",
+    show_default=True,
+    help="What networks compute in, for quality and speed alike.",
+)
+compile_option = click.option(
+    "--compile", "compiled", is_flag=True, help="Run networks by torch.compile, CUDA graphs included."
+)
+weights_option = click.option(
+    "--weights",
+    multiple=True,
+    metavar="METHOD=PATH|trained|shipped",
+    help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
 )
 metrics_option = click.option(
     "--metrics",
@@ -162,3 +203,18 @@ def load_catalog(plugins: tuple[str, ...]) -> Catalog:
             where = f"--plugin {plugin.origin}" if plugin.origin in asked else f"plugin {plugin.name}"
             click.echo(f"warning: {where}: {problem}", err=True)
     return catalog
+
+
+def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
+    """Split METHOD=CHOICE.
+
+    Raises:
+        UsageError: it is no such pair.
+    """
+    from srbench.errors import UsageError
+
+    pairs = [text.partition("=") for text in weights]
+    for method, _, choice in pairs:
+        if not method or not choice:
+            raise UsageError("--weights takes METHOD=PATH, METHOD=trained or METHOD=shipped")
+    return {method: choice for method, _, choice in pairs}

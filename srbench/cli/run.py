@@ -14,12 +14,17 @@ from srbench.cli.options import (
     Names,
     Number,
     Scales,
+    compile_option,
     degradation_option,
     device_option,
     load_catalog,
     metrics_option,
     plugin_option,
+    precision_option,
     protocol_option,
+    split_choices,
+    threads_option,
+    weights_option,
 )
 
 if TYPE_CHECKING:
@@ -52,12 +57,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="How long each speed is measured.",
 )
-@click.option(
-    "--weights",
-    multiple=True,
-    metavar="METHOD=PATH|trained|shipped",
-    help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
-)
+@weights_option
 @click.option(
     "--train",
     "training_sets",
@@ -72,15 +72,9 @@ if TYPE_CHECKING:
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @device_option
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="What networks compute in, for quality and speed alike.",
-)
-@click.option("--compile", "compiled", is_flag=True, help="Run networks by torch.compile, CUDA graphs included.")
-@click.option("--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]")
+@precision_option
+@compile_option
+@threads_option
 @click.option(
     "--timeout",
     type=Number(0),
@@ -173,21 +167,6 @@ def run_command(
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
     _finish(outcome, out, sort, report=report)
-
-
-def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
-    """Split METHOD=CHOICE.
-
-    Raises:
-        UsageError: it is no such pair.
-    """
-    from srbench.errors import UsageError
-
-    pairs = [text.partition("=") for text in weights]
-    for method, _, choice in pairs:
-        if not method or not choice:
-            raise UsageError("--weights takes METHOD=PATH, METHOD=trained or METHOD=shipped")
-    return {method: choice for method, _, choice in pairs}
 
 
 def _out_folder(out: Path | None) -> Path:

@@ -1,0 +1,126 @@
+"""``srbench speed``: latency and throughput over input and batch sizes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from srbench.cli.options import (
+    Counts,
+    Memory,
+    Names,
+    Number,
+    compile_option,
+    device_option,
+    load_catalog,
+    plugin_option,
+    precision_option,
+    split_choices,
+    threads_option,
+    weights_option,
+)
+
+if TYPE_CHECKING:
+    from srbench.sweep import Curves
+
+COLUMNS = {
+    "method": "method",
+    "batch": "batch",
+    "size": "LR",
+    "latency_ms": "ms",
+    "latency_p10_ms": "p10",
+    "latency_p90_ms": "p90",
+    "images_per_s": "img/s",
+    "mpix_per_s": "MPix/s",
+    "peak_mem_mib": "MiB",
+    "gflops": "GFLOP/s",
+    "roofline": "roofline",
+}
+
+
+@click.command("speed")
+@click.option("--methods", type=Names("models"), required=True, help="Methods to time; see 'srbench list methods'.")
+@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option(
+    "--size", "sizes", type=Counts(8, 8192), default="64,128,256,512", show_default=True, help="LR heights and widths."
+)
+@click.option("--batch", "batches", type=Counts(1, 1024), default="1", show_default=True, help="Images per batch.")
+@click.option(
+    "--seconds", type=Number(0, 600, min_open=True), default=1.0, show_default=True, help="How long each is measured."
+)
+@weights_option
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="speed", show_default=True)
+@device_option
+@precision_option
+@compile_option
+@threads_option
+@click.option(
+    "--timeout", type=Number(0), default=1800, show_default=True, metavar="SECONDS", help="For one measurement."
+)
+@click.option("--max-memory", type=Memory(), default=0, help="Most memory the process may use, e.g. 8GiB.")
+@plugin_option
+def speed_command(
+    *,
+    methods: tuple[str, ...],
+    scale: int,
+    sizes: tuple[int, ...],
+    batches: tuple[int, ...],
+    seconds: float,
+    weights: tuple[str, ...],
+    out: Path,
+    device: str,
+    precision: str,
+    compiled: bool,
+    threads: int,
+    timeout: float,
+    max_memory: int,
+    plugins: tuple[str, ...],
+) -> None:
+    """Measure latency, throughput and memory over input and batch sizes; save a table and a plot.
+
+    A curve ends where memory does. 'roofline' is the share of the FLOP/s that a large matrix product of the same
+    precision reaches in the same process.
+
+    \b
+    Examples:
+      srbench speed --methods espcn,srresnet
+      srbench speed --methods unet --size 128,256 --batch 1,4,16 --precision bf16 --out runs/speed
+    """
+    from srbench.sweep import Sweep, save, sweep
+    from srbench.terminal import Terminal
+    from srbench.worker import Session
+
+    catalog = load_catalog(plugins)
+    files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
+    session = Session(device, threads, files, precision, compiled)
+    choices = split_choices(weights)
+    asked = Sweep(methods, scale, sizes, batches, seconds, session, out, choices, timeout, max_memory)
+    curves = sweep(asked, catalog, Terminal())
+    save(curves, out)
+    _show(curves)
+    click.echo(f"saved in {out}: speed.csv" + (", speed.png" if len(curves.table) else ""))
+    for line in curves.stopped:
+        click.echo(f"stopped there: {line}", err=True)
+    for line in curves.failed:
+        click.echo(f"failed: {line}", err=True)
+    if curves.failed:
+        raise click.exceptions.Exit(1)
+
+
+def _show(curves: Curves) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    title = f"{curves.device} | a matrix product reaches {curves.peak_gflops:.4g} GFLOP/s"
+    table = Table(title=title, title_justify="left")
+    for column, heading in COLUMNS.items():
+        table.add_column(heading, justify="left" if column == "method" else "right")
+    for row in curves.table.to_dict("records"):
+        shown = {k: f"{row[k]:.4g}" if isinstance(row[k], float) else str(row[k]) for k in COLUMNS}
+        table.add_row(*(shown | {"roofline": f"{100 * row['roofline']:.3g} %"}).values())
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    console.print(table)
