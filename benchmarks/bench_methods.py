@@ -1,0 +1,82 @@
+"""Forward passes and training steps of every method there is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+
+from benchmarks.bench_training import step_of
+from benchmarks.gate import DEVICE
+from benchmarks.side_by_side import side_by_side
+from srbench.catalog import Catalog
+from srbench.errors import AssetError
+from srbench.inference import Inference
+from srbench.speed import synchronise
+
+if TYPE_CHECKING:
+    from pytest_benchmark.fixture import BenchmarkFixture
+
+SCALE = 4
+METHODS = Catalog.load().models.specs
+
+
+@pytest.mark.benchmark(group="forward pass, x4, LR 256x256")
+@pytest.mark.parametrize("method", METHODS)
+def test_forward(benchmark: BenchmarkFixture, method: str) -> None:
+    size = 256 if benchmark.enabled else 32
+    net = Inference(METHODS[method].build(SCALE).eval().to(DEVICE), DEVICE)
+    lr = torch.rand(1, 3, size, size, device=DEVICE)
+
+    @torch.inference_mode()
+    def forward() -> torch.Tensor:
+        sr: torch.Tensor = net(lr)
+        synchronise(DEVICE)
+        return sr
+
+    benchmark.extra_info["megapixels"] = (SCALE * size) ** 2 / 1e6
+    assert benchmark.pedantic(forward, rounds=3, warmup_rounds=1).shape == (1, 3, SCALE * size, SCALE * size)
+
+
+@pytest.mark.benchmark(group="srresnet, x4, LR 256x256: bf16 beside plain fp32")
+def test_bf16(benchmark: BenchmarkFixture) -> None:
+    """At least twice as fast as fp32 as torch runs it without being told more; 4 times on a GPU, compiled."""
+    size, cuda = 256 if benchmark.enabled else 32, DEVICE.type == "cuda"
+    plain = METHODS["srresnet"].build(SCALE).eval().to(DEVICE)
+    net = Inference(METHODS["srresnet"].build(SCALE).eval().to(DEVICE), DEVICE, "bf16", compiled=cuda)
+    lr = torch.rand(1, 3, size, size, device=DEVICE)
+
+    @torch.inference_mode()
+    def ours() -> torch.Tensor:
+        sr: torch.Tensor = net(lr)
+        synchronise(DEVICE)
+        return sr
+
+    @torch.inference_mode()
+    def theirs() -> None:
+        plain(lr)
+        synchronise(DEVICE)
+
+    assert benchmark.pedantic(ours, rounds=3, warmup_rounds=1).isfinite().all()
+    if benchmark.enabled:
+        ratio = side_by_side(ours, theirs, rounds=9)
+        benchmark.extra_info.update({"precision": "bf16", "times as fast as fp32": round(ratio, 2)})
+        assert ratio >= (4 if cuda else 2)
+
+
+@pytest.mark.benchmark(group="training step, x4, 4 patches of 96x96, bf16")
+@pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.recipe])
+def test_training_step(benchmark: BenchmarkFixture, method: str) -> None:
+    if SCALE not in METHODS[method].scales:
+        pytest.skip(f"{method} does not do x{SCALE}")
+    try:
+        step = step_of(method, "bf16")
+    except AssetError as error:
+        pytest.skip(str(error).partition(":")[0])
+    generator = torch.Generator().manual_seed(0)
+    lr, hr = (torch.rand(4, 3, side, side, generator=generator) for side in (24, 96))
+    batch = [images.to(DEVICE, memory_format=torch.channels_last) for images in (lr, hr)]
+    benchmark.extra_info["precision"] = "bf16"
+    scalars = benchmark.pedantic(step, args=batch, rounds=3, warmup_rounds=1)
+    assert all(torch.as_tensor(value).isfinite().all() for value in scalars.values())
