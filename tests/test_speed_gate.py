@@ -1,0 +1,113 @@
+"""The speed gate on itself: a slowdown of 1.4 times is caught, an unchanged tree passes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SLOWER = '''
+
+_as_it_was = degrade
+
+
+def degrade(hr: torch.Tensor, scale: int) -> torch.Tensor:
+    """Take TIMES times as long."""
+    import time
+
+    began = time.perf_counter()
+    lr = _as_it_was(hr, scale)
+    end = time.perf_counter() + (TIMES - 1) * (time.perf_counter() - began)
+    while time.perf_counter() < end:
+        pass
+    return lr
+'''
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A copy of the sources under version control."""
+    if not shutil.which("git"):
+        pytest.skip("needs git")
+    for folder in ("srbench", "plugins", "benchmarks"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "as it was"]):
+        subprocess.run([*git, *command], cwd=tmp_path, check=True, capture_output=True)
+    return tmp_path
+
+
+def gate(tree, *options):
+    paths = [str(tree), str(tree / "plugins")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "pytest", "--benchmark-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    done = subprocess.run(
+        [*command, "-k", "test_degrade or test_torch", *options],
+        cwd=tree,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def make_slower(tree, times):
+    file = tree / "srbench" / "resize.py"
+    file.write_text(file.read_text() + SLOWER.replace("TIMES", str(times)))
+
+
+def test_a_slowdown_is_caught(tree):
+    make_slower(tree, 1.4)
+    code, said = gate(tree, "--speed-gate=HEAD")
+    assert code == 1, said
+    assert said.count("SLOWER") == 1
+    assert "bench_resize.py::test_degrade: 1." in said
+
+
+def test_an_unchanged_tree_passes(tree):
+    code, said = gate(tree, "--speed-gate=HEAD")
+    assert code == 0, said
+    assert "2 benchmarks compared with HEAD: 0 slower" in said
+
+
+def test_the_baseline_is_a_coarser_measure(tree):
+    code, said = gate(tree, "--speed-baseline")
+    assert code == 0, said
+    (measured,) = json.loads((tree / "benchmarks" / "baseline.json").read_text()).values()
+    assert {f"benchmarks/bench_resize.py::test_{name}" for name in ("degrade", "torch_interpolate")} <= set(measured)
+    code, said = gate(tree, "--speed-gate")
+    assert code == 0, said
+    make_slower(tree, 2.5)
+    code, said = gate(tree, "--speed-gate")
+    assert code == 1, said
+    assert "times as long as in baseline.json" in said
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--speed-gate=nowhere"], "--speed-gate=nowhere: fatal: not a valid object name"),
+        (["--speed-gate=HEAD", "-k", "nothing"], "no benchmark was run"),
+    ],
+)
+def test_wrong_usage_is_said(tree, options, said):
+    code, output = gate(tree, *options)
+    assert code == 4, output
+    assert said in output
+
+
+def test_a_machine_without_baseline_is_told_what_to_do(tree):
+    (tree / "benchmarks" / "baseline.json").write_text('{"another machine": {}}')
+    code, said = gate(tree, "--speed-gate")
+    assert code == 4, said
+    assert "no baseline for" in said
+    assert "--speed-gate=REV needs none" in said
