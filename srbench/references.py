@@ -38,6 +38,11 @@ class ReferenceStore:
     def __len__(self) -> int:
         return len(self._items)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._items.clear()
+        self.held_bytes = 0
+
     def __contains__(self, key: Hashable) -> bool:
         return key in self._items
 

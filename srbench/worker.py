@@ -115,6 +115,8 @@ class Worker:
         self.seconds: dict[str, float] = defaultdict(float)
         self._clocks = threading.Lock()
         self.written: set[Path] = set()
+        self.chunk: set[tuple[Any, ...]] = set()
+        """Keys of the last job's images."""
 
     def run(self, job: Job, emit: Emit) -> None:
         """Run one job, emitting each value as it is known.
@@ -168,6 +170,7 @@ class Worker:
         pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
         if lost := [name for name in job.images if name not in pairs]:
             raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
+        self._forget_others(job)
         multiple = self.catalog.models[job.method].multiple
         with ThreadPoolExecutor(AHEAD) as decoders, ThreadPoolExecutor(1) as encoder:
             coming = {name: self._coming(decoders, job, pairs[name]) for name in job.images}
@@ -195,6 +198,13 @@ class Worker:
                     for name, future in writing:
                         future.result()
                         emit({"image": name, "saved": True})
+
+    def _forget_others(self, job: Job) -> None:
+        """Drop what is kept of other images: the next methods of a run are given the same chunk, or a later one."""
+        chunk = {self._key(job, name) for name in job.images}
+        if not chunk & self.chunk:
+            self.store.clear()
+        self.chunk = chunk
 
     def _write(self, target: Path, sr: torch.Tensor, sample: Sample) -> None:
         """Write what a method made, and HR and LR beside it, once for all methods."""
