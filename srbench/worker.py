@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 STORE_BYTES = 768 * 2**20
 NETS_KEPT = 4
+GPU_BATCH = 8
+"""Images of one size that a GPU is given at once."""
 AHEAD = 2
 """Threads that decode a job's images while the network works on those before."""
 
@@ -114,6 +116,7 @@ class Worker:
         self.nets: OrderedDict[tuple[str, int, str], torch.nn.Module] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
         self._clocks = threading.Lock()
+        self.batch = GPU_BATCH if self.device.type == "cuda" else 1
         self.written: set[Path] = set()
         self.chunk: set[tuple[Any, ...]] = set()
         """Keys of the last job's images."""
@@ -164,40 +167,60 @@ class Worker:
 
     def _score(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
         from srbench.datasets import find_dataset
-        from srbench.evaluate import to_8bit, to_float, upscale
-        from srbench.speed import synchronise
 
         pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
         if lost := [name for name in job.images if name not in pairs]:
             raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
         self._forget_others(job)
-        multiple = self.catalog.models[job.method].multiple
         with ThreadPoolExecutor(AHEAD) as decoders, ThreadPoolExecutor(1) as encoder:
             coming = {name: self._coming(decoders, job, pairs[name]) for name in job.images}
             writing: list[tuple[str, Future[None]]] = []
             try:
-                for name, cells in job.images.items():
-                    with self._clock("waiting"):
-                        sample = self.store.get(self._key(job, name), coming.pop(name))
-                    try:
-                        with self._clock("forward"):
-                            sr = to_8bit(upscale(net, to_float(sample.lr), job.scale, multiple)[0])
-                            synchronise(self.device)
-                    except MethodError as error:
-                        raise MethodError(f"{error} (image {name})") from error
-                    with self._clock("metrics"):
-                        for cell in cells:
-                            emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
-                    if target := job.save_to.get(name):
-                        writing.append((name, encoder.submit(self._write, Path(target), sr, sample)))
-                    else:
-                        emit({"image": name, "saved": False})
+                for group in self._groups(job, coming):
+                    with self._clock("forward"):
+                        outputs = self._forward(net, job, group)
+                    for (name, sample), sr in zip(group.items(), outputs, strict=True):
+                        with self._clock("metrics"):
+                            for cell in job.images[name]:
+                                emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
+                        if target := job.save_to.get(name):
+                            writing.append((name, encoder.submit(self._write, Path(target), sr, sample)))
+                        else:
+                            emit({"image": name, "saved": False})
             finally:
                 decoders.shutdown(cancel_futures=True)
                 with self._clock("waiting"):
                     for name, future in writing:
                         future.result()
                         emit({"image": name, "saved": True})
+
+    def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]]) -> Iterator[dict[str, Sample]]:
+        """Yield images by name that go through the network together: those of one size, on a GPU."""
+        most = 1 if self.catalog.models[job.method].stochastic else self.batch  # a draw depends on the batch
+        open_groups: dict[Any, dict[str, Sample]] = {}
+        for name in job.images:
+            with self._clock("waiting"):
+                sample = self.store.get(self._key(job, name), coming.pop(name))
+            group = open_groups.setdefault(sample.lr.shape, {})
+            group[name] = sample
+            if len(group) == most:
+                yield open_groups.pop(sample.lr.shape)
+        yield from open_groups.values()
+
+    def _forward(self, net: torch.nn.Module, job: Job, group: dict[str, Sample]) -> torch.Tensor:
+        """Return SR of images of one size, ``(N, 3, H, W)`` uint8."""
+        import torch
+
+        from srbench.evaluate import to_8bit, to_float, upscale
+        from srbench.speed import synchronise
+
+        lr = torch.cat([to_float(sample.lr) for sample in group.values()])
+        try:
+            sr = to_8bit(upscale(net, lr, job.scale, self.catalog.models[job.method].multiple))
+        except MethodError as error:
+            raise MethodError(f"{error} (image {', '.join(group)})") from error
+        synchronise(self.device)
+        return sr
 
     def _forget_others(self, job: Job) -> None:
         """Drop what is kept of other images: the next methods of a run are given the same chunk, or a later one."""

@@ -10,7 +10,7 @@ import pytest
 
 from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
-from srbench.worker import Cell, Job, Session
+from srbench.worker import Cell, Job, Session, Worker
 
 FAULTY = str(Path(__file__).parent / "data" / "faulty.py")
 
@@ -115,3 +115,21 @@ def test_device_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SRBenchError, match="device 'cuda:99' is not available"):
         executor.environment()
     executor.shutdown()
+
+
+def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save_image):
+    for i, width in enumerate((40, 48, 40, 40, 48, 40, 40)):
+        save_image(tmp_path / "set" / f"{i}.png", width=width, seed=i)
+    cells = {str(i): [Cell(f"cell {i}", "psnr", "y")] for i in range(7)}
+
+    def run(batch):
+        worker, seen, found = Worker(Session("cpu", 1)), [], {}
+        worker.batch = batch
+        worker._forward = lambda net, job, group: seen.append(list(group)) or Worker._forward(worker, net, job, group)
+        worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda row: found.update({row.get("cell"): row}))
+        return seen, {key: row["value"] for key, row in found.items() if key}
+
+    alone, together = run(1), run(3)
+    assert alone[0] == [[str(i)] for i in range(7)]
+    assert together[0] == [["0", "2", "3"], ["1", "4"], ["5", "6"]]
+    assert together[1] == pytest.approx(alone[1], abs=1e-9)
