@@ -6,22 +6,13 @@ finds is handed to ``emit`` while it runs.
 
 from __future__ import annotations
 
-import contextlib
-import json
-import os
-import queue
-import signal
-import subprocess
-import sys
-import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Protocol
 
-import psutil
-
 from srbench.errors import SRBenchError
+from srbench.pipe import Child, death
 from srbench.worker import Job, Session, Worker, run_and_report
 
 if TYPE_CHECKING:
@@ -29,7 +20,6 @@ if TYPE_CHECKING:
 
     from srbench.worker import Emit
 
-START_TIMEOUT_S = 300
 POLL_S = 0.05
 
 
@@ -114,7 +104,7 @@ class WorkerExecutor:
         self._log = log
         self._timeout_s = timeout_s
         self._max_memory = max_memory
-        self._process: _Process | None = None
+        self._process: Child | None = None
         self._stopped = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
 
@@ -124,7 +114,8 @@ class WorkerExecutor:
         Raises:
             SRBenchError: it cannot be started, or the device is not there.
         """
-        return self._thread.submit(lambda: self._started().environment).result()
+        environment: dict[str, Any] = self._thread.submit(lambda: self._started().greeting).result()
+        return environment
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
         """Queue a job for the worker."""
@@ -138,11 +129,11 @@ class WorkerExecutor:
             self._process.kill()
         self._thread.shutdown(wait=True)
 
-    def _started(self) -> _Process:
+    def _started(self) -> Child:
         if self._process is None or not self._process.alive():
             if self._process is not None:
                 self._process.kill()
-            self._process = _Process(self._session, self._log)
+            self._process = Child("srbench.worker", asdict(self._session), self._log)
         return self._process
 
     def _run(self, job: Job, emit: Emit) -> None:
@@ -154,13 +145,13 @@ class WorkerExecutor:
             if message is not None:
                 news = time.monotonic()
                 if "exit" in message:
-                    raise JobFailedError("stopped" if self._stopped else _death(message["exit"]))
+                    raise JobFailedError("stopped" if self._stopped else death(message["exit"]))
                 if message.get("fatal"):
                     process.kill()
                 if _settle(message, emit):
                     return
             elif (code := process.ended()) is not None:  # though a child of it may still hold the pipe
-                raise JobFailedError("stopped" if self._stopped else _death(code))
+                raise JobFailedError("stopped" if self._stopped else death(code))
             elif self._timeout_s and time.monotonic() - news > self._timeout_s:
                 process.kill()
                 raise JobFailedError(f"timed out: no result for {self._timeout_s:g} s (--timeout)")
@@ -170,90 +161,3 @@ class WorkerExecutor:
                     f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "
                     "allowed (--max-memory)"
                 )
-
-
-class _Process:
-    """A worker process and the thread that reads its answers."""
-
-    def __init__(self, session: Session, log: Path) -> None:
-        with log.open("ab") as stderr:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", "srbench.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,  # Ctrl-C is for the parent, which stops the worker itself
-            )
-        self._answers: queue.Queue[dict[str, Any]] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
-        self.send(json.dumps(asdict(session)))
-        first = self.receive(START_TIMEOUT_S)
-        if first is None or "ready" not in first:
-            self.kill()
-            reason = (first or {}).get("refused") or f"the worker did not start; see {log}"
-            raise SRBenchError(reason)
-        self.environment: dict[str, Any] = first["ready"]
-
-    def _read(self) -> None:
-        if self._popen.stdout is None:
-            return
-        with self._popen.stdout as answers:
-            for line in answers:
-                self._answers.put(json.loads(line))
-        self._answers.put({"exit": self._popen.wait()})
-
-    def send(self, line: str) -> None:
-        """Write one line to the worker; one that is dead is noticed when its answer is awaited."""
-        if self._popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._popen.stdin.write(line.encode() + b"\n")
-                self._popen.stdin.flush()
-
-    def receive(self, timeout_s: float) -> dict[str, Any] | None:
-        """Return the next answer, or None when there is none in time."""
-        try:
-            return self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
-
-    def ended(self) -> int | None:
-        """Return the exit code once it has ended and nothing more was heard for a while."""
-        return self._popen.poll() if self._answers.empty() else None
-
-    def alive(self) -> bool:
-        """Say whether it runs and nothing was heard of its end."""
-        return self._popen.poll() is None and self._answers.empty()
-
-    def memory(self) -> int:
-        """Return the resident bytes of the worker and its children."""
-        try:
-            process = psutil.Process(self._popen.pid)
-            return sum(int(p.memory_info().rss) for p in (process, *process.children(recursive=True)))
-        except psutil.Error:
-            return 0
-
-    def kill(self) -> None:
-        """End it and what it started, at once."""
-        try:
-            children = psutil.Process(self._popen.pid).children(recursive=True)
-        except psutil.Error:
-            children = []
-        self._popen.kill()
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)  # it leads a group of its own
-        if self._popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # what was not read yet is not wanted any more
-                self._popen.stdin.close()
-        for child in children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self._popen.wait()
-
-
-def _death(code: int) -> str:
-    if code == -signal.SIGKILL:
-        return "the worker was killed (SIGKILL): most likely out of memory"
-    if code < 0:
-        return f"the worker crashed ({signal.Signals(-code).name})"
-    return f"the worker ended by itself (exit code {code})"

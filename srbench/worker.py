@@ -1,15 +1,12 @@
 """The process that runs jobs: ``python -m srbench.worker``.
 
 It reads one JSON line per job from standard input and answers with JSON lines, each as soon as it is known. A job is
-names only; the worker rebuilds the catalog itself. It ends when its standard input does, so a killed parent leaves
-nothing behind.
+names only; the worker rebuilds the catalog itself.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
 import traceback
 from collections import OrderedDict, defaultdict
@@ -21,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError, SRBenchError
 from srbench.memory import keep_memory
+from srbench.pipe import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -383,39 +381,12 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
 
 def main() -> None:
     """Serve jobs from standard input until it ends."""
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what plugins print must not mix with the answers
-    orders = os.fdopen(os.dup(0), encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what plugins start must not read the jobs
-    jobs: list[str] = []
-    arrived = threading.Condition()
 
-    def listen() -> None:
-        for line in orders:
-            with arrived:
-                jobs.append(line)
-                arrived.notify()
-        os._exit(0)  # the parent is gone or done; whatever runs is not wanted any more
-
-    def emit(message: dict[str, Any]) -> None:
-        answers.write(json.dumps(message) + "\n")
-        answers.flush()
-
-    def next_line() -> str:
-        with arrived:
-            arrived.wait_for(lambda: bool(jobs))
-            return jobs.pop(0)
-
-    threading.Thread(target=listen, daemon=True).start()
-    settings = json.loads(next_line())
-    try:
+    def start(settings: dict[str, Any]) -> tuple[dict[str, Any], Callable[[str, Emit], None]]:
         worker = Worker(Session(**settings | {"plugins": tuple(settings["plugins"])}))
-    except SRBenchError as error:
-        emit({"refused": str(error)})
-        return
-    emit({"ready": worker.environment()})
-    while True:
-        run_and_report(worker, Job.from_json(next_line()), emit)
+        return worker.environment(), lambda line, emit: run_and_report(worker, Job.from_json(line), emit)
+
+    serve(start)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,168 @@
+"""A child process that is given JSON lines and answers with JSON lines, and that may die without harm to its parent.
+
+`Child` is the parent's end, `serve` the child's. The child ends when its standard input does, so a killed parent leaves
+nothing behind; what plugins print, and what they start, gets into none of the lines.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from srbench.errors import SRBenchError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    Message = dict[str, Any]
+    Emit = Callable[[Message], None]
+    Handle = Callable[[str, Emit], None]
+
+START_TIMEOUT_S = 300
+
+
+class Child:
+    """A process that serves, and the thread that reads its answers.
+
+    Args:
+        module: what it runs, as ``python -m`` does.
+        hello: the first line that it is given.
+        log: file that its standard error goes to.
+
+    Raises:
+        SRBenchError: it did not start, or refused.
+    """
+
+    def __init__(self, module: str, hello: Message, log: Path) -> None:
+        with log.open("ab") as stderr:
+            self._popen = subprocess.Popen(
+                [sys.executable, "-P", "-m", module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
+            )
+        self._answers: queue.Queue[Message] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        self.send(json.dumps(hello))
+        first = self.receive(START_TIMEOUT_S)
+        if first is None or "ready" not in first:
+            self.kill()
+            reason = (first or {}).get("refused") or f"the worker did not start; see {log}"
+            raise SRBenchError(reason)
+        self.greeting: Any = first["ready"]
+
+    def _read(self) -> None:
+        if self._popen.stdout is None:
+            return
+        with self._popen.stdout as answers:
+            for line in answers:
+                self._answers.put(json.loads(line))
+        self._answers.put({"exit": self._popen.wait()})
+
+    def send(self, line: str) -> None:
+        """Write one line to the child; one that is dead is noticed when its answer is awaited."""
+        if self._popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._popen.stdin.write(line.encode() + b"\n")
+                self._popen.stdin.flush()
+
+    def receive(self, timeout_s: float) -> Message | None:
+        """Return the next answer, ``exit`` being the last, or None when there is none in time."""
+        try:
+            return self._answers.get(timeout=timeout_s)
+        except queue.Empty:
+            return None
+
+    def ended(self) -> int | None:
+        """Return the exit code once it has ended and nothing more was heard for a while."""
+        return self._popen.poll() if self._answers.empty() else None
+
+    def alive(self) -> bool:
+        """Say whether it runs and nothing was heard of its end."""
+        return self._popen.poll() is None and self._answers.empty()
+
+    def memory(self) -> int:
+        """Return the resident bytes of the child and its children."""
+        try:
+            process = psutil.Process(self._popen.pid)
+            return sum(int(p.memory_info().rss) for p in (process, *process.children(recursive=True)))
+        except psutil.Error:
+            return 0
+
+    def kill(self) -> None:
+        """End it and what it started, at once."""
+        try:
+            children = psutil.Process(self._popen.pid).children(recursive=True)
+        except psutil.Error:
+            children = []
+        self._popen.kill()
+        if hasattr(os, "killpg"):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._popen.pid, signal.SIGKILL)  # it leads a group of its own
+        if self._popen.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # what was not read yet is not wanted any more
+                self._popen.stdin.close()
+        for child in children:
+            with contextlib.suppress(psutil.Error):
+                child.kill()
+        self._popen.wait()
+
+
+def death(code: int) -> str:
+    """Say how a process ended, by its exit code."""
+    if code == -signal.SIGKILL:
+        return "the worker was killed (SIGKILL): most likely out of memory"
+    if code < 0:
+        return f"the worker crashed ({signal.Signals(-code).name})"
+    return f"the worker ended by itself (exit code {code})"
+
+
+def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
+    """Answer the parent until it is gone.
+
+    Args:
+        start: is given the first message; returns the greeting and what handles each line that comes later.
+    """
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)  # what plugins print must not mix with the answers
+    orders = os.fdopen(os.dup(0), encoding="utf-8")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what plugins start must not read the orders
+    lines: list[str] = []
+    arrived = threading.Condition()
+
+    def listen() -> None:
+        for line in orders:
+            with arrived:
+                lines.append(line)
+                arrived.notify()
+        os._exit(0)  # the parent is gone or done; whatever runs is not wanted any more
+
+    def emit(message: Message) -> None:
+        answers.write(json.dumps(message) + "\n")
+        answers.flush()
+
+    def next_line() -> str:
+        with arrived:
+            arrived.wait_for(lambda: bool(lines))
+            return lines.pop(0)
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        greeting, handle = start(json.loads(next_line()))
+    except SRBenchError as error:
+        emit({"refused": str(error)})
+        return
+    emit({"ready": greeting})
+    while True:
+        handle(next_line(), emit)
