@@ -111,21 +111,21 @@ class Catalog:
     metrics: Shelf[MetricSpec]
 
     @classmethod
-    def load(cls, files: Iterable[str | Path] = ()) -> Catalog:
+    def load(cls, files: Iterable[str | Path] = (), installed: Callable[[str], bool] = lambda _: True) -> Catalog:
         """Load every installed plugin and the given plugin files.
+
+        Args:
+            files: plugin files, or folders of packages.
+            installed: says by its name whether an installed plugin is loaded.
 
         Raises:
             UsageError: a plugin file does not exist. (One that is broken is recorded, not raised.)
         """
         sources: list[tuple[str, str, Callable[[], Any]]] = [
-            (point.name, _origin(point), point.load)
-            for point in sorted(importlib.metadata.entry_points(group="srbench"), key=lambda p: p.name)
+            (point.name, _origin(point), point.load) for point in installed_plugins() if installed(point.name)
         ]
-        for file in dict.fromkeys(Path(file).resolve() for file in files):
-            path = file / "__init__.py" if file.is_dir() else file
-            if not path.is_file() or path.suffix != ".py":
-                raise UsageError(f"--plugin {file}: no such Python file")
-            sources.append((file.stem, str(file), partial(_import_file, path)))
+        paths = dict.fromkeys(Path(file).resolve() for file in files)
+        sources += [(path.stem, str(path), partial(_import_file, plugin_source(path))) for path in paths]
         loaded = [_load(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
@@ -168,6 +168,24 @@ class Catalog:
             return Shelf(_kind(kind), specs, aliases, owned, clashes, broken)
 
         return cls(tuple(plugins.values()), shelf(ModelSpec), shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
+
+
+def installed_plugins() -> list[importlib.metadata.EntryPoint]:
+    """Return the entry points of all installed plugins by name, loading none."""
+    return sorted(importlib.metadata.entry_points(group="srbench"), key=lambda point: point.name)
+
+
+def plugin_source(file: str | Path) -> Path:
+    """Return the Python file behind what ``--plugin`` was given: itself, or the ``__init__.py`` of a package's folder.
+
+    Raises:
+        UsageError: it does not exist.
+    """
+    file = Path(file)
+    path = file / "__init__.py" if file.is_dir() else file
+    if not path.is_file() or path.suffix != ".py":
+        raise UsageError(f"--plugin {file}: no such Python file")
+    return path
 
 
 def _kind(spec: type[Spec]) -> str:

@@ -148,6 +148,8 @@ class LossSpec:
     aliases: Sequence[str] = ()
     formula: str = ""
     """In plain Unicode, of SR ŷ and HR y, for ``srbench info``: ``mean (ŷ - y)²``."""
+    zero_at_equality: bool = False
+    """Claims that the loss is 0 where SR equals HR; ``srbench check`` holds it to that."""
     paper: str = ""
 
     def __post_init__(self) -> None:
@@ -237,6 +239,8 @@ class DatasetSpec:
     archive: Archive | None = None
     """Instead of ``images``, for a set that comes in one piece: it is listed when it has been unpacked."""
     aliases: Sequence[str] = ()
+    training: bool = False
+    """Meant to be trained on: ``srbench check`` then looks for images of the other sets in it."""
     source: str = ""
     refusals: Mapping[int, str] = field(default_factory=dict)
     """Why a scale that users may ask for does not exist."""

@@ -43,8 +43,10 @@ def tv() -> Loss:
 @hookimpl
 def srbench_losses() -> list[LossSpec]:
     return [
-        LossSpec(name="mse", summary="mean squared error", build=mse, formula="mean (ŷ - y)²"),
-        LossSpec(name="l1", summary="mean absolute error", build=l1, formula="mean |ŷ - y|"),
+        LossSpec(
+            name="mse", summary="mean squared error", build=mse, formula="mean (ŷ - y)²", zero_at_equality=True
+        ),
+        LossSpec(name="l1", summary="mean absolute error", build=l1, formula="mean |ŷ - y|", zero_at_equality=True),
         LossSpec(
             name="charbonnier",
             summary="smooth L1: mean of sqrt(d^2 + 1e-6)",

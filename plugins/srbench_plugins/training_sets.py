@@ -119,6 +119,7 @@ def srbench_datasets() -> list[DatasetSpec]:
             summary=f"{summary}; for training",
             scales={2, 3, 4, 8},
             images=partial(images, name),
+            training=True,
             source=f"github.com/{'/'.join(place.split('/')[:2])} @ {place.split('/')[2][:12]}",
             excluded=EXCLUDED.get(name, {}),
         )
@@ -131,6 +132,7 @@ def srbench_datasets() -> list[DatasetSpec]:
             scales={2, 3, 4, 8},
             archive=archive,
             aliases=ALIASES.get(name, ()),
+            training=True,
             source=archive.url or archive.hash,
         )
         for name, (summary, archive) in ARCHIVES.items()

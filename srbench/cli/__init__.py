@@ -20,6 +20,8 @@ COMMANDS = {
     "list": "srbench.cli.shelves",
     "info": "srbench.cli.info",
     "fetch": "srbench.cli.shelves",
+    "new": "srbench.cli.new",
+    "check": "srbench.cli.check",
     "upscale": "srbench.cli.files",
     "score": "srbench.cli.files",
     "degrade": "srbench.cli.files",

@@ -1,0 +1,88 @@
+"""``srbench check``: is a plugin right?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from srbench.cli.options import Number, device_option, plugin_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.conformance import Result
+
+COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--all", "everything", is_flag=True, help="Check all that is installed.")
+@click.option(
+    "--timeout",
+    type=Number(0, min_open=True),
+    default=120,
+    show_default=True,
+    metavar="SECONDS",
+    help="Longest time for one check; training, data and published figures have several times as long.",
+)
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How to show it.",
+)
+@device_option
+@plugin_option
+def check_command(
+    *, names: tuple[str, ...], everything: bool, timeout: float, style: str, device: str, plugins: tuple[str, ...]
+) -> None:
+    """Check that a plugin keeps its promises, before others rely on them.
+
+    NAME is a method, loss, dataset, metric or installed plugin; without it, all that the --plugin files bring is
+    checked. Plugins run in a process of their own: one that crashes or hangs fails its check. Nothing is downloaded.
+    Exit code 1 when a check fails. 'pytest --pyargs srbench.conformance' runs the same on SRBENCH_CHECK=NAME.
+
+    \b
+    Examples:
+      srbench check espcn
+      srbench check --plugin mine.py
+      srbench check --all
+    """
+    from srbench.conformance.examine import Examiner, make_plan
+    from srbench.errors import UsageError
+
+    if everything and names:
+        raise UsageError("--all checks everything; it does not go with names")
+    plan = make_plan(names, plugins, everything=everything, timeout_s=timeout)
+    with Examiner(plan, device, timeout) as examiner:
+        results = list(_said(examiner.run_all())) if style == "table" else list(examiner.run_all())
+    if style == "json":
+        click.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
+    counts = Counter(result.status for result in results)
+    if style == "table":
+        click.echo(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+    if counts["failed"]:
+        raise click.exceptions.Exit(1)
+
+
+def _said(results: Iterable[Result]) -> Iterable[Result]:
+    """Print each result as it comes: a title for each subject, a line for each check, the reason and the fix below."""
+    subject = None
+    for result in results:
+        if result.subject != subject:
+            subject = result.subject
+            click.secho(str(subject), bold=True)
+        note = f"  {result.reason}" if result.status == "skipped" else ""
+        click.echo(f"  {result.check:16} {click.style(f'{result.status:7}', fg=COLOURS[result.status])}{note}".rstrip())
+        if result.status == "failed":
+            click.echo(f"    why: {result.reason}\n    fix: {result.fix}")
+        sys.stdout.flush()
+        yield result

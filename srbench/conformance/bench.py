@@ -1,0 +1,226 @@
+"""What checks work with: test pictures, built networks, and a look at the state of the process."""
+
+from __future__ import annotations
+
+import os
+import random
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from srbench.conformance.outcome import FaultError
+from srbench.evaluate import build_net, upscale
+from srbench.resize import imresize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from srbench.catalog import Catalog
+    from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
+
+SIDE = 24
+"""LR height and width, where a network needs no more."""
+THREADS = 1
+
+
+@dataclass
+class Bench:
+    """A subject's spec and what is shared between its checks."""
+
+    spec: Any
+    catalog: Catalog
+    device: torch.device
+    kept: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass
+class MethodBench(Bench):
+    """A method; its networks are built once."""
+
+    spec: ModelSpec
+
+    @property
+    def scales(self) -> list[int]:
+        """The scales it claims, the smallest first."""
+        return sorted(self.spec.scales)
+
+    @property
+    def scale(self) -> int:
+        """The scale at which what is said of all is tried."""
+        return 4 if 4 in self.spec.scales else self.scales[0]
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether its output means something: it has nothing to learn, or brings weights."""
+        return self.spec.recipe is None or bool(self.spec.weights)
+
+    def build(self, scale: int, device: torch.device | None = None) -> torch.nn.Module:
+        """Build its network as a run does, with the weights it brings; without any, what starts as zero is drawn.
+
+        A last layer of zeros would hide what the layers before it do.
+        """
+        weights = self.spec.weights.get(scale)
+        found = weights if weights is not None and weights.is_file() else None
+        net = build_net(replace(self.spec, recipe=None), scale, device or self.device, found)
+        if found is None:
+            generator = torch.Generator().manual_seed(1)
+            for parameter in net.parameters():
+                if not parameter.detach().any():
+                    drawn = torch.empty(parameter.shape).normal_(0, 0.02, generator=generator)
+                    parameter.data.copy_(drawn.to(parameter.device))
+        return net
+
+    def net(self, scale: int) -> torch.nn.Module:
+        """Return the network that checks share."""
+        if scale not in self.kept:
+            self.kept[scale] = self.build(scale)
+        net: torch.nn.Module = self.kept[scale]
+        return net
+
+    def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
+        """Return an LR picture ``(1, 3, h, w)`` in [0, 1], at least as large as asked, a multiple of what it needs."""
+        multiple = self.spec.multiple
+        return picture(height + -height % multiple, width + -width % multiple, seed).to(self.device)
+
+    def sr(self, lr: torch.Tensor, scale: int | None = None, seed: int = 0) -> torch.Tensor:
+        """Enlarge, as a run does."""
+        scale = scale or self.scale
+        return upscale(self.net(scale), lr, scale, self.spec.multiple, seed)
+
+
+@dataclass
+class LossBench(Bench):
+    """A loss."""
+
+    spec: LossSpec
+
+    @property
+    def loss(self) -> Any:
+        """The loss, built once."""
+        if "loss" not in self.kept:
+            loss = self.spec.build()
+            self.kept["loss"] = loss.to(self.device) if isinstance(loss, torch.nn.Module) else loss
+        return self.kept["loss"]
+
+
+@dataclass
+class MetricBench(Bench):
+    """A metric."""
+
+    spec: MetricSpec
+
+    @property
+    def metric(self) -> Any:
+        """The metric, built once."""
+        if "metric" not in self.kept:
+            self.kept["metric"] = self.spec.build()
+        return self.kept["metric"]
+
+
+@dataclass
+class DatasetBench(Bench):
+    """A dataset."""
+
+    spec: DatasetSpec
+
+
+BENCHES: dict[str, type[Bench]] = {
+    "method": MethodBench,
+    "loss": LossBench,
+    "metric": MetricBench,
+    "dataset": DatasetBench,
+}
+
+
+def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
+    """Return a picture with gradients, edges and texture, ``(1, 3, height, width)`` in [0, 1], in steps of 1/255."""
+    generator = torch.Generator().manual_seed(seed)
+    coarse = torch.rand(1, 3, height // 6 + 2, width // 6 + 2, generator=generator)
+    smooth = imresize(coarse, (height, width))
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    edges = ((x + 2 * y) // 7 % 2).float() * 0.3
+    noise = 0.05 * torch.rand(1, 3, height, width, generator=generator)
+    return (((smooth * 0.6 + edges + noise).clamp(0, 1) * 255 + 0.5).floor() / 255).float()
+
+
+def require(condition: bool, reason: str, fix: str = "") -> None:
+    """Fail the check unless the condition holds.
+
+    Raises:
+        FaultError: it does not.
+    """
+    if not condition:
+        raise FaultError(reason, fix)
+
+
+def require_same(one: torch.Tensor, other: torch.Tensor, tolerance: float, reason: str, fix: str = "") -> None:
+    """Fail the check where two tensors of [0, 1] differ by more than a tolerance.
+
+    Raises:
+        FaultError: they do; says by how much and where.
+    """
+    gap = (one.float().cpu() - other.float().cpu()).abs()
+    largest = float(gap.max())
+    if not largest <= tolerance:
+        place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), tuple(gap.shape)))
+        raise FaultError(f"{reason}: by up to {largest:.3g} at {place}, more than {tolerance:g}", fix)
+
+
+def reset() -> None:
+    """Undo what a plugin may have done to torch, so that each check starts alike."""
+    torch.set_num_threads(THREADS)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device("cpu")
+    torch.set_grad_enabled(mode=True)
+    torch.use_deterministic_algorithms(mode=False)
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = False
+
+
+def require_no_trace(action: Callable[[], object]) -> None:
+    """Do something, and fail the check where it changed the process or seeded a generator of random numbers.
+
+    Raises:
+        FaultError: it did; names what.
+    """
+    ends = []
+    for seed in (11, 12):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        before = _state()
+        action()
+        after = _state()
+        changed = [f"{name} from {before[name]} to {after[name]}" for name in before if before[name] != after[name]]
+        require(not changed, f"changed {', '.join(changed)[:200]}")
+        ends.append(_generators())
+    seeded = [name for name, end in ends[0].items() if end == ends[1][name]]
+    require(not seeded, f"seeded the generator of {' and '.join(seeded)}", "draw from a generator of your own")
+
+
+def _state() -> dict[str, Any]:
+    return {
+        "torch's default dtype": torch.get_default_dtype(),
+        "torch's default device": torch.get_default_device(),
+        "torch's number of threads": torch.get_num_threads(),
+        "torch's grad mode": torch.is_grad_enabled(),
+        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
+        "torch's float32 matmul precision": torch.get_float32_matmul_precision(),
+        "cudnn.benchmark": torch.backends.cudnn.benchmark,
+        "cudnn.allow_tf32": torch.backends.cudnn.allow_tf32,
+        "the working folder": os.getcwd(),  # noqa: PTH109
+        "the environment": dict(os.environ),
+        "numpy's error handling": np.geterr(),
+    }
+
+
+def _generators() -> dict[str, Any]:
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": repr(np.random.get_state()),
+        "random": random.getstate(),
+    }

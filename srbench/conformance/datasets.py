@@ -1,0 +1,156 @@
+"""Checks of a dataset, on those of its files that are on this machine; nothing is downloaded."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from srbench.archives import unpacked
+from srbench.assets import file_hash, is_cached, is_remote, local_path, mirror
+from srbench.conformance.bench import require
+from srbench.conformance.outcome import FaultError, SkipError
+from srbench.datasets import find_dataset, load_pair
+from srbench.errors import SRBenchError, UsageError
+from srbench.specs import Asset
+
+if TYPE_CHECKING:
+    from srbench.conformance.bench import DatasetBench
+    from srbench.specs import DatasetSpec, ImagePair
+
+MOST = 200
+"""Images of a set that are opened, evenly spread."""
+SMALL = 24
+"""Side of the grey miniatures by which copies are found."""
+ALIKE = 3.0
+"""Largest mean difference, of 255, between two miniatures of one image."""
+
+
+def lists(bench: DatasetBench) -> None:
+    """Every scale lists at least one image."""
+    spec = _listed(bench)
+    for scale in sorted(spec.scales):
+        try:
+            pairs = spec.pairs(scale)
+        except UsageError as error:
+            raise FaultError(str(error)) from error
+        require(bool(pairs), f"x{scale} lists no image")
+        gone = [
+            pair.name for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Path) and not file.is_file()
+        ]
+        require(
+            not gone, f"x{scale}: the file of {gone[0] if gone else ''} is not there", "ship it, or list what is there"
+        )
+
+
+def stable(bench: DatasetBench) -> None:
+    """Two listings name the same files with the same content."""
+    spec = _listed(bench)
+    for scale in sorted(spec.scales):
+        first, second = ({pair.name: _content(pair) for pair in _some(spec.pairs(scale))} for _ in range(2))
+        changed = [name for name in {**first, **second} if first.get(name) != second.get(name)]
+        require(not changed, f"x{scale}: {changed[0] if changed else ''} has another content in the second listing")
+
+
+def files(bench: DatasetBench) -> None:
+    """Each file at hand opens, and LR fits HR."""
+    spec = _listed(bench)
+    opened = 0
+    for scale in sorted(spec.scales):
+        for pair in _some([pair for pair in spec.pairs(scale) if _is_at_hand(pair)]):
+            try:
+                load_pair(pair, scale)
+            except SRBenchError as error:
+                raise FaultError(f"x{scale} {pair.name}: {error}") from error
+            opened += 1
+    if not opened:
+        raise SkipError(f"none of its files is here ('srbench fetch {spec.name}' gets them)")
+
+
+def no_test_image(bench: DatasetBench) -> None:
+    """No image of a training set is one of a set that is not for training: same file, or same picture."""
+    if not bench.spec.training:
+        raise SkipError("it is not for training (training=True says that a set is)")
+    spec = _listed(bench)
+    scale = min(spec.scales)
+    pairs = spec.pairs(scale)
+    others = [
+        other for other in bench.catalog.datasets.specs.values() if not other.training and other.images is not None
+    ]
+    known: dict[str, str] = {}
+    pictures: list[tuple[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]] = []
+    for other in others:
+        for test in other.pairs(min(other.scales)):
+            name = f"{test.name} of {other.name}"
+            if isinstance(test.hr, Asset) or test.hr.is_file():
+                known[file_hash(test.hr)] = name
+            if _is_at_hand(test):
+                pictures.append((name, _miniature(test)))
+    for pair in pairs:
+        if isinstance(pair.hr, Asset) or len(pairs) <= MOST:
+            found = known.get(file_hash(pair.hr))
+            require(found is None, f"{pair.name} is {found}: the same file")
+    here = _some([pair for pair in pairs if _is_at_hand(pair)])
+    if not here or not pictures:
+        raise SkipError("files were compared by their hashes alone: the images, or those of test sets, are not here")
+    tests = np.stack([miniature for _, miniature in pictures])
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
+        for pair, miniature in zip(here, pool.map(_miniature, here), strict=True):
+            gaps = np.abs(tests - miniature).mean(axis=(1, 2))
+            nearest = int(gaps.argmin())
+            require(
+                float(gaps[nearest]) > ALIKE or float(miniature.std()) < ALIKE,
+                f"{pair.name} shows the same picture as {pictures[nearest][0]}",
+            )
+
+
+def missing_files(spec: DatasetSpec, scale: int) -> str:
+    """Return which files of a set are not on this machine; empty when all are."""
+    gone = [pair.name for pair in spec.pairs(scale) if not _is_at_hand(pair)]
+    return f"{len(gone)} files of {spec.name} are not here ('srbench fetch {spec.name}')" if gone else ""
+
+
+def _listed(bench: DatasetBench) -> DatasetSpec:
+    """Return the set as it can be listed.
+
+    Raises:
+        SkipError: it is an archive that was not unpacked here.
+    """
+    spec = bench.spec
+    if spec.images is None and spec.archive is not None:
+        if unpacked(spec.archive) is None:
+            raise SkipError(f"its archive is not here ('srbench fetch {spec.name}' gets it)")
+        return find_dataset(bench.catalog, spec.name)
+    return spec
+
+
+def _some(pairs: list[ImagePair]) -> list[ImagePair]:
+    return pairs[:: 1 + len(pairs) // MOST]
+
+
+def _content(pair: ImagePair) -> list[str]:
+    return [file_hash(file) for file in (pair.hr, pair.lr) if file is not None]
+
+
+def _is_at_hand(pair: ImagePair) -> bool:
+    return all(_is_here(file) for file in (pair.hr, pair.lr) if file is not None)
+
+
+def _is_here(file: Path | Asset) -> bool:
+    if isinstance(file, Path):
+        return file.is_file()
+    place = mirror()
+    in_mirror = bool(place) and not is_remote(place) and (Path(place).expanduser() / file.path).is_file()
+    return in_mirror or is_cached(file)
+
+
+def _miniature(pair: ImagePair) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    """Return a grey miniature of HR."""
+    with Image.open(local_path(pair.hr)) as image:
+        image.draft("L", (4 * SMALL, 4 * SMALL))
+        grey = image.convert("L").resize((SMALL, SMALL), Image.Resampling.BOX)
+    return np.asarray(grey, dtype=np.float32)

@@ -1,0 +1,220 @@
+"""What is to be checked, found without trusting it, and its checks, run in a process that may die."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from srbench.catalog import Catalog, installed_plugins, plugin_source
+from srbench.conformance.checks import CHECKS
+from srbench.conformance.outcome import Result, Subject
+from srbench.conformance.probe import Probe, probe
+from srbench.errors import UsageError, unknown
+from srbench.pipe import Child, death
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from srbench.catalog import Shelf
+    from srbench.conformance.checks import Check
+
+HANG = "find the loop, lock or wait that does not end; --timeout gives it longer"
+CRASH = "find what ends Python: native code, os._exit, endless recursion, too much memory"
+OWN = "srbench"
+"""The distribution whose plugins are not checked unless they are asked for."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is checked: subjects, each plugin ahead of what it brings."""
+
+    subjects: tuple[Subject, ...]
+    files: tuple[str, ...]
+    """Plugin files that can be loaded."""
+    without: tuple[str, ...]
+    """Installed plugins that cannot."""
+    probes: dict[str, Probe]
+    problems: dict[str, tuple[str, ...]]
+
+
+def make_plan(
+    names: Sequence[str] = (), files: Iterable[str | Path] = (), *, everything: bool = False, timeout_s: float = 120
+) -> Plan:
+    """Find what is asked for.
+
+    Args:
+        names: methods, losses, datasets, metrics or plugins; all that the files bring where there is none.
+        files: plugin files.
+        everything: all that is installed.
+        timeout_s: how long a plugin may take to be imported.
+
+    Raises:
+        UsageError: nothing is asked for, a file does not exist, or a name is unknown.
+    """
+    paths = {Path(file).stem: str(Path(file).resolve()) for file in files}
+    points = {point.name for point in installed_plugins()}
+    if not (names or paths or everything):
+        raise UsageError("name what to check, or give --plugin FILE or --all")
+    for path in paths.values():
+        plugin_source(path)  # says what does not exist
+    first = [*paths, *(sorted(points) if everything else [name for name in names if name in points])]
+    probes = {name: probe(name, paths.get(name, ""), timeout_s) for name in dict.fromkeys(first)}
+    dead = {name for name, seen in probes.items() if seen.dead}
+    alive = tuple(path for name, path in paths.items() if name not in dead)
+    without = tuple(sorted(dead - set(paths)))
+    catalog = Catalog.load(alive, installed=lambda name: name not in without)
+    if everything:
+        wanted = [plugin.name for plugin in catalog.plugins] + list(without)
+        subjects = [subject for name in wanted for subject in _of_plugin(catalog, name)]
+    elif names:
+        subjects = [subject for name in names for subject in _named(catalog, name, dead)]
+    else:
+        subjects = [subject for name in paths for subject in _of_plugin(catalog, name)]
+    subjects = list(dict.fromkeys(subjects))
+    for subject in subjects:
+        if subject.kind == "plugin" and subject.name not in probes:
+            probes[subject.name] = probe(subject.name, "", timeout_s)
+    problems = {plugin.name: plugin.problems for plugin in catalog.plugins}
+    return Plan(tuple(subjects), alive, without, probes, problems)
+
+
+def third_party() -> list[str]:
+    """Return the installed plugins that srbench does not bring itself."""
+    return [point.name for point in installed_plugins() if not point.dist or point.dist.name != OWN]
+
+
+def _shelves(catalog: Catalog) -> tuple[Shelf[Any], ...]:
+    return catalog.models, catalog.losses, catalog.datasets, catalog.metrics
+
+
+def _of_plugin(catalog: Catalog, name: str) -> list[Subject]:
+    """Return a plugin and all that it brings."""
+    brought = [
+        Subject(shelf.kind, spec)
+        for shelf in _shelves(catalog)
+        for spec, owner in shelf.owners.items()
+        if owner.name == name
+    ]
+    return [Subject("plugin", name), *brought]
+
+
+def _named(catalog: Catalog, name: str, dead: set[str]) -> list[Subject]:
+    """Return what has this name: specs with their plugins, else a plugin with all that it brings."""
+    found: list[Subject] = []
+    for shelf in _shelves(catalog):
+        if name in shelf:
+            found += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
+        elif name in shelf.clashes:
+            found += [Subject("plugin", plugin) for plugin in shelf.clashes[name]]
+    if found:
+        return found
+    plugins = [plugin.name for plugin in catalog.plugins]
+    if name in plugins or name in dead:
+        return _of_plugin(catalog, name)
+    known = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
+    raise unknown("name", name, [*known, *plugins])
+
+
+class Examiner:
+    """Runs checks in a worker, which is started anew after one that crashed or hung.
+
+    Args:
+        plan: what is checked.
+        device: where networks run.
+        timeout_s: how long a check may take.
+    """
+
+    def __init__(self, plan: Plan, device: str = "cpu", timeout_s: float = 120) -> None:
+        self.plan, self.device, self.timeout_s = plan, device, timeout_s
+        self._folder = tempfile.TemporaryDirectory(prefix="srbench-check-")
+        self._child: Child | None = None
+        self._ended: dict[tuple[Subject, str], Result] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._child:
+            self._child.kill()
+        self._folder.cleanup()
+
+    def run_all(self) -> Iterator[Result]:
+        """Run every check of every subject, in order."""
+        for subject in self.plan.subjects:
+            for check in CHECKS[subject.kind]:
+                yield self.run(subject, check)
+
+    def run(self, subject: Subject, check: Check) -> Result:
+        """Run one check, after those that it needs."""
+        if (subject, check.name) in self._ended:
+            return self._ended[subject, check.name]
+        start = time.perf_counter()
+        for needed in (other for other in CHECKS[subject.kind] if other.name in check.needs):
+            if (before := self.run(subject, needed)).status != "passed":
+                why = before.reason if before.status == "skipped" else "which failed"
+                result = Result(subject, check.name, "skipped", f"needs '{needed.name}', {why}")
+                break
+        else:
+            result = (
+                self._of_probe(subject, check) if subject.kind == "plugin" else self._of_worker(subject, check, start)
+            )
+        self._ended[subject, check.name] = result
+        return result
+
+    def _of_probe(self, subject: Subject, check: Check) -> Result:
+        seen = self.plan.probes[subject.name]
+        if check.name == "loads":
+            reasons = (
+                [seen.dead]
+                if seen.dead
+                else [*dict.fromkeys((*self.plan.problems.get(subject.name, ()), *seen.problems))]
+            )
+            return _result(subject, check, "; ".join(reasons), _mend(reasons))
+        if seen.dead:
+            return Result(subject, check.name, "skipped", "needs 'loads', which failed")
+        reason = {
+            "light": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
+            "import": f"importing it changes {', '.join(seen.changed)}" if seen.changed else "",
+            "repeatable": f"called again, its hooks gave another {', '.join(seen.unlike)}" if seen.unlike else "",
+        }[check.name]
+        return _result(subject, check, reason, check.fix)
+
+    def _of_worker(self, subject: Subject, check: Check, start: float) -> Result:
+        if self._child is None or not self._child.alive():
+            log = Path(self._folder.name) / "worker.log"
+            self._child = Child("srbench.conformance.worker", {"device": self.device}, log)
+        child, limit = self._child, self.timeout_s * check.patience
+        who = {"kind": subject.kind, "name": subject.name, "check": check.name}
+        child.send(json.dumps({**who, "files": self.plan.files, "without": self.plan.without}))
+        answer = child.receive(limit)
+        seconds = time.perf_counter() - start
+        if answer is None:
+            child.kill()
+            return Result(subject, check.name, "failed", f"did not end within {limit:g} s", HANG, seconds)
+        if "exit" in answer:
+            return Result(subject, check.name, "failed", death(answer["exit"]), CRASH, seconds)
+        return Result(subject, check.name, answer["status"], answer["reason"], answer["fix"], seconds)
+
+
+def _result(subject: Subject, check: Check, reason: str, fix: str) -> Result:
+    return Result(subject, check.name, "failed" if reason else "passed", reason, fix if reason else "")
+
+
+def _mend(reasons: Iterable[str]) -> str:
+    """Say how a plugin that does not load is mended, by what is said of it."""
+    ways = {
+        "claimed by": "choose another name, or uninstall one of the plugins",
+        "unknown hook": "spell the hook as the reason says",
+        "has no hook": "mark the function with @srbench.hookimpl",
+        "returned": "a hook returns a list of its kind of spec",
+        "raised": "the hook must return its specs, whatever is installed or not",
+        "cannot be imported": "mend the line that is named, or install what is missing",
+        "importing it": "let the module's top only define: what takes long or may fail belongs into build and recipe",
+        "Spec ": "mend the field that is named",
+    }
+    found = [way for sign, way in ways.items() if any(sign in reason for reason in reasons)]
+    return found[0] if found else "mend what is named"

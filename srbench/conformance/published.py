@@ -1,0 +1,98 @@
+"""Check of the figures that papers print for a method."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import torch
+
+from srbench.conformance.bench import require
+from srbench.conformance.datasets import missing_files
+from srbench.conformance.outcome import SkipError
+from srbench.errors import AssetError, SRBenchError
+from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, upscale
+from srbench.protocols import PROTOCOLS
+from srbench.references import ReferenceStore
+from srbench.weights import card_path
+
+if TYPE_CHECKING:
+    from srbench.conformance.bench import MethodBench
+    from srbench.specs import ModelSpec, Published
+
+TOLERANCE = {"psnr": 0.05, "ssim": 0.002}
+RELATIVE = 0.02
+"""Of a metric without a tolerance of its own."""
+
+
+def figures(bench: MethodBench) -> None:
+    """What this method scores here is what was printed, on every set whose files are at hand."""
+    spec = bench.spec
+    if not spec.published:
+        raise SkipError("the spec names no published figure")
+    groups: dict[tuple[str, int, str], list[Published]] = defaultdict(list)
+    left_out = []
+    for figure in spec.published:
+        if reason := _why_not(bench, figure):
+            left_out.append(f"{figure.dataset} x{figure.scale} {figure.metric}: {reason}")
+        else:
+            groups[figure.dataset, figure.scale, figure.protocol].append(figure)
+    checked = 0
+    for (dataset, scale, protocol), wanted in groups.items():
+        for figure, found in _measure(bench, dataset, scale, protocol, wanted):
+            tolerance = TOLERANCE.get(figure.metric, RELATIVE * abs(figure.value))
+            what = f"{dataset} x{scale} {figure.metric} ({protocol})"
+            gap = abs(found - figure.value)
+            printed = f"{figure.source} prints {figure.value:g}"
+            require(gap <= tolerance, f"{what} is {found:.4f} here, and {printed}: more than {tolerance:g} apart")
+            checked += 1
+    if not checked:
+        raise SkipError("; ".join(dict.fromkeys(left_out))[:300])
+
+
+def _why_not(bench: MethodBench, figure: Published) -> str:
+    """Return why a figure cannot be checked here; empty where it can."""
+    spec, catalog = bench.spec, bench.catalog
+    if figure.scale not in spec.scales:
+        return "the method does not do this scale"
+    if figure.protocol not in PROTOCOLS:
+        return f"the protocol {figure.protocol} is none of srbench's"
+    if figure.metric not in catalog.metrics or figure.dataset not in catalog.datasets:
+        return "the metric or dataset is not installed"
+    if spec.recipe is not None and not _has_papers_weights(spec, figure.scale):
+        return "it ships no weights of the paper's own training"
+    try:
+        return missing_files(catalog.datasets[figure.dataset], figure.scale)
+    except SRBenchError as error:
+        return str(error)
+
+
+def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:
+    """Whether it ships weights that ``srbench train`` did not make: theirs are the figures that were printed."""
+    path = spec.weights.get(scale)
+    if path is None or not path.is_file():
+        return False
+    card = card_path(path)
+    return not (card.is_file() and "steps_done" in json.loads(card.read_text(encoding="utf-8")))
+
+
+def _measure(
+    bench: MethodBench, dataset: str, scale: int, protocol: str, wanted: list[Published]
+) -> list[tuple[Published, float]]:
+    catalog, how = bench.catalog, PROTOCOLS[protocol]
+    scorer = Scorer(ReferenceStore(2**26))
+    values: dict[str, list[float]] = defaultdict(list)
+    net = bench.net(scale)
+    for pair in catalog.datasets[dataset].pairs(scale):
+        sample = load_sample(pair, scale, bench.device)
+        with torch.inference_mode():
+            sr = to_8bit(upscale(net, to_float(sample.lr), scale, bench.spec.multiple)[0])
+        for figure in wanted:
+            try:
+                score = scorer.score(sr, sample, how, catalog.metrics[figure.metric], pair.name)
+            except AssetError as error:
+                raise SkipError(str(error)) from error
+            if score.value is not None:
+                values[figure.metric].append(score.value)
+    return [(figure, sum(values[figure.metric]) / max(1, len(values[figure.metric]))) for figure in wanted]
