@@ -129,6 +129,15 @@ class Catalog:
         loaded = [_load(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
+    def complaints(self, files: Iterable[str | Path] = ()) -> list[str]:
+        """Say of each broken plugin what is wrong with it; ``files`` are those that were asked for."""
+        asked = {str(Path(file).resolve()) for file in files}
+        return [
+            f"{f'--plugin {plugin.origin}' if plugin.origin in asked else f'plugin {plugin.name}'}: {problem}"
+            for plugin in self.plugins
+            for problem in plugin.problems
+        ]
+
     @classmethod
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
         problems = {id(plugin): list(plugin.problems) for plugin, _ in loaded}

@@ -7,6 +7,7 @@ import warnings
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from srbench.errors import ImageError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
@@ -165,6 +165,30 @@ def write(path: Path, picture: Picture) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def from_pillow(image: Pillow.Image) -> Picture:
+    """Return a Pillow image as a picture; its orientation is taken as it is.
+
+    Raises:
+        ImageError: it is of floating point.
+    """
+    return _convert(Path("image"), image)
+
+
+def to_pillow(picture: Picture) -> Pillow.Image:
+    """Return a picture as a Pillow image of mode L, LA, RGB, RGBA or I;16.
+
+    Raises:
+        ImageError: Pillow has no mode for it, such as colours of 16 bits.
+    """
+    channels = [picture.pixels[..., :1] if picture.grey else picture.pixels]
+    if picture.alpha is not None:
+        channels.append(picture.alpha[..., None])
+    array = np.concatenate(channels, axis=2)
+    if picture.bits == 16 and array.shape[2] > 1:
+        raise ImageError("Pillow has no image of 16 bits with colours or alpha; work on arrays, or 'srbench upscale'")
+    return Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array)
+
+
 @contextmanager
 def _named_faults(path: Path) -> Iterator[None]:
     """Make whatever goes wrong with a file an ImageError with its name."""
@@ -222,7 +246,7 @@ def _decode(path: Path, image: ImageFile) -> Picture:
     return replace(_upright(picture, orientation), icc=icc if fits else b"")
 
 
-def _convert(path: Path, image: ImageFile) -> Picture:
+def _convert(path: Path, image: Pillow.Image) -> Picture:
     mode = image.mode
     if mode == "F":
         raise ImageError(f"{path}: is a floating-point image; convert it to 8 or 16 bits")

@@ -6,6 +6,7 @@ replaced; ``package`` stands for the name of the Python package. Other files are
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
 import shutil
@@ -60,8 +61,9 @@ def create(name: str, kind: str, parent: Path) -> Path:
                 _fill(template, draft, words)
             draft.replace(target)
     except OSError as error:
-        for folder in made:
-            folder.rmdir() if folder.is_dir() and not any(folder.iterdir()) else None
+        for empty in made:
+            with contextlib.suppress(OSError):
+                empty.rmdir()
         raise SRBenchError(f"{target}: cannot be written ({error.strerror})") from error
     return target
 

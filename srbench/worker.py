@@ -7,6 +7,7 @@ names only; the worker rebuilds the catalog itself.
 from __future__ import annotations
 
 import json
+import threading
 import time
 import traceback
 from collections import OrderedDict, defaultdict

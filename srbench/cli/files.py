@@ -87,24 +87,20 @@ def upscale_command(
     seeds = range(1, samples + 1) if samples else range(1)
     pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
-    from srbench.evaluate import build_net
+    from srbench.api import Upscaler
     from srbench.folders import upscale_picture
     from srbench.images import read
     from srbench.terminal import Terminal
-    from srbench.weights import find_weights
-    from srbench.worker import find_device
 
     ui = Terminal()
-    where = find_device(device)
-    by_scale = {s: find_weights(spec, s, weights) for s in scales}
-    nets = {s: build_net(spec, s, where, found.path if found else None) for s, found in by_scale.items()}
-    net = nets[scales[0]]
+    loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
+    net, where = loaded[scales[0]].net, loaded[scales[0]].device
     if samples and not hasattr(net, "sample"):
         raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
     answer: Any = net.sample if samples else net
     multiple = spec.multiple
     if len(scales) > 1:
-        answer, multiple = chain([(nets[s], s) for s in scales], multiple), 1
+        answer, multiple = chain([(loaded[s].net, s) for s in scales], multiple), 1
         steps = ", then ".join(f"x{s}" for s in scales)
         ui.note(f"{spec.name} does not do x{scale}: repeated, {steps}; each pass takes the last one's output for LR")
 

@@ -192,16 +192,11 @@ def load_catalog(plugins: tuple[str, ...]) -> Catalog:
     Raises:
         UsageError: a plugin file does not exist.
     """
-    from pathlib import Path
-
     from srbench.catalog import Catalog
 
     catalog = Catalog.load(plugins)
-    asked = {str(Path(plugin).resolve()) for plugin in plugins}
-    for plugin in catalog.plugins:
-        for problem in plugin.problems:
-            where = f"--plugin {plugin.origin}" if plugin.origin in asked else f"plugin {plugin.name}"
-            click.echo(f"warning: {where}: {problem}", err=True)
+    for complaint in catalog.complaints(plugins):
+        click.echo(f"warning: {complaint}", err=True)
     return catalog
 
 

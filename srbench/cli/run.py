@@ -28,7 +28,7 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.runner import Outcome
+    from srbench.api import Scored
 
 
 @click.command("run")
@@ -128,15 +128,14 @@ def run_command(
       srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
     """
+    from srbench.api import new_folder, score
     from srbench.request import Request
-    from srbench.runner import run
     from srbench.terminal import Terminal
 
     ui = Terminal()
     catalog = load_catalog(plugins)
-    out = _out_folder(out)
+    out = out or new_folder()
     command = shlex.join(["srbench", *sys.argv[1:]])
-    _check_sort(sort, metrics)
     request = Request(
         methods=methods,
         datasets=datasets,
@@ -162,49 +161,29 @@ def run_command(
         degradation=degradation,
     )
     try:
-        outcome = run(request, catalog, ui)
+        scored = score(request, catalog, ui, sort)
     except KeyboardInterrupt:
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    _finish(outcome, out, sort, report=report)
-
-
-def _out_folder(out: Path | None) -> Path:
-    if out is not None:
-        return out
-    from datetime import datetime
-
-    return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-
-
-def _check_sort(sort: str, metrics: tuple[str, ...]) -> None:
-    from srbench.errors import UsageError
-    from srbench.leaderboard import COST
-
-    known = [*metrics, *COST, "method"]
-    if sort not in [*known, "psnr"]:
-        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(known)}")
+    _finish(scored, out, sort, report=report)
 
 
 def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def _finish(outcome: Outcome, out: Path, sort: str, *, report: bool) -> None:
+def _finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
     from srbench.cli.board import show
-    from srbench.leaderboard import load_board
-    from srbench.tables import save, time_line
+    from srbench.tables import time_line
 
-    board = load_board([out], sort)
-    save(board, out)
-    show(board)
+    show(scored.board)
     click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")
     if report:
         from srbench.cli.report import write_and_say
 
         write_and_say((out,), out / "report.html", sort)
-    if spent := time_line(outcome.seconds):
+    if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
-    if outcome.failed:
-        click.echo(f"{len(outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
+    if scored.outcome.failed:
+        click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
         raise click.exceptions.Exit(1)

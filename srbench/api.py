@@ -1,0 +1,323 @@
+"""srbench from Python: `run` scores methods, `load` gives one to enlarge images with. The command line uses this too.
+
+import srbench
+
+frame = srbench.run(methods=["bicubic", "lanczos"], dataset="samples")
+large = srbench.load("bicubic", scale=4)(small)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+import torch
+from PIL import Image
+
+from srbench.catalog import Catalog
+from srbench.errors import UsageError
+from srbench.evaluate import SEED, build_net, upscale
+from srbench.folders import upscale_picture
+from srbench.images import Picture, from_pillow, read, to_pillow
+from srbench.leaderboard import COST, load_board
+from srbench.request import Request
+from srbench.runner import run as run_request
+from srbench.tables import save
+from srbench.terminal import Silent, Terminal
+from srbench.weights import find_weights
+from srbench.worker import find_device
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pandas as pd
+    from numpy.typing import NDArray
+
+    from srbench.leaderboard import Board
+    from srbench.runner import Outcome
+    from srbench.specs import ModelSpec
+    from srbench.terminal import UI
+    from srbench.weights import Weights
+
+    Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What a run left: how it ended, and the board, whose tables lie in the run's folder."""
+
+    outcome: Outcome
+    board: Board
+
+
+def score(request: Request, catalog: Catalog, ui: UI, sort: str = "psnr") -> Scored:
+    """Score and time what was asked, make the board and save its tables: all that ``srbench run`` does but show it.
+
+    Raises:
+        UsageError: a name, scale, column or combination does not exist; nothing was started.
+        SRBenchError: the run cannot be done at all.
+        KeyboardInterrupt: stopped by the user; what was done is saved.
+    """
+    columns = [*request.metrics, *COST, "method"]
+    if sort not in [*columns, "psnr"]:
+        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(columns)}")
+    outcome = run_request(request, catalog, ui)
+    board = load_board([request.out], sort)
+    save(board, request.out)
+    return Scored(outcome, board)
+
+
+def new_folder() -> Path:
+    """Return the folder of a run that names none: ``runs/<date-time>``."""
+    return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
+
+
+def run(
+    methods: str | Sequence[str],
+    dataset: str | Path | Sequence[str | Path] = "samples",
+    *,
+    scale: int | Sequence[int] = 4,
+    protocol: str | Sequence[str] = "y",
+    metrics: str | Sequence[str] = ("psnr", "ssim", "lpips"),
+    degradation: str = "bicubic",
+    out: str | Path | None = None,
+    sort: str = "psnr",
+    speed: bool = True,
+    speed_size: int = 256,
+    speed_batch: int = 1,
+    speed_seconds: float = 2.0,
+    weights: Mapping[str, str | Path] | None = None,
+    train: str | Path | Sequence[str | Path] = (),
+    train_steps: int | None = None,
+    save_images: bool = False,
+    force: bool = False,
+    device: str = "auto",
+    threads: int = 0,
+    timeout_s: float = 1800,
+    max_memory: int = 0,
+    inline: bool = False,
+    plugins: str | Path | Sequence[str | Path] = (),
+    quiet: bool = False,
+) -> pd.DataFrame:
+    """Score and time methods on datasets, as ``srbench run`` does.
+
+    A method that fails costs its own row: ``status`` is then ``failed`` and ``reason`` says why.
+
+    Args:
+        methods: names of methods.
+        dataset: names of datasets, and folders of images.
+        scale: factors.
+        protocol: ``y``, ``y-uint8``, ``rgb``.
+        metrics: names of metrics.
+        degradation: how LR is made from HR.
+        out: the run's folder; the same call on the same folder goes on where it stopped. ``runs/<date-time>`` if None.
+        sort: the column that ranks.
+        speed: whether speed is measured.
+        speed_size: LR height and width for it, in pixels.
+        speed_batch: images per batch for it.
+        speed_seconds: how long each speed is measured.
+        weights: by method, a path, ``trained`` or ``shipped``.
+        train: training sets; methods without weights are trained on them first.
+        train_steps: steps of each such training; the recipes' own where None.
+        save_images: keep SR, HR and LR as PNG in the folder.
+        force: score again what is already there.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        threads: CPU threads; 0 for torch's choice.
+        timeout_s: longest time for one image or one measurement of speed; 0 for no limit.
+        max_memory: most bytes that a method's process may use; 0 for no limit.
+        inline: work in this process, without isolation.
+        plugins: plugin files to load too.
+        quiet: print nothing.
+
+    Returns:
+        The leaderboard, one row per method, dataset, scale and protocol, best first: the columns of
+        ``leaderboard.csv``. ``attrs["out"]`` is the run's folder.
+
+    Raises:
+        UsageError: a name, scale or combination does not exist; nothing was started.
+        SRBenchError: the run cannot be done at all (no such device, a folder that cannot be written).
+    """
+    asked = {name: value for name, value in locals().items() if value != (run.__kwdefaults__ or {}).get(name)}
+    ui: UI = Silent() if quiet else Terminal()
+    files = tuple(str(Path(plugin).resolve()) for plugin in _several(plugins))
+    request = Request(
+        methods=_several(methods),
+        datasets=tuple(str(name) for name in _several(dataset)),
+        scales=_several(scale),
+        protocols=_several(protocol),
+        metrics=_several(metrics),
+        out=new_folder() if out is None else Path(out),
+        plugins=files,
+        device=device,
+        threads=threads,
+        speed={"size": speed_size, "batch": speed_batch, "seconds": speed_seconds} if speed else None,
+        save_images=save_images,
+        force=force,
+        inline=inline,
+        timeout_s=timeout_s,
+        max_memory=max_memory,
+        command=f"srbench.run({', '.join(f'{name}={value!r}' for name, value in asked.items())})",
+        weights={method: str(choice) for method, choice in (weights or {}).items()},
+        train_on=tuple(str(name) for name in _several(train)),
+        train_steps=train_steps,
+        degradation=degradation,
+    )
+    frame = score(request, open_catalog(files, ui), ui, sort).board.frame
+    frame.attrs["out"] = str(request.out)
+    return frame
+
+
+def open_catalog(plugins: Sequence[str | Path], ui: UI) -> Catalog:
+    """Load all plugins, warning of those that are broken.
+
+    Raises:
+        UsageError: a plugin file does not exist.
+    """
+    catalog = Catalog.load(plugins)
+    for complaint in catalog.complaints(plugins):
+        ui.warn(complaint)
+    return catalog
+
+
+def _several(value: Any) -> tuple[Any, ...]:
+    """Return one value, or several, as a tuple without duplicates."""
+    return (value,) if isinstance(value, str | Path | int) else tuple(dict.fromkeys(value))
+
+
+class Upscaler:
+    """A method at a scale, with its weights on a device, ready to enlarge images; `load` makes one.
+
+    Args:
+        spec: the method.
+        scale: one of its scales.
+        weights: ``shipped``, ``trained``, a path, or empty for the first that there is.
+        device: ``auto``, ``cpu``, ``cuda``.
+        asked: how the weights were asked for, for messages.
+
+    Raises:
+        UsageError: the method does not do the scale, or the weights asked for do not exist.
+        MethodError: it has to learn and there are no weights, or it cannot be built.
+        SRBenchError: there is no such device.
+    """
+
+    def __init__(self, spec: ModelSpec, scale: int, weights: str = "", device: str = "auto", asked: str = "") -> None:
+        if scale not in spec.scales:
+            does = ", ".join(f"x{s}" for s in sorted(spec.scales))
+            raise UsageError(f"{spec.name} does not do x{scale}; it does {does}")
+        self.spec, self.scale = spec, scale
+        self.device = find_device(device)
+        self.weights: Weights | None = find_weights(spec, scale, weights, asked)
+        self.net: torch.nn.Module = build_net(spec, scale, self.device, self.weights.path if self.weights else None)
+
+    def __repr__(self) -> str:
+        weights = f", {self.weights.origin} weights {self.weights.digest}" if self.weights else ""
+        return f"<{self.spec.name} x{self.scale} on {self.device}{weights}>"
+
+    @overload
+    def __call__(self, image: str | Path, *, seed: int = SEED) -> Image.Image: ...
+    @overload
+    def __call__(self, image: Image.Image, *, seed: int = SEED) -> Image.Image: ...
+    @overload
+    def __call__(self, image: torch.Tensor, *, seed: int = SEED) -> torch.Tensor: ...
+    @overload
+    def __call__(self, image: Array, *, seed: int = SEED) -> Array: ...
+
+    def __call__(
+        self, image: str | Path | Image.Image | torch.Tensor | Array, *, seed: int = SEED
+    ) -> Image.Image | torch.Tensor | Array:
+        """Enlarge an image; what comes back is of the same kind.
+
+        Args:
+            image: a file or a Pillow image (grey, alpha and 16 bits of grey are kept); an array ``(H, W)``,
+                ``(H, W, 3)`` or ``(H, W, 4)``, uint8, uint16 or floating point in [0, 1]; a tensor ``(3, H, W)`` or
+                ``(N, 3, H, W)``, floating point in [0, 1], on any device.
+            seed: of what is random in the method.
+
+        Returns:
+            An image ``scale`` times as high and wide; a Pillow image for a file. Values are in [0, 1], or rounded to
+            the whole numbers of the input's type.
+
+        Raises:
+            UsageError: it is no image of these kinds.
+            ImageError: the file cannot be read.
+            MethodError: the method fails or breaks the contract.
+        """
+        if isinstance(image, torch.Tensor):
+            return self._tensor(image, seed)
+        if isinstance(image, str | Path):
+            return to_pillow(self.picture(read(Path(image)), seed))
+        if isinstance(image, Image.Image):
+            return to_pillow(self.picture(from_pillow(image), seed))
+        if isinstance(image, np.ndarray):
+            return self._array(image, seed)
+        raise UsageError(f"{type(image).__name__} is no image: give a file, a Pillow image, an array or a tensor")
+
+    def picture(self, picture: Picture, seed: int = SEED) -> Picture:
+        """Enlarge a decoded file, keeping grey, alpha, 16 bits and its profile.
+
+        Raises:
+            MethodError: the method fails or breaks the contract.
+        """
+        return upscale_picture(picture, self.net, self.scale, self.spec.multiple, self.device, seed)
+
+    def _tensor(self, image: torch.Tensor, seed: int) -> torch.Tensor:
+        if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point():
+            raise UsageError(
+                f"a tensor image is (3, H, W) or (N, 3, H, W), floating point in [0, 1], not {tuple(image.shape)} "
+                f"of {image.dtype}"
+            )
+        lr = (image if image.ndim == 4 else image[None]).to(self.device, torch.float32)
+        sr = (
+            upscale(self.net, lr, self.scale, self.spec.multiple, seed)
+            .clamp(0, 1)
+            .clone()
+            .to(image.device, image.dtype)
+        )
+        return sr if image.ndim == 4 else sr[0]
+
+    def _array(self, image: Array, seed: int) -> Array:
+        grey, channels = image.ndim == 2, image.shape[2] if image.ndim == 3 else 1
+        floating = np.issubdtype(image.dtype, np.floating)
+        if not (grey or (image.ndim == 3 and channels in (3, 4))) or not (
+            floating or image.dtype in (np.uint8, np.uint16)
+        ):
+            raise UsageError(
+                "an array image is (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or floating point in [0, 1], "
+                f"not {image.shape} of {image.dtype}"
+            )
+        whole = (image.clip(0, 1) * 65535 + 0.5).astype(np.uint16) if floating else image
+        colours = whole[..., None].repeat(3, axis=2) if grey else whole[..., :3]
+        large = self.picture(Picture(colours, grey, whole[..., 3] if channels == 4 else None), seed)
+        found: Array = large.pixels[..., 0] if grey else large.pixels
+        if large.alpha is not None:
+            found = np.concatenate([found, large.alpha[..., None]], axis=2)
+        return (found / 65535).astype(image.dtype) if floating else found
+
+
+def load(
+    method: str,
+    scale: int = 4,
+    *,
+    weights: str | Path = "",
+    device: str = "auto",
+    plugins: str | Path | Sequence[str | Path] = (),
+) -> Upscaler:
+    """Return a method to call on images.
+
+    Args:
+        method: its name.
+        scale: the factor.
+        weights: a path, ``trained`` or ``shipped``; without it those shipped with the plugin, else those trained here.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        plugins: plugin files to load too.
+
+    Raises:
+        UsageError: there is no such method or scale, or the weights asked for do not exist.
+        MethodError: it has to learn and there are no weights, or it cannot be built.
+        SRBenchError: there is no such device.
+    """
+    catalog = Catalog.load(_several(plugins))
+    return Upscaler(catalog.models[method], scale, str(weights), device, f"weights={str(weights)!r}" if weights else "")
