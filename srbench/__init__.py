@@ -7,7 +7,8 @@ from srbench.hookspecs import hookimpl
 from srbench.specs import Archive, Asset, DatasetSpec, ImagePair, LossSpec, Metric, MetricSpec, ModelSpec, Published
 
 if TYPE_CHECKING:
-    from srbench.api import load, run
+    from srbench.api import load as load
+    from srbench.api import run as run
 
 __version__ = "0.1.0"
 
@@ -22,9 +23,7 @@ __all__ = [
     "ModelSpec",
     "Published",
     "hookimpl",
-    "load",
-    "run",
-]
+]  # without load and run: 'from srbench import *' in a plugin must not import torch
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -17,13 +18,15 @@ from srbench.errors import UsageError, unknown
 from srbench.pipe import Child, death
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from srbench.catalog import Shelf
     from srbench.conformance.checks import Check
 
 HANG = "find the loop, lock or wait that does not end; --timeout gives it longer"
 CRASH = "find what ends Python: native code, os._exit, endless recursion, too much memory"
+PROBES = 4
+"""Plugins that are tried at once; a hanging one keeps no other waiting."""
 OWN = "srbench"
 """The distribution whose plugins are not checked unless they are asked for."""
 
@@ -62,7 +65,7 @@ def make_plan(
     for path in paths.values():
         plugin_source(path)  # says what does not exist
     first = [*paths, *(sorted(points) if everything else [name for name in names if name in points])]
-    probes = {name: probe(name, paths.get(name, ""), timeout_s) for name in dict.fromkeys(first)}
+    probes = _probe_all(dict.fromkeys(first), paths, timeout_s)
     dead = {name for name, seen in probes.items() if seen.dead}
     alive = tuple(path for name, path in paths.items() if name not in dead)
     without = tuple(sorted(dead - set(paths)))
@@ -75,11 +78,16 @@ def make_plan(
     else:
         subjects = [subject for name in paths for subject in _of_plugin(catalog, name)]
     subjects = list(dict.fromkeys(subjects))
-    for subject in subjects:
-        if subject.kind == "plugin" and subject.name not in probes:
-            probes[subject.name] = probe(subject.name, "", timeout_s)
+    later = [subject.name for subject in subjects if subject.kind == "plugin" and subject.name not in probes]
+    probes |= _probe_all(later, paths, timeout_s)
     problems = {plugin.name: plugin.problems for plugin in catalog.plugins}
     return Plan(tuple(subjects), alive, without, probes, problems)
+
+
+def _probe_all(names: Iterable[str], paths: Mapping[str, str], timeout_s: float) -> dict[str, Probe]:
+    names = list(names)
+    with ThreadPoolExecutor(PROBES) as pool:
+        return dict(zip(names, pool.map(lambda name: probe(name, paths.get(name, ""), timeout_s), names), strict=True))
 
 
 def third_party() -> list[str]:

@@ -1,0 +1,56 @@
+"""``pytest --pyargs srbench.conformance``: each check of each subject is a test.
+
+SRBENCH_CHECK names what is checked: names and plugin files, apart by commas, or ``all``; without it, the installed
+plugins that are not srbench's own. SRBENCH_CHECK_DEVICE says where (default: cpu).
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from srbench.conformance.checks import CHECKS
+from srbench.conformance.examine import Examiner, make_plan, third_party
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from srbench.conformance.checks import Check
+    from srbench.conformance.examine import Plan
+    from srbench.conformance.outcome import Subject
+
+
+def _plan() -> Plan | None:
+    asked = [part.strip() for part in os.environ.get("SRBENCH_CHECK", "").split(",") if part.strip()]
+    if asked == ["all"]:
+        return make_plan(everything=True)
+    files = [part for part in asked if part.endswith(".py") or os.sep in part]
+    names = [part for part in asked if part not in files] if asked else third_party()
+    return make_plan(names, files) if names or files else None
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of every check."""
+    plan = _plan()
+    subjects = plan.subjects if plan else ()
+    cases = [(plan, subject, check) for subject in subjects for check in CHECKS[subject.kind]]
+    names = [f"{subject.kind}-{subject.name}-{check.name.replace(' ', '-')}" for _, subject, check in cases]
+    metafunc.parametrize(("examiner", "subject", "check"), cases, ids=names, indirect=["examiner"], scope="module")
+
+
+@pytest.fixture(scope="module")
+def examiner(request: pytest.FixtureRequest) -> Iterator[Examiner]:
+    """One worker process for all checks."""
+    with Examiner(request.param, os.environ.get("SRBENCH_CHECK_DEVICE", "cpu")) as examiner:
+        yield examiner
+
+
+def test_conformance(examiner: Examiner, subject: Subject, check: Check) -> None:
+    """The check passes, or says what is wrong and how to mend it."""
+    result = examiner.run(subject, check)
+    if result.status == "skipped":
+        pytest.skip(result.reason)
+    if result.status == "failed":
+        pytest.fail(f"{subject}, {check.name}: {result.reason}\nfix: {result.fix}", pytrace=False)

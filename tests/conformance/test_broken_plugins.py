@@ -1,0 +1,278 @@
+"""Plugins that break one rule each: ``srbench check`` finds every one, and names the cause and the fix."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+TIMEOUT_S = 10
+
+METHOD = """
+from srbench import *
+
+def build(scale):
+    import torch
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            {init}
+        def forward(self, lr):
+            sr = lr.repeat_interleave(scale, -1).repeat_interleave(scale, -2)
+            {forward}
+    {build}
+    return Net()
+
+{top}
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name="{name}", summary="for tests", scales={{2, 3, 4}}, build=build, {fields})]
+"""
+LEARNS = """
+def build(scale):
+    import torch
+    return torch.nn.Sequential(torch.nn.Conv2d(3, 3, 1), torch.nn.Upsample(scale_factor=scale))
+
+def recipe(net, training):
+    from srbench.training import Supervised
+    class Mine(Supervised):
+        def step(self, lr, hr):
+            {step}
+    return Mine(net, training, loss="l1", lr=1e-2, patch=48)
+"""
+OTHER = """
+from srbench import *
+
+{top}
+
+@hookimpl
+def {hook}():
+    return [{spec}]
+"""
+
+
+def method(init="pass", forward="return sr", build="pass", top="", fields=""):
+    return METHOD, {"init": init, "forward": forward, "build": build, "top": top, "fields": fields}
+
+
+def learns(step):
+    return method(top=LEARNS.format(step=step), fields="recipe=recipe")
+
+
+def loss(expression, fields=""):
+    top = f"def build():\n    return lambda sr, hr: {expression}"
+    return OTHER, {
+        "top": top,
+        "hook": "srbench_losses",
+        "spec": f"LossSpec(name='{{name}}', summary='for tests', build=build, {fields})",
+    }
+
+
+def metric(score, better="lower", prepare="return hr"):
+    top = (
+        "class Metric:\n"
+        f"    def prepare(self, hr, protocol):\n        {prepare}\n"
+        f"    def score(self, sr, prepared):\n        {score}"
+    )
+    spec = f"MetricSpec(name='{{name}}', summary='for tests', build=Metric, better='{better}')"
+    return OTHER, {"top": top, "hook": "srbench_metrics", "spec": spec}
+
+
+def dataset(images, fields=""):
+    top = f"from pathlib import Path\nFOLDER = Path(__file__).parent\ndef images(scale):\n    {images}"
+    spec = f"DatasetSpec(name='{{name}}', summary='for tests', scales={{2, 4}}, images=images, {fields})"
+    return OTHER, {"top": top, "hook": "srbench_datasets", "spec": spec}
+
+
+ASTRONAUT = "import importlib.util as u; p = Path(u.find_spec('skimage').origin).parent / 'data' / 'astronaut.png'"
+MUTABLE = "class Spec(ModelSpec):\n    __setattr__ = object.__setattr__\nModelSpec = Spec"
+REMEMBERED = """
+KIND = ModelSpec
+def ModelSpec(**fields):
+    global SPEC
+    SPEC = KIND(**fields)
+    return SPEC
+"""
+
+# name -> (plugin, the check that fails, what it says)
+BROKEN = {
+    "wrong-shape": (method(forward="return sr[..., 1:]"), "output", "output has shape (1, 3, 32, 47), expected"),
+    "wrong-scale": (method(forward="return sr[..., :2*lr.shape[-2], :2*lr.shape[-1]]"), "output", "for x3"),
+    "no-module": (method(build="return len"), "builds", "returned builtin_function_or_method, not a torch.nn.Module"),
+    "one-scale-less": (method(build="assert scale != 3, 'no x3'"), "builds", "build(3) failed: AssertionError: no x3"),
+    "returns-nan": (method(forward="return sr / 0 * 0"), "output", "NaN or infinite"),
+    "up-to-255": (method(forward="return sr * 255"), "range", "LR was in [0, 1]"),
+    "in-place": (method(forward="lr.mul_(0.5); return sr"), "input", "forward changed its input"),
+    "draws": (method(forward="return sr + 0.1 * torch.rand_like(sr)"), "deterministic", "SR depends on torch's seed"),
+    "remembers": (
+        method(init="self.calls = 0", forward="self.calls += 1; return sr + 0.01 * self.calls"),
+        "deterministic",
+        "the same LR gave another SR the second time",
+    ),
+    "sees-the-batch": (
+        method(forward="return sr + lr.mean()"),
+        "batch",
+        "a batch of 2 differs from each image alone",
+    ),
+    "even-sizes": (
+        method(forward="assert lr.shape[-1] % 2 == 0, 'width is odd'; return sr"),
+        "odd sizes",
+        "LR of 17x23 fails: AssertionError: width is odd",
+    ),
+    "no-fp16": (
+        method(forward="return sr.float()", fields="precisions=('fp32', 'bf16')"),
+        "precisions",
+        "claims bf16 and returns torch.float32",
+    ),
+    "far-sighted": (
+        method(forward="return sr.roll(9 * scale, -1)", fields="halo=2"),
+        "halo",
+        "beyond the halo of 2, still matter",
+    ),
+    "hidden-weights": (
+        method(
+            init="self.gain = torch.rand(1); self.real = torch.nn.Parameter(torch.ones(1))",
+            forward="return sr * self.gain * self.real",
+        ),
+        "weights",
+        "the weights give another output",
+    ),
+    "weights-nowhere": (
+        method(fields="weights={2: '/nowhere/x2.safetensors'}, recipe=lambda net, training: None"),
+        "spec",
+        "weights of x2 are not there",
+    ),
+    "learns-nothing": (
+        learns("return {'loss': self.loss(self.net(lr), hr).detach()}"),
+        "learns",
+        "leaves every weight of the network as it was",
+    ),
+    "learns-the-wrong-way": (
+        learns("self.training.backward(-self.loss(self.net(lr), hr)); self.optimizer.step(); return {}"),
+        "learns",
+        "do not lower l1",
+    ),
+    "seeds": (method(build="torch.manual_seed(0)"), "global state", "seeded the generator of torch"),
+    "sets-the-dtype": (
+        method(forward="torch.set_default_dtype(torch.float64); return sr"),
+        "global state",
+        "torch's default dtype from torch.float32 to torch.float64",
+    ),
+    "mutable-spec": (method(top=MUTABLE), "spec", "the spec is mutable"),
+    "changes-its-spec": (
+        method(
+            build="object.__setattr__(SPEC, 'summary', SPEC.summary + '!')",
+            top=REMEMBERED,
+        ),
+        "builds",
+        "it changed its own spec: summary",
+    ),
+    "unlike-the-paper": (
+        method(fields="published=[Published('samples', 4, 'psnr', 40.0, 'y', 'a paper')]"),
+        "published",
+        "and a paper prints 40: more than 0.05 apart",
+    ),
+    "aborts": (method(forward="import os; os.abort()"), "output", "the worker crashed (SIGABRT)"),
+    "hangs": (method(forward="import time; time.sleep(600)"), "output", f"did not end within {TIMEOUT_S} s"),
+    "raises": (method(forward="return sr + self.bias"), "output", "has no attribute 'bias'"),
+    "torch-at-import": (method(top="import torch"), "light", "importing it imports torch"),
+    "misspelt-hook": (
+        (OTHER, {"top": "", "hook": "srbench_modles", "spec": "1"}),
+        "loads",
+        "unknown hook 'srbench_modles'; did you mean 'srbench_models'?",
+    ),
+    "bicubic": (method(), "loads", "method 'bicubic' is refused: the name 'bicubic' is also claimed by interpolation"),
+    "leaves-at-import": (method(top="import os; os._exit(3)"), "loads", "exit code 3"),
+    "hangs-at-import": (method(top="import time; time.sleep(600)"), "loads", "did not end within"),
+    "sets-the-environment": (
+        method(top="import os; os.environ['OMP_NUM_THREADS'] = '64'"),
+        "import",
+        "importing it changes the environment",
+    ),
+    "another-each-time": (
+        method(top="import time", fields="paper=str(time.time())"),
+        "repeatable",
+        "its hooks gave another method another-each-time",
+    ),
+    "loss-not-zero": (
+        loss("(sr - hr).abs().mean() + 0.1", "zero_at_equality=True"),
+        "zero",
+        "it is 0.1 where SR equals HR",
+    ),
+    "loss-without-end": (
+        loss("(sr - hr).square().mean().sqrt()", "zero_at_equality=True"),
+        "gradient",
+        "NaN or infinite values where SR equals HR",
+    ),
+    "loss-of-pixels": (loss("(sr - hr).abs()"), "scalar", "shape (2, 3, 64, 64), not one number"),
+    "loss-detached": (loss("(sr - hr).abs().mean().detach()"), "gradient", "no gradient reaches SR"),
+    "metric-upside-down": (
+        metric("return (sr - prepared).square().mean()", better="higher"),
+        "identity is best",
+        "and higher is better",
+    ),
+    "metric-in-place": (
+        metric("return float(prepared.sub_(sr).abs().mean())", prepare="return hr.clone()"),
+        "input",
+        "what was prepared gives",
+    ),
+    "metric-not-small": (
+        metric("assert sr.shape[-1] > 5; return float((sr - prepared).abs().mean())"),
+        "small images",
+        "ends in AssertionError",
+    ),
+    "lr-does-not-fit": (
+        dataset(f"{ASTRONAUT}; return [ImagePair('astronaut', p, p)]"),
+        "files",
+        "is 512x512, but x2 of it should be",
+    ),
+    "trains-on-the-test": (
+        dataset(f"{ASTRONAUT}; return [ImagePair('a', p)]", "training=True"),
+        "no test image",
+        ": the same file",
+    ),
+    "another-image-each-time": (
+        dataset("import os; f = FOLDER / 'x.bin'; f.write_bytes(os.urandom(9)); return [ImagePair('a', f)]"),
+        "stable",
+        "a has another content in the second listing",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """All plugins checked by one command; results by plugin and check."""
+    folder = tmp_path_factory.mktemp("broken")
+    options = []
+    for name, ((template, words), _, _) in BROKEN.items():
+        text = template.format(**words, name=name) if template is METHOD else template.format(**words)
+        path = folder / f"{name}.py"
+        path.write_text(text.replace("{name}", name))
+        options += ["--plugin", path]
+    main = "from srbench.cli import main; main()"
+    command = [sys.executable, "-c", main, "check", "--format", "json", "--timeout", str(TIMEOUT_S), *map(str, options)]
+    environment = {**os.environ, "SRBENCH_HOME": str(folder / "home"), "SRBENCH_MIRROR": ""}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return {(r["subject"]["name"], r["check"]): r for r in json.loads(done.stdout)}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_fault_is_found_and_its_cause_named(results, name):
+    _, check, reason = BROKEN[name]
+    result = results[name, check]
+    assert result["status"] == "failed"
+    assert reason in result["reason"]
+    assert "\n" not in result["reason"]
+    assert result["fix"]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_no_check_before_it_blames_the_plugin_for_something_else(results, name):
+    failed = [check for (who, check), result in results.items() if who == name and result["status"] == "failed"]
+    assert failed[0] == BROKEN[name][1]
