@@ -81,7 +81,7 @@ def _said(results: Iterable[Result]) -> Iterable[Result]:
             subject = result.subject
             click.secho(str(subject), bold=True)
         note = f"  {result.reason}" if result.status == "skipped" else ""
-        click.echo(f"  {result.check:16} {click.style(f'{result.status:7}', fg=COLOURS[result.status])}{note}".rstrip())
+        click.echo(f"  {result.check:16} {click.style(result.status, fg=COLOURS[result.status])}{note}")
         if result.status == "failed":
             click.echo(f"    why: {result.reason}\n    fix: {result.fix}")
         sys.stdout.flush()

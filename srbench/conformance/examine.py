@@ -58,12 +58,13 @@ def make_plan(
     Raises:
         UsageError: nothing is asked for, a file does not exist, or a name is unknown.
     """
+    files = list(files)
+    for file in files:
+        plugin_source(file)  # says what does not exist
     paths = {Path(file).stem: str(Path(file).resolve()) for file in files}
     points = {point.name for point in installed_plugins()}
     if not (names or paths or everything):
         raise UsageError("name what to check, or give --plugin FILE or --all")
-    for path in paths.values():
-        plugin_source(path)  # says what does not exist
     first = [*paths, *(sorted(points) if everything else [name for name in names if name in points])]
     probes = _probe_all(dict.fromkeys(first), paths, timeout_s)
     dead = {name for name, seen in probes.items() if seen.dead}

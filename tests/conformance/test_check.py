@@ -1,0 +1,127 @@
+"""``srbench check``: good plugins pass, what is asked for is found, and the other ways in give the same."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from srbench.conformance import check
+from srbench.conformance.checks import CHECKS
+from srbench.errors import UsageError
+
+ROOT = Path(__file__).parent.parent.parent
+ENTRY = "from srbench.cli import main; main()"
+HALF = """
+from srbench import LossSpec, ModelSpec, hookimpl
+
+def build(scale):
+    from torch import nn
+    return nn.Upsample(scale_factor=scale)
+
+def to_255(scale):
+    from torch import nn
+    class Wrong(nn.Upsample):
+        def forward(self, lr):
+            return 255 * super().forward(lr)
+    return Wrong(scale_factor=scale)
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name="good", summary="for tests", scales={2}, build=build, halo=0, precisions=("fp32", "fp16")),
+            ModelSpec(name="bad", summary="for tests", scales={2}, build=to_255)]
+"""
+
+
+@pytest.fixture
+def half(tmp_path):
+    path = tmp_path / "half.py"
+    path.write_text(HALF)
+    return path
+
+
+def cli(*args, **environment):
+    command = [sys.executable, "-c", ENTRY, "check", *map(str, args)]
+    return subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
+    )
+
+
+def test_table_names_the_check_the_reason_and_the_fix(half):
+    done = cli("--plugin", half)
+    assert done.returncode == 1
+    lines = done.stdout.splitlines()
+    assert [line for line in lines if not line.startswith(" ")][:3] == ["plugin half", "method good", "method bad"]
+    at = lines.index("  range            failed")
+    assert re.fullmatch(r"    why: x2: output reaches from .* to .*, LR was in \[0, 1\]", lines[at + 1])
+    assert lines[at + 2].startswith("    fix: work on RGB in [0, 1]")
+    assert re.fullmatch(r"\d+ passed, 1 failed, \d+ skipped", lines[-1])
+    assert cli("good", "--plugin", half).returncode == 0
+
+
+def test_same_checks_under_pytest(half, tmp_path):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--pyargs", "srbench.conformance"]
+    environment = {**os.environ, "SRBENCH_CHECK": str(half)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path, env=environment
+    )
+    assert done.returncode == 1
+    assert "FAILED" in done.stdout
+    assert "[method-bad-range]" in done.stdout
+    assert "fix: work on RGB in [0, 1]" in done.stdout
+    assert re.search(r"1 failed, \d+ passed, \d+ skipped", done.stdout)
+
+
+def test_shipped_plugins_pass_in_python():
+    results = check("bicubic", "espcn", "charbonnier", "ssim", "samples")
+    failed = [result for result in results if result.status == "failed"]
+    assert not failed
+    by_check = {
+        (result.subject.kind, result.check): result.status for result in results if result.subject.name == "espcn"
+    }
+    assert by_check["method", "learns"] == by_check["method", "halo"] == "passed"
+    assert {result.subject.kind for result in results} == set(CHECKS)
+
+
+def test_published_figures_are_held_against_the_files(mirror):
+    results = check("bicubic")
+    (published,) = [result for result in results if result.check == "published"]
+    assert published.status == "passed"
+
+
+@pytest.mark.parametrize(
+    ("names", "plugins", "reason"),
+    [
+        (["bicubi"], [], "unknown name 'bicubi'; did you mean 'bicubic'?"),
+        ([], [], "name what to check, or give --plugin FILE or --all"),
+        ([], ["nowhere.py"], "--plugin nowhere.py: no such Python file"),
+    ],
+)
+def test_what_cannot_be_checked_is_said(names, plugins, reason):
+    with pytest.raises(UsageError, match=re.escape(reason)):
+        check(*names, plugins=plugins)
+
+
+def test_usage_errors_are_one_line():
+    done = cli("espcn", "--all")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: --all checks everything; it does not go with names\n"
+
+
+def test_results_as_json(half):
+    done = cli("bad", "--plugin", half, "--format", "json")
+    results = json.loads(done.stdout)
+    assert {result["subject"]["name"] for result in results} == {"half", "bad"}
+    assert [result["check"] for result in results if result["status"] == "failed"] == ["range"]
+
+
+def test_every_check_is_documented():
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for kind, checks in CHECKS.items():
+        names = ", ".join(f"{one.name}" for one in checks)
+        assert f"| {kind} | {names} |" in contributing

@@ -1,0 +1,154 @@
+"""srbench from Python does what the command line does."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+import srbench as package
+from srbench.errors import MethodError, UsageError
+
+QUALITY = ["method", "dataset", "scale", "protocol", "status", "psnr", "ssim"]
+
+
+@pytest.fixture
+def photos(tmp_path, save_image):
+    for i in range(2):
+        save_image(tmp_path / "photos" / f"p{i}.png", seed=i)
+    return tmp_path / "photos"
+
+
+def test_run_gives_the_leaderboard_of_the_command(srbench, photos, tmp_path, capfd):
+    frame = package.run(
+        ["bicubic", "nearest"],
+        photos,
+        scale=[2, 4],
+        metrics=["psnr", "ssim"],
+        out=tmp_path / "api",
+        speed=False,
+        quiet=True,
+    )
+    assert capfd.readouterr() == ("", "")
+    options = ["--dataset", photos, "--scale", "2,4", "--metrics", "psnr,ssim", "--no-speed", "--out", "cli"]
+    done = srbench("run", "--methods", "bicubic,nearest", *options)
+    assert done.returncode == 0, done.stderr
+    by_command = pd.read_csv(tmp_path / "cli" / "leaderboard.csv")
+    pd.testing.assert_frame_equal(frame[QUALITY], by_command[QUALITY])
+    assert (tmp_path / "api" / "leaderboard.md").is_file()
+    assert frame.attrs["out"] == str(tmp_path / "api")
+
+
+def test_run_of_a_plugin_file_and_a_method_that_fails(photos, tmp_path):
+    plugin = tmp_path / "mine.py"
+    plugin.write_text(
+        "from srbench import *\n@hookimpl\ndef srbench_models():\n"
+        "    return [ModelSpec(name='mine', summary='fails', scales={2}, build=lambda scale: scale)]\n"
+    )
+    frame = package.run(
+        ["nearest", "mine"],
+        photos,
+        scale=2,
+        metrics="psnr",
+        speed=False,
+        plugins=plugin,
+        out=tmp_path / "o",
+        quiet=True,
+    ).set_index("method")
+    assert frame.status.to_dict() == {"nearest": "ok", "mine": "failed"}
+    assert "not a torch.nn.Module" in frame.reason["mine"]
+
+
+def test_run_refuses_what_does_not_exist(photos, tmp_path):
+    with pytest.raises(UsageError, match="did you mean 'bicubic'"):
+        package.run("bicubi", photos, out=tmp_path / "o", quiet=True)
+    with pytest.raises(UsageError, match="cannot sort by 'beauty'"):
+        package.run("bicubic", photos, sort="beauty", out=tmp_path / "o", quiet=True)
+    assert not (tmp_path / "o").exists()
+
+
+def test_load_equals_the_command_upscale(srbench, save_image, tmp_path):
+    done = srbench("upscale", "lanczos", save_image(tmp_path / "a.png"), "b.png", "--scale", 3)
+    assert done.returncode == 0, done.stderr
+    expected = np.asarray(Image.open(tmp_path / "b.png"))
+    upscaler = package.load("lanczos", scale=3)
+    with Image.open(tmp_path / "a.png") as image:
+        np.testing.assert_array_equal(np.asarray(upscaler(image)), expected)
+        np.testing.assert_array_equal(upscaler(np.asarray(image)), expected)
+    np.testing.assert_array_equal(np.asarray(upscaler(tmp_path / "a.png")), expected)
+    np.testing.assert_array_equal(np.asarray(upscaler(str(tmp_path / "a.png"))), expected)
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype"),
+    [((6, 5), "uint8"), ((6, 5, 3), "uint16"), ((6, 5, 4), "uint8"), ((6, 5, 3), "float32"), ((6, 5), "float64")],
+)
+def test_arrays_keep_their_kind(shape, dtype):
+    random = np.random.default_rng(0)
+    image = random.random(shape).astype(dtype) if "float" in dtype else random.integers(0, 255, shape).astype(dtype)
+    large = package.load("nearest", scale=2)(image)
+    assert large.dtype == image.dtype
+    repeated = image[..., :3].repeat(2, 0).repeat(2, 1) if image.ndim == 3 else image.repeat(2, 0).repeat(2, 1)
+    found = large[..., :3] if large.ndim == 3 else large
+    np.testing.assert_allclose(found, repeated, atol=1e-5)
+    assert large.shape == (12, 10, *shape[2:])
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16"])
+def test_pillow_images_of_every_mode(mode):
+    image = Image.new("I;16", (5, 4), 300) if mode == "I;16" else Image.new("RGB", (5, 4), "teal").convert(mode)
+    large = package.load("nearest", scale=2)(image)
+    assert large.size == (10, 8)
+    assert large.mode == {"P": "RGB", "1": "L"}.get(mode, mode)
+
+
+def test_tensors_keep_their_type_and_batch():
+    upscaler = package.load("nearest", scale=4)
+    lr = torch.rand(2, 3, 5, 6, dtype=torch.float64)
+    large = upscaler(lr)
+    assert large.dtype == lr.dtype
+    torch.testing.assert_close(large, lr.repeat_interleave(4, -1).repeat_interleave(4, -2), atol=1e-6, rtol=0)
+    assert upscaler(lr[0]).shape == (3, 20, 24)
+    assert not large.is_inference()  # it can be trained on
+
+
+@pytest.mark.parametrize(
+    ("image", "reason"),
+    [
+        (np.zeros((4, 4), dtype=np.int64), r"not \(4, 4\) of int64"),
+        (np.zeros((3, 4, 4, 3), dtype=np.uint8), r"not \(3, 4, 4, 3\) of uint8"),
+        (torch.zeros(3, 4, 4, dtype=torch.uint8), r"not \(3, 4, 4\) of torch.uint8"),
+        (torch.zeros(1, 4, 4), r"not \(1, 4, 4\)"),
+        (7, "int is no image"),
+    ],
+)
+def test_what_is_no_image_is_said(image, reason):
+    with pytest.raises(UsageError, match=reason):
+        package.load("nearest")(image)
+
+
+def test_load_refuses_what_does_not_exist():
+    with pytest.raises(UsageError, match="unknown method"):
+        package.load("qqq")
+    with pytest.raises(UsageError, match="espcn does not do x8; it does x2, x3, x4"):
+        package.load("espcn", scale=8)
+    with pytest.raises(MethodError, match="no weights for x4"):
+        package.load("espcn")
+    with pytest.raises(UsageError, match="weights='nowhere': no such file"):
+        package.load("espcn", weights="nowhere")
+    with pytest.raises(AttributeError, match="'srbench' has no attribute 'upscale'"):
+        _ = package.upscale
+
+
+def test_importing_srbench_imports_nothing_heavy():
+    code = (
+        "import sys, srbench; from srbench import *\n"
+        "print([n for n in ('torch', 'pandas', 'numpy', 'PIL', 'click') if n in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
