@@ -32,10 +32,22 @@ def test_run_gives_the_leaderboard_of_the_command(srbench, photos, tmp_path, cap
         metrics=["psnr", "ssim"],
         out=tmp_path / "api",
         speed=False,
+        inline=True,
         quiet=True,
     )
     assert capfd.readouterr() == ("", "")
-    options = ["--dataset", photos, "--scale", "2,4", "--metrics", "psnr,ssim", "--no-speed", "--out", "cli"]
+    options = [
+        "--dataset",
+        photos,
+        "--scale",
+        "2,4",
+        "--metrics",
+        "psnr,ssim",
+        "--no-speed",
+        "--inline",
+        "--out",
+        "cli",
+    ]
     done = srbench("run", "--methods", "bicubic,nearest", *options)
     assert done.returncode == 0, done.stderr
     by_command = pd.read_csv(tmp_path / "cli" / "leaderboard.csv")
@@ -54,6 +66,7 @@ def test_run_of_a_plugin_file_and_a_method_that_fails(photos, tmp_path):
         ["nearest", "mine"],
         photos,
         scale=2,
+        inline=True,
         metrics="psnr",
         speed=False,
         plugins=plugin,

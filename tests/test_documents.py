@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
+from PIL import Image
 
 from srbench import hookspecs
 from srbench.catalog import HOOKS
@@ -34,6 +37,37 @@ def test_every_hook_is_documented_with_its_signature():
     for name in HOOKS:
         signature = inspect.signature(getattr(hookspecs, name))
         assert f"`{name}{signature}`".replace("'", "") in contributing
+
+
+def test_what_specs_hold_is_documented_with_its_signature():
+    from srbench import specs
+    from srbench.training import Recipe
+
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for owner, name in ((Recipe, "step"), (Recipe, "state"), (specs.Metric, "prepare"), (specs.Metric, "score")):
+        signature = inspect.signature(getattr(owner, name))
+        assert f"| `{name}{signature}` | `{owner.__name__}` |".replace("'", "") in contributing
+
+
+def test_python_of_the_readme_works(tmp_path, save_image):
+    (code,) = re.findall(r"```python\n(import srbench\n.*?)```", README, flags=re.DOTALL)
+    save_image(tmp_path / "photo.jpg")
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"lanczos +\d\d\.\d+ +0\.\d+", done.stdout)
+    with Image.open(tmp_path / "photo_x4.png") as large:
+        assert large.size == (160, 144)
+
+
+def test_the_readmes_way_to_a_plugin_is_the_one_that_is_tested():
+    (block,) = re.findall(r"```\n(srbench new mynet\n.*?)```", README, flags=re.DOTALL)
+    assert block.splitlines()[1:] == [
+        "pip install ./mynet",
+        "srbench check mynet",
+        "srbench run --methods mynet,bicubic",
+    ]
 
 
 def test_ci_runs_the_readmes_second_command():

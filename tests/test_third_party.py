@@ -21,6 +21,9 @@ def test_an_installed_distribution_brings_its_method(srbench, tmp_path, save_ima
     path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
     listed = json.loads(srbench("list", "--json", PYTHONPATH=path).stdout)
     assert {"name": "example", "summary": "srbench-example 1.0", "problems": []} in listed["plugins"]
+    checked = srbench("check", "example", PYTHONPATH=path)
+    assert checked.returncode == 0, checked.stdout
+    assert "method repeat" in checked.stdout
     save_image(tmp_path / "set" / "a.png")
     options = ["--dataset", "set", "--metrics", "psnr", "--no-speed", "--out", "out"]
     run = srbench("run", "--methods", "repeat,nearest", *options, PYTHONPATH=path)

@@ -58,10 +58,12 @@ def make_plan(
     Raises:
         UsageError: nothing is asked for, a file does not exist, or a name is unknown.
     """
-    files = list(files)
+    paths: dict[str, str] = {}
     for file in files:
         plugin_source(file)  # says what does not exist
-    paths = {Path(file).stem: str(Path(file).resolve()) for file in files}
+        path = Path(file).resolve()
+        if paths.setdefault(path.stem, str(path)) != str(path):
+            raise UsageError(f"{paths[path.stem]} and {path} have the same name; check one after the other")
     points = {point.name for point in installed_plugins()}
     if not (names or paths or everything):
         raise UsageError("name what to check, or give --plugin FILE or --all")
