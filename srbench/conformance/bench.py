@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 SIDE = 24
 """LR height and width, where a network needs no more."""
-THREADS = 1
+THREADS = torch.get_num_threads()
 
 
 @dataclass

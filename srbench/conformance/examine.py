@@ -73,17 +73,21 @@ def make_plan(
     alive = tuple(path for name, path in paths.items() if name not in dead)
     without = tuple(sorted(dead - set(paths)))
     catalog = Catalog.load(alive, installed=lambda name: name not in without)
+    problems: dict[str, tuple[str, ...]] = {}
+    for plugin in catalog.plugins:
+        problems[plugin.name] = problems.get(plugin.name, ()) + plugin.problems
     if everything:
         wanted = [plugin.name for plugin in catalog.plugins] + list(without)
         subjects = [subject for name in wanted for subject in _of_plugin(catalog, name)]
     elif names:
-        subjects = [subject for name in names for subject in _named(catalog, name, dead)]
+        broken = [name for name in paths if name in dead or problems.get(name)]
+        subjects = [Subject("plugin", name) for name in broken]
+        subjects += [subject for name in names for subject in _named(catalog, name, dead, known=not broken)]
     else:
         subjects = [subject for name in paths for subject in _of_plugin(catalog, name)]
     subjects = list(dict.fromkeys(subjects))
     later = [subject.name for subject in subjects if subject.kind == "plugin" and subject.name not in probes]
     probes |= _probe_all(later, paths, timeout_s)
-    problems = {plugin.name: plugin.problems for plugin in catalog.plugins}
     return Plan(tuple(subjects), alive, without, probes, problems)
 
 
@@ -113,8 +117,12 @@ def _of_plugin(catalog: Catalog, name: str) -> list[Subject]:
     return [Subject("plugin", name), *brought]
 
 
-def _named(catalog: Catalog, name: str, dead: set[str]) -> list[Subject]:
-    """Return what has this name: specs with their plugins, else a plugin with all that it brings."""
+def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[Subject]:
+    """Return what has this name: specs with their plugins, else a plugin with all that it brings.
+
+    Raises:
+        UsageError: nothing has, and it must be known: no plugin that was asked for is broken, and might have had it.
+    """
     found: list[Subject] = []
     for shelf in _shelves(catalog):
         if name in shelf:
@@ -126,8 +134,10 @@ def _named(catalog: Catalog, name: str, dead: set[str]) -> list[Subject]:
     plugins = [plugin.name for plugin in catalog.plugins]
     if name in plugins or name in dead:
         return _of_plugin(catalog, name)
-    known = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
-    raise unknown("name", name, [*known, *plugins])
+    if not known:
+        return []
+    names = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
+    raise unknown("name", name, [*names, *plugins])
 
 
 class Examiner:

@@ -23,6 +23,7 @@ SAME = 1e-4
 """What may be left between two ways to the same value in float32, of [0, 1]."""
 DTYPES = {"bf16": (torch.bfloat16, 0.05), "fp16": (torch.float16, 0.02)}
 """Of each precision the type, and the mean difference from float32 that it may make."""
+STALE = "make the shipped file again with 'srbench train', or delete it: it must be of the network as it is now"
 OUTSIDE = 0.001
 """Share of the values that may lie beyond [-0.5, 1.5]."""
 
@@ -30,7 +31,10 @@ OUTSIDE = 0.001
 def builds(bench: MethodBench) -> None:
     """Every scale builds."""
     for scale in bench.scales:
-        bench.net(scale)
+        try:
+            bench.net(scale)
+        except MethodError as error:
+            raise FaultError(f"x{scale}: {error}", STALE if str(error).startswith("weights ") else "") from error
 
 
 def output(bench: MethodBench) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from srbench.conformance.checks import CHECKS
 from srbench.conformance.examine import Examiner, make_plan, third_party
+from srbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +34,10 @@ def _plan() -> Plan | None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of every check."""
-    plan = _plan()
+    try:
+        plan = _plan()
+    except UsageError as error:
+        raise pytest.UsageError(f"SRBENCH_CHECK: {error}") from error
     subjects = plan.subjects if plan else ()
     cases = [(plan, subject, check) for subject in subjects for check in CHECKS[subject.kind]]
     names = [f"{subject.kind}-{subject.name}-{check.name.replace(' ', '-')}" for _, subject, check in cases]

@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 TIMEOUT_S = 10
 
@@ -146,6 +148,15 @@ BROKEN = {
         "spec",
         "weights of x2 are not there",
     ),
+    "stale-weights": (
+        method(
+            init="self.real = torch.nn.Parameter(torch.ones(7))",
+            top="from pathlib import Path",
+            fields="weights={2: Path(__file__).with_name('stale.safetensors')}, recipe=lambda net, training: None",
+        ),
+        "builds",
+        "are for another network (real is (3,), expected (7,))",
+    ),
     "learns-nothing": (
         learns("return {'loss': self.loss(self.net(lr), hr).detach()}"),
         "learns",
@@ -247,6 +258,7 @@ BROKEN = {
 def results(tmp_path_factory):
     """All plugins checked by one command; results by plugin and check."""
     folder = tmp_path_factory.mktemp("broken")
+    save_file({"real": np.ones(3, dtype=np.float32)}, folder / "stale.safetensors")
     options = []
     for name, ((template, words), _, _) in BROKEN.items():
         text = template.format(**words, name=name) if template is METHOD else template.format(**words)
