@@ -96,6 +96,8 @@ def run(
     force: bool = False,
     device: str = "auto",
     threads: int = 0,
+    precision: str = "fp32",
+    compiled: bool = False,
     timeout_s: float = 1800,
     max_memory: int = 0,
     inline: bool = False,
@@ -126,6 +128,8 @@ def run(
         force: score again what is already there.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         threads: CPU threads; 0 for torch's choice.
+        precision: ``fp32``, ``bf16`` or ``fp16``, the latter two by autocast.
+        compiled: run networks by torch.compile.
         timeout_s: longest time for one image or one measurement of speed; 0 for no limit.
         max_memory: most bytes that a method's process may use; 0 for no limit.
         inline: work in this process, without isolation.
@@ -153,6 +157,8 @@ def run(
         plugins=files,
         device=device,
         threads=threads,
+        precision=precision,
+        compiled=compiled,
         speed={"size": speed_size, "batch": speed_batch, "seconds": speed_seconds} if speed else None,
         save_images=save_images,
         force=force,

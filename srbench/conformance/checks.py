@@ -55,7 +55,7 @@ METHOD = (
     Check(
         "precisions",
         "methods:precisions",
-        "compute in the input's dtype (no .float(), no constants of another dtype), or claim fp32 alone",
+        "mend what autocast breaks (mixed dtypes, values beyond 65504), or give the spec precisions=('fp32',)",
         ("output", "deterministic"),
     ),
     Check(

@@ -14,6 +14,8 @@ from torch import nn
 from srbench.conformance.bench import require, require_no_trace, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.errors import MethodError
+from srbench.evaluate import upscale
+from srbench.inference import Inference
 from srbench.weights import load_weights, save_weights
 
 if TYPE_CHECKING:
@@ -21,8 +23,8 @@ if TYPE_CHECKING:
 
 SAME = 1e-4
 """What may be left between two ways to the same value in float32, of [0, 1]."""
-DTYPES = {"bf16": (torch.bfloat16, 0.05), "fp16": (torch.float16, 0.02)}
-"""Of each precision the type, and the mean difference from float32 that it may make."""
+FAR = {"bf16": 0.02, "fp16": 0.01}
+"""By precision, the mean difference from float32 that it may make."""
 STALE = "make the shipped file again with 'srbench train', or delete it: it must be of the network as it is now"
 OUTSIDE = 0.001
 """Share of the values that may lie beyond [-0.5, 1.5]."""
@@ -112,26 +114,20 @@ def odd_sizes(bench: MethodBench) -> None:
 
 
 def precisions(bench: MethodBench) -> None:
-    """Network and input of the types claimed give about what float32 gives."""
-    claimed = [name for name in DTYPES if name in bench.spec.precisions]
+    """The precisions claimed give about what float32 gives."""
+    claimed = [name for name in FAR if name in bench.spec.precisions]
     if not claimed:
         raise SkipError("it claims fp32 alone")
     scale, lr = bench.scale, bench.lr()
-    whole = bench.sr(lr, scale)
+    whole = bench.sr(lr)
     for name in claimed:
-        dtype, tolerance = DTYPES[name]
-        net = bench.build(scale).to(dtype)
-        with torch.inference_mode():
-            try:
-                sr = net(lr.to(dtype))
-            except RuntimeError as error:
-                if "not implemented for" in str(error) and bench.device.type == "cpu":
-                    raise SkipError(f"torch has no {name} for it on a CPU; --device cuda tries it") from error
-                raise FaultError(f"claims {name} and fails in it: {' '.join(str(error).split())[:200]}") from error
-        require(sr.dtype == dtype, f"claims {name} and returns {sr.dtype} for {dtype}")
-        require(bool(sr.isfinite().all()), f"claims {name} and returns NaN or infinite values in it")
-        gap = float((sr.float() - whole).abs().mean())
-        require(gap <= tolerance, f"{name} differs from fp32 by {gap:.3g} in the mean, more than {tolerance:g}")
+        net = Inference(bench.build(scale), bench.device, name)
+        try:
+            sr = upscale(net, lr, scale, bench.spec.multiple)
+        except (MethodError, RuntimeError) as error:
+            raise FaultError(f"claims {name}, and in it {' '.join(str(error).split())[:200]}") from error
+        gap = float((sr - whole).abs().mean())
+        require(gap <= FAR[name], f"{name} differs from fp32 by {gap:.3g} in the mean, more than {FAR[name]:g}")
 
 
 def devices(bench: MethodBench) -> None:
