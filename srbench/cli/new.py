@@ -7,7 +7,8 @@ from pathlib import Path
 
 import click
 
-KINDS = ("method", "loss", "dataset", "metric")
+from srbench.scaffold import KINDS, create
+
 USE = {
     "method": "srbench run --methods {name},bicubic",
     "loss": 'srbench train espcn --data t91 --steps 2000 --loss "l1+0.1*{name}"',
@@ -18,7 +19,9 @@ USE = {
 
 @click.command("new")
 @click.argument("name")
-@click.option("--kind", type=click.Choice(KINDS), default="method", show_default=True, help="What the plugin brings.")
+@click.option(
+    "--kind", type=click.Choice(list(KINDS)), default="method", show_default=True, help="What the plugin brings."
+)
 @click.option(
     "--dir",
     "parent",
@@ -34,8 +37,6 @@ def new_command(*, name: str, kind: str, parent: Path) -> None:
       srbench new mynet
       srbench new edges --kind loss --dir plugins
     """
-    from srbench.scaffold import create
-
     folder = create(name, kind, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"wrote {path}")

@@ -176,8 +176,10 @@ class Examiner:
         start = time.perf_counter()
         for needed in (other for other in CHECKS[subject.kind] if other.name in check.needs):
             if (before := self.run(subject, needed)).status != "passed":
-                why = before.reason if before.status == "skipped" else "which failed"
-                result = Result(subject, check.name, "skipped", f"needs '{needed.name}', {why}")
+                told = before.status == "skipped" and before.reason.startswith("needs ")
+                why = "which failed" if before.status == "failed" else before.reason
+                reason = before.reason if told else f"needs '{needed.name}', {why}"
+                result = Result(subject, check.name, "skipped", reason)
                 break
         else:
             result = (

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from srbench.conformance.bench import require, require_no_trace, require_same
+from srbench.conformance.bench import picture, require, require_no_trace, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.errors import MethodError
 from srbench.evaluate import upscale
@@ -101,10 +101,7 @@ def odd_sizes(bench: MethodBench) -> None:
     """Heights and widths that are odd, or of which one is much larger; padded to the multiple that the spec names."""
     for scale in bench.scales:
         for height, width in ((23, 17), (16, 35), (33, 16)):
-            lr = (
-                bench.lr()[..., :1, :1].new_zeros(1, 3, height, width)
-                + bench.lr(height=35, width=35)[..., :height, :width]
-            )
+            lr = picture(height, width).to(bench.device)
             try:
                 bench.sr(lr, scale)
             except Exception as error:
