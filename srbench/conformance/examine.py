@@ -77,7 +77,7 @@ def make_plan(
     for plugin in catalog.plugins:
         problems[plugin.name] = problems.get(plugin.name, ()) + plugin.problems
     if everything:
-        wanted = [plugin.name for plugin in catalog.plugins] + list(without)
+        wanted = [plugin.name for plugin in catalog.plugins] + sorted(dead)
         subjects = [subject for name in wanted for subject in _of_plugin(catalog, name)]
     elif names:
         broken = [name for name in paths if name in dead or problems.get(name)]
@@ -191,11 +191,8 @@ class Examiner:
     def _of_probe(self, subject: Subject, check: Check) -> Result:
         seen = self.plan.probes[subject.name]
         if check.name == "loads":
-            reasons = (
-                [seen.dead]
-                if seen.dead
-                else [*dict.fromkeys((*self.plan.problems.get(subject.name, ()), *seen.problems))]
-            )
+            said = dict.fromkeys((*self.plan.problems.get(subject.name, ()), *seen.problems))
+            reasons = [seen.dead] if seen.dead else list(said)
             return _result(subject, check, "; ".join(reasons), _mend(reasons))
         if seen.dead:
             return Result(subject, check.name, "skipped", "needs 'loads', which failed")
@@ -208,6 +205,8 @@ class Examiner:
 
     def _of_worker(self, subject: Subject, check: Check, start: float) -> Result:
         if self._child is None or not self._child.alive():
+            if self._child is not None:
+                self._child.kill()
             log = Path(self._folder.name) / "worker.log"
             self._child = Child("srbench.conformance.worker", {"device": self.device}, log)
         child, limit = self._child, self.timeout_s * check.patience
@@ -230,6 +229,7 @@ def _result(subject: Subject, check: Check, reason: str, fix: str) -> Result:
 def _mend(reasons: Iterable[str]) -> str:
     """Say how a plugin that does not load is mended, by what is said of it."""
     ways = {
+        "Spec '": "mend the field that is named",
         "claimed by": "choose another name, or uninstall one of the plugins",
         "unknown hook": "spell the hook as the reason says",
         "has no hook": "mark the function with @srbench.hookimpl",
@@ -237,7 +237,6 @@ def _mend(reasons: Iterable[str]) -> str:
         "raised": "the hook must return its specs, whatever is installed or not",
         "cannot be imported": "mend the line that is named, or install what is missing",
         "importing it": "let the module's top only define: what takes long or may fail belongs into build and recipe",
-        "Spec ": "mend the field that is named",
     }
     found = [way for sign, way in ways.items() if any(sign in reason for reason in reasons)]
     return found[0] if found else "mend what is named"

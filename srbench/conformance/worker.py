@@ -49,7 +49,7 @@ class Checker:
         except (SkipError, AssetError) as skip:
             status, reason = "skipped", " ".join(str(skip).split())
         except FaultError as fault:
-            status, reason, fix = "failed", str(fault), fault.fix
+            status, reason, fix = "failed", " ".join(str(fault).split()), fault.fix
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)

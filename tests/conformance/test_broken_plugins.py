@@ -200,6 +200,7 @@ BROKEN = {
         "unknown hook 'srbench_modles'; did you mean 'srbench_models'?",
     ),
     "bicubic": (method(), "loads", "method 'bicubic' is refused: the name 'bicubic' is also claimed by interpolation"),
+    "wrong-field": (method(fields="halo=-1"), "loads", "ModelSpec 'wrong-field': halo must be >= 0"),
     "leaves-at-import": (method(top="import os; os._exit(3)"), "loads", "exit code 3"),
     "hangs-at-import": (method(top="import time; time.sleep(600)"), "loads", "did not end within"),
     "sets-the-environment": (
