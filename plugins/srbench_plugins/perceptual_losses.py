@@ -2,6 +2,7 @@
 
 `vgg22` and `vgg54` are phi_2,2 and phi_5,4 of Ledig et al. 2017 (VGG19, after the activation), scaled by 1/12.75**2 as
 there, so that ``0.006`` of the paper is already in it: ``vgg54`` stands for a loss of the size of a pixel loss.
+`esrgan-features` is that of Wang et al. 2018, before the activation.
 `fastai-features` is the loss of fastai's lesson 7 (2019): pixels, features and Gram matrices of VGG16 with batch norm.
 """
 
@@ -94,6 +95,29 @@ def build_fastai() -> nn.Module:
     return FastaiFeatures()
 
 
+def build_esrgan() -> nn.Module:
+    import torch
+    from torch import nn
+    from torch.nn import functional
+
+    from srbench.features import Features
+
+    class BeforeActivation(nn.Module):
+        """L1 of VGG19's last features, as the convolution leaves them."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.features = Features("vgg19", "conv5_4")
+            self.uses = self.features.uses
+
+        def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
+            with torch.no_grad():
+                target = self.features(hr)
+            return functional.l1_loss(self.features(sr), target)
+
+    return BeforeActivation()
+
+
 def gram(features: torch.Tensor) -> torch.Tensor:
     """Return the Gram matrix ``(N, c, c)`` of ``(N, c, h, w)``, divided by c*h*w."""
     rows = features.flatten(2)
@@ -166,4 +190,11 @@ def srbench_losses() -> list[LossSpec]:
         f"φ and w of VGG16-BN: {', '.join(f'{layer} {weight:g}' for layer, weight in FASTAI)}",
         paper="arXiv:1603.08155",
     )
-    return [*srgan, fastai, *every, *grams]
+    esrgan = LossSpec(
+        name="esrgan-features",
+        summary="VGG19 conv5_4 features, before the activation, L1",
+        build=build_esrgan,
+        formula="mean |φ(ŷ) - φ(y)|, φ the features conv5_4 of VGG19",
+        paper="arXiv:1809.00219",
+    )
+    return [*srgan, esrgan, fastai, *every, *grams]

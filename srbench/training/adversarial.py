@@ -1,4 +1,4 @@
-"""A generator against a critic: the GAN of Goodfellow et al., WGAN with clipping, and WGAN with gradient penalty."""
+"""A generator against a critic: GAN, relativistic average GAN, WGAN with clipping, and WGAN with gradient penalty."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
     from srbench.training.session import Training
 
-Objective = Literal["gan", "wgan", "wgan-gp"]
+CLASSIFYING = ("gan", "ragan")
+"""Objectives whose critic learns to tell two classes by cross entropy."""
+Objective = Literal["gan", "ragan", "wgan", "wgan-gp"]
 
 
 class Adversarial:
@@ -26,9 +28,10 @@ class Adversarial:
     Args:
         generator: the method's network.
         critic: maps ``(N, 3, patch, patch)`` to ``(N,)``, or a map per image: logits for ``gan``, unbounded scores for
-            the WGANs. With ``pairs`` it is given ``(N, 6, patch, patch)``.
+            the others. With ``pairs`` it is given ``(N, 6, patch, patch)``.
         training: what the command line chose, and the way to losses, precision and devices.
-        objective: ``gan`` (non-saturating), ``wgan`` (arXiv:1701.07875) or ``wgan-gp`` (arXiv:1704.00028).
+        objective: ``gan`` (non-saturating), ``ragan`` (relativistic average, arXiv:1807.00734, as ESRGAN has it),
+            ``wgan`` (arXiv:1701.07875) or ``wgan-gp`` (arXiv:1704.00028).
         loss: content loss expression.
         weight: of the adversarial part; the content loss has 1.
         lr: learning rate of the generator, and of the critic unless that has its own.
@@ -38,7 +41,7 @@ class Adversarial:
         patch: HR patch size in pixels.
         steps: generator updates.
         n_critic: critic updates per step, each on a new batch.
-        smooth: label of real images for ``gan`` (one-sided smoothing, arXiv:1606.03498).
+        smooth: the critic's label of real images for ``gan`` and ``ragan`` (one-sided smoothing, arXiv:1606.03498).
         limit: weights of a ``wgan`` critic are clipped to [-limit, limit].
         penalty: weight of the gradient penalty of ``wgan-gp``.
         pairs: the critic sees each image with the bicubic enlargement of its LR in front (arXiv:1611.07004).
@@ -96,9 +99,14 @@ class Adversarial:
         """What generator G and critic D minimise; the content loss is that of the settings."""
         of = "D(x↑, {})" if self.pairs else "D({})"
         real, fake = of.format("y"), of.format("G(x)")
-        opinion = f"mean softplus(-{fake})" if self.objective == "gan" else f"(-mean {fake})"
+        if self.objective == "ragan":
+            real, fake = f"{real} - mean {fake}", f"{fake} - mean {real}"
+        opinion = {
+            "gan": f"mean softplus(-{fake})",
+            "ragan": f"(mean BCE({real}, 0) + mean BCE({fake}, 1))",
+        }.get(self.objective, f"(-mean {fake})")
         lines = [f"min G: loss(G(x), y) + {self.weight:g} · {opinion}"]
-        if self.objective == "gan":
+        if self.objective in CLASSIFYING:
             lines.append(f"min D: mean BCE({real}, {self.smooth:g}) + mean BCE({fake}, 0)")
         else:
             penalty = "" if self.objective == "wgan" else f" + {self.penalty:g} · mean (‖∇D(ε y + (1-ε) G(x))‖ - 1)²"
@@ -128,9 +136,10 @@ class Adversarial:
         self.critic_optimizer.zero_grad()
         on_real, on_fake = self.critic(self._shown(lr, real)), self.critic(self._shown(lr, fake))
         logs = {"critic_real": on_real.mean().detach(), "critic_fake": on_fake.mean().detach()}
-        if self.objective == "gan":
-            loss = functional.binary_cross_entropy_with_logits(on_real, torch.full_like(on_real, self.smooth))
-            loss = loss + functional.binary_cross_entropy_with_logits(on_fake, torch.zeros_like(on_fake))
+        if self.objective in CLASSIFYING:
+            if self.objective == "ragan":
+                on_real, on_fake = on_real - on_fake.mean(), on_fake - on_real.mean()
+            loss = _cross_entropy(on_real, self.smooth) + _cross_entropy(on_fake, 0.0)
         else:
             distance = on_real.mean() - on_fake.mean()
             logs["wasserstein"] = distance.detach()
@@ -166,7 +175,13 @@ class Adversarial:
             sr = self.generator(lr)
             content = self.content(sr, hr)
             opinion = self.critic(self._shown(lr, sr))
-            adversarial = functional.softplus(-opinion).mean() if self.objective == "gan" else -opinion.mean()
+            if self.objective == "ragan":
+                with torch.no_grad():
+                    on_real = self.critic(self._shown(lr, hr))
+                adversarial = _cross_entropy(on_real - opinion.mean(), 0.0)
+                adversarial = adversarial + _cross_entropy(opinion - on_real.mean(), 1.0)
+            else:
+                adversarial = functional.softplus(-opinion).mean() if self.objective == "gan" else -opinion.mean()
             self.training.backward(content + self.weight * adversarial)
         self.training.clip(self.generator, self.generator_optimizer)
         self.generator_optimizer.step()
@@ -180,3 +195,7 @@ class Adversarial:
             "generator_optimizer": self.generator_optimizer,
             "critic_optimizer": self.critic_optimizer,
         }
+
+
+def _cross_entropy(logits: Tensor, label: float) -> Tensor:
+    return functional.binary_cross_entropy_with_logits(logits, torch.full_like(logits, label))

@@ -53,6 +53,19 @@ def test_features_are_those_of_torchvision_after_normalisation(monkeypatch):
         torch.testing.assert_close(Features("vgg16", layer)(image), expected.detach(), rtol=1e-4, atol=1e-5)
 
 
+def test_esrgans_features_are_taken_before_the_last_activation(monkeypatch):
+    torch.manual_seed(0)
+    whole = torchvision.models.vgg19(weights=None).eval().requires_grad_(requires_grad=False)
+    state = {key: value for key, value in whole.state_dict().items() if key.startswith("features.")}
+    monkeypatch.setattr("srbench.features.load_features", lambda name: state)
+    sr, hr = torch.rand(2, 1, 3, 32, 32)
+    normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    ours, theirs = (whole.features[:35](normalise(x)) for x in (sr, hr))  # [35] is the last ReLU
+    assert (ours < 0).any()
+    value = Catalog.load().losses["esrgan-features"].build()(sr, hr)
+    torch.testing.assert_close(value, (ours - theirs).abs().mean(), rtol=1e-3, atol=1e-7)
+
+
 def weighted(features):
     """fastai's code of lesson 7, in its own words, on maps that are given."""
 

@@ -46,7 +46,7 @@ def batch(count):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
-@pytest.mark.parametrize("objective", ["gan", "wgan", "wgan-gp"])
+@pytest.mark.parametrize("objective", ["gan", "ragan", "wgan", "wgan-gp"])
 def test_a_step_moves_both_and_logs_tensors(objective, precision):
     recipe, generator, critic = make(objective, precision)
     before = [p.detach().clone() for p in (*generator.parameters(), *critic.parameters())]
@@ -55,7 +55,7 @@ def test_a_step_moves_both_and_logs_tensors(objective, precision):
     assert not any(torch.equal(old, new) for old, new in zip(before, after, strict=True))
     assert {"critic", "content", "adversarial"} <= set(logs)
     assert all(torch.isfinite(value) and not value.requires_grad for value in logs.values())
-    assert ("wasserstein" in logs) == (objective != "gan")
+    assert ("wasserstein" in logs) == objective.startswith("wgan")
 
 
 def test_wgan_critic_stays_within_its_limit():
@@ -107,6 +107,23 @@ def test_one_sided_smoothing_is_the_optimum_of_the_critic():
         torch.nn.init.constant_(critic.conv.bias, logit if logit > 0 else logit / 0.2)
         losses[logit] = float(recipe.judge(lr, hr, hr)["critic"])
     assert min(losses, key=losses.get) == pytest.approx(-0.2007, abs=1e-3)
+
+
+def test_relativistic_average_losses_are_those_of_the_paper():
+    """Wang et al. 2018, equations 1 and 2: D_Ra(a, b) = sigmoid(C(a) - E C(b)); by logarithms of probabilities."""
+    recipe, generator, critic = make("ragan", smooth=1.0, loss="l1", weight=1.0)
+    lr, hr = batch(4)
+    with torch.no_grad():
+        made = generator(lr).clamp(0, 1)
+        real, fake = critic(hr).double(), critic(made).double()
+    real_beside_fake, fake_beside_real = torch.sigmoid(real - fake.mean()), torch.sigmoid(fake - real.mean())
+    expected = -real_beside_fake.log().mean() - (1 - fake_beside_real).log().mean()
+    assert float(recipe.judge(lr, hr, made)["critic"]) == pytest.approx(float(expected), rel=1e-5)
+    with torch.no_grad():
+        real, fake = critic(hr).double(), critic(generator(lr)).double()
+    real_beside_fake, fake_beside_real = torch.sigmoid(real - fake.mean()), torch.sigmoid(fake - real.mean())
+    expected = -(1 - real_beside_fake).log().mean() - fake_beside_real.log().mean()
+    assert float(recipe.please(lr, hr)["adversarial"]) == pytest.approx(float(expected), rel=1e-5)
 
 
 @pytest.mark.parametrize("objective", ["gan", "wgan-gp"])
