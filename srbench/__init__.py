@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from srbench.hookspecs import hookimpl
+from srbench.model_files import ModelFileSpec
 from srbench.specs import Archive, Asset, DatasetSpec, ImagePair, LossSpec, Metric, MetricSpec, ModelSpec, Published
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ __all__ = [
     "LossSpec",
     "Metric",
     "MetricSpec",
+    "ModelFileSpec",
     "ModelSpec",
     "Published",
     "hookimpl",

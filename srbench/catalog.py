@@ -22,14 +22,15 @@ import pluggy
 
 from srbench import hookspecs
 from srbench.errors import SRBenchError, UsageError, unknown
+from srbench.model_files import ModelFileSpec, open_file, parse
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from types import ModuleType
 
-Spec = ModelSpec | LossSpec | DatasetSpec | MetricSpec
-S = TypeVar("S", ModelSpec, LossSpec, DatasetSpec, MetricSpec)
+Spec = ModelSpec | ModelFileSpec | LossSpec | DatasetSpec | MetricSpec
+S = TypeVar("S", ModelSpec, ModelFileSpec, LossSpec, DatasetSpec, MetricSpec)
 HOOKS: dict[str, type[Spec]] = {
     "srbench_models": ModelSpec,
     "srbench_losses": LossSpec,
@@ -101,11 +102,49 @@ class Shelf(Generic[S]):
 
 
 @dataclass(frozen=True)
+class Models(Shelf[ModelSpec]):
+    """The methods by name; also by ``PREFIX:PATH`` those that are files, which then are known by their names too."""
+
+    files: dict[str, ModelFileSpec] = field(default_factory=dict)
+    """By prefix."""
+    openers: dict[str, Plugin] = field(default_factory=dict)
+    opened: dict[str, ModelSpec] = field(default_factory=dict, compare=False)
+
+    def __getitem__(self, name: str) -> ModelSpec:
+        """Look up a name, an alias or a file.
+
+        Raises:
+            UsageError: nothing has this name, or the file is no method.
+        """
+        if name in self.opened:
+            return self.opened[name]
+        asked = parse(name)
+        if asked is None or name in self:
+            return super().__getitem__(name)
+        if asked.prefix not in self.files:
+            raise unknown("kind of model file", asked.prefix, self.files)
+        known = self.opened.get(asked.name)
+        if known is None:
+            known = open_file(self.files[asked.prefix], asked)
+            self.owners[known.name] = self.openers[asked.prefix]
+            self.opened[known.name] = known
+        if known.file != asked.path and not (asked.path.exists() and asked.path.samefile(known.file or "")):
+            raise UsageError(
+                f"{known.file} and {asked.path} would both be named {asked.name}; NAME={asked.prefix}:PATH gives one "
+                "another name"
+            )
+        return known
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.opened or super().__contains__(name)
+
+
+@dataclass(frozen=True)
 class Catalog:
     """All plugins and what they offer."""
 
     plugins: tuple[Plugin, ...]
-    models: Shelf[ModelSpec]
+    models: Models
     losses: Shelf[LossSpec]
     datasets: Shelf[DatasetSpec]
     metrics: Shelf[MetricSpec]
@@ -142,7 +181,7 @@ class Catalog:
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
         problems = {id(plugin): list(plugin.problems) for plugin, _ in loaded}
         parts: dict[type, tuple[dict[str, Any], dict[str, str], dict[str, Plugin], dict[str, tuple[str, ...]]]] = {}
-        for kind in HOOKS.values():
+        for kind in (*HOOKS.values(), ModelFileSpec):
             offers = [(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
             claims: dict[str, list[int]] = defaultdict(list)
             for index, (_, spec) in enumerate(offers):
@@ -176,7 +215,11 @@ class Catalog:
             owned = {name: plugins[id(plugin)] for name, plugin in owners.items()}
             return Shelf(_kind(kind), specs, aliases, owned, clashes, broken)
 
-        return cls(tuple(plugins.values()), shelf(ModelSpec), shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
+        named, files = shelf(ModelSpec), shelf(ModelFileSpec)
+        models = Models(
+            named.kind, named.specs, named.aliases, named.owners, named.clashes, broken, files.specs, files.owners
+        )
+        return cls(tuple(plugins.values()), models, shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
 
 
 def installed_plugins() -> list[importlib.metadata.EntryPoint]:
@@ -198,7 +241,8 @@ def plugin_source(file: str | Path) -> Path:
 
 
 def _kind(spec: type[Spec]) -> str:
-    return {ModelSpec: "method", LossSpec: "loss", DatasetSpec: "dataset", MetricSpec: "metric"}[spec]
+    kinds = {LossSpec: "loss", DatasetSpec: "dataset", MetricSpec: "metric", ModelFileSpec: "kind of model file"}
+    return kinds.get(spec, "method")
 
 
 def _origin(point: importlib.metadata.EntryPoint) -> str:
@@ -252,7 +296,7 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
             problems.append(f"{hook} raised {_line(error)}")
             continue
         for spec in (spec for result in returned for spec in result):
-            if isinstance(spec, kind):
+            if isinstance(spec, kind) or (kind is ModelSpec and isinstance(spec, ModelFileSpec)):
                 specs.append(spec)
             else:
                 problems.append(f"{hook} returned {spec!r:.80}, which is no {kind.__name__}")

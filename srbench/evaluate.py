@@ -84,7 +84,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
         raise MethodError(f"build({scale}) failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
-    if weights is not None:
+    if weights is not None and spec.file is None:
         load_weights(net, weights)
     return net.eval().requires_grad_(requires_grad=False).to(device)
 

@@ -9,6 +9,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from srbench.model_files import ModelFileSpec
     from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 hookspec = pluggy.HookspecMarker("srbench")
@@ -16,8 +17,8 @@ hookimpl = pluggy.HookimplMarker("srbench")
 
 
 @hookspec
-def srbench_models() -> Iterable[ModelSpec]:  # type: ignore[empty-body]
-    """Return the methods this plugin brings."""
+def srbench_models() -> Iterable[ModelSpec | ModelFileSpec]:  # type: ignore[empty-body]
+    """Return the methods this plugin brings, and the kinds of files that are methods."""
 
 
 @hookspec

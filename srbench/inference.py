@@ -28,6 +28,7 @@ class Inference(nn.Module):
         super().__init__()
         self.net = net.to(memory_format=torch.channels_last)
         self.device, self.precision = device, precision
+        self.outside_torch = getattr(net, "outside_torch", False)
         mode = "reduce-overhead" if device.type == "cuda" else None
         self._run = torch.compile(net, mode=mode) if compiled else net
         self.eval()

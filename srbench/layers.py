@@ -41,8 +41,8 @@ class Network:
 
     layers: list[Layer]
     params: int
-    macs: int
-    """Multiply-accumulates of convolutions and matrix products, of one forward pass."""
+    macs: int | None
+    """Multiply-accumulates of convolutions and matrix products, of one forward pass; None where torch sees none."""
     lr: tuple[int, ...]
     sr: tuple[int, ...]
 
@@ -75,7 +75,7 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
     finally:
         for hook in hooks:
             hook.remove()
-    macs = counter.get_total_flops() // 2
+    macs = None if getattr(net, "outside_torch", False) else counter.get_total_flops() // 2
     layers = list(_inside(net, "", 0, shapes))
     return Network(layers, _params(net), macs, tuple(lr.shape[1:]), tuple(sr.shape[1:]))
 

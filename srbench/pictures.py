@@ -27,7 +27,8 @@ def picture_row(who: Row) -> Row:
     folder = who["dataset"]  # two folders of one name go by their paths
     if "/" in folder or "\\" in folder:
         folder = f"{Path(folder).name}-{digest(folder)[:8]}"
-    places = {"sr": who["method"], "hr": "HR", "lr": "LR"}  # no method has a name in capitals
+    method = who["method"].replace(":", "+")  # no file of every system may have a colon in its name
+    places = {"sr": method, "hr": "HR", "lr": "LR"}  # no method has a name in capitals
     files = {kind: f"images/{folder}_x{who['scale']}/{place}/{who['image']}.png" for kind, place in places.items()}
     return {"kind": "picture", **who, **files}
 

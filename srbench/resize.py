@@ -65,7 +65,8 @@ def _inside(index: torch.Tensor, length: int, border: str) -> torch.Tensor:
     """Map positions past the borders to the pixels that stand for them."""
     if border == "replicate":
         return index.clamp(0, length - 1)
-    index = index.remainder(2 * length)  # mirrored with the edge pixel repeated, as MATLAB does
+    # mirrored with the edge pixel repeated, as MATLAB does; by a tensor, as ONNX knows no other remainder
+    index = index.remainder(torch.full_like(index, 2 * length))
     return torch.where(index < length, index, 2 * length - 1 - index)
 
 
@@ -74,7 +75,7 @@ def _resize_dim(x: torch.Tensor, dim: int, out: int, kernel: str, antialias: boo
     if length == out:
         return x
     if out % length == 0:
-        return _enlarge_dim(x, dim, out // length, kernel, border)
+        return _enlarge_dim(x, dim, int(out // length), kernel, border)  # int: of sizes that an export leaves open
     index, weights = _contributions(length, out, kernel, antialias)
     index, weights = _inside(index, length, border).to(x.device), weights.to(x)
     shape = [1] * x.ndim

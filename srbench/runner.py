@@ -266,7 +266,7 @@ class _Run:
                         kept = {name: str((self.request.out / file).absolute()) for name, file in files.items()}
                         asked = images.scale, images.asked, chunk, kept, None
                         weights = self._weights(method, images.scale)
-                        yield images, Job(method.name, *asked, weights, images.degradation.name)
+                        yield images, Job(method.name, *asked, weights, images.degradation.name, method.reference)
 
     def _speed_jobs(self) -> list[tuple[Job, Row]]:
         settings = self.request.speed
@@ -279,9 +279,9 @@ class _Run:
                     row = {"kind": "speed", **self._who(method, scale), **settings, "srbench": __version__}
                     row["key"] = digest(row)
                     if row["key"] not in self.done:
-                        jobs.append(
-                            (Job(method.name, scale, speed=settings, weights=self._weights(method, scale)), row)
-                        )
+                        weights, reference = self._weights(method, scale), method.reference
+                        job = Job(method.name, scale, speed=settings, weights=weights, reference=reference)
+                        jobs.append((job, row))
         return jobs
 
     def _score(self, executor: Executor, images: ImageSet, job: Job, advance: Callable[[str], None]) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from srbench.protocols import Protocol as ScoringProtocol
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+FILE_NAME = re.compile(f"{NAME.pattern}:{NAME.pattern}")
 PRECISIONS = ("fp32", "bf16", "fp16")
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -34,9 +35,10 @@ def _require(condition: bool, spec: object, message: str) -> None:
 def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
     """Coerce aliases and check what the four kinds have in common."""
     object.__setattr__(spec, "aliases", tuple(spec.aliases))
+    form = FILE_NAME if getattr(spec, "file", None) else NAME
     for name in (spec.name, *spec.aliases):
         _require(
-            isinstance(name, str) and NAME.fullmatch(name) is not None,
+            isinstance(name, str) and form.fullmatch(name) is not None,
             spec,
             f"name {name!r} must be lower-case letters, digits, '.', '_' or '-'",
         )
@@ -81,6 +83,7 @@ class ModelSpec:
     ``build(scale)`` returns a ``torch.nn.Module`` that maps float32 RGB in [0, 1] of shape ``(N, 3, h, w)``
     to ``(N, 3, h*scale, w*scale)``. The harness moves it to its device and puts it into eval mode. A network that knows
     several answers has a method ``sample`` beside ``forward``, which draws one of them (``srbench upscale --samples``).
+    One that computes outside of torch sets ``outside_torch = True``: its MACs and its memory are then left open.
 
     Raises:
         SpecError: a field is invalid; the message names the field.
@@ -109,6 +112,8 @@ class ModelSpec:
     """In which it gives usable images: lower ones are torch's autocast, which most networks bear."""
     start_from: str = ""
     """Method whose weights training starts from."""
+    file: Path | None = None
+    """The file that holds network and weights, which ``build`` reads, of a method that is one; see `ModelFileSpec`."""
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -127,9 +132,16 @@ class ModelSpec:
         weights = {scale: Path(path) for scale, path in dict(self.weights).items()}
         _require(set(weights) <= set(self.scales), self, "weights are given for a scale it does not do")
         object.__setattr__(self, "weights", MappingProxyType(weights))
+        _require(self.file is None or self.recipe is None, self, "a file that is a method has no recipe")
         published = tuple(self.published)
         _require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)
+
+    @property
+    def reference(self) -> str:
+        """What another process asks its catalog for: the name, or of a file ``NAME=PREFIX:PATH``."""
+        prefix, _, label = self.name.partition(":")
+        return f"{label}={prefix}:{self.file}" if self.file else self.name
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,10 +45,11 @@ class Speed:
     mpix_per_s: float
     iterations: int
     params: int
-    macs: int
-    peak_mem_mib: float
+    macs: int | None
+    """None where the network computes outside of torch, as is the memory."""
+    peak_mem_mib: float | None
 
-    def as_dict(self) -> dict[str, float]:
+    def as_dict(self) -> dict[str, float | None]:
         """Return the figures by name."""
         return asdict(self)
 
@@ -92,7 +93,8 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
     plain = net.eager() if isinstance(net, Inference) else net
     with FlopCounterMode(display=False) as counter:
         eager()
-    peak = _peak_bytes(eager, net, lr, device)
+    outside = getattr(net, "outside_torch", False)
+    peak = None if outside else _peak_bytes(eager, net, lr, device)
     latencies = _time(forward, settings.seconds)
     p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
     per_s = settings.batch * len(latencies) / latencies.sum()
@@ -105,8 +107,8 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         mpix_per_s=float(per_s * pixels / 1e6),
         iterations=len(latencies),
         params=params,
-        macs=counter.get_total_flops() // 2,
-        peak_mem_mib=peak / 2**20,
+        macs=None if outside else counter.get_total_flops() // 2,
+        peak_mem_mib=None if peak is None else peak / 2**20,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -91,14 +92,17 @@ def sweep(asked: Sweep, catalog: Catalog, ui: UI) -> Curves:
                     for size in sorted(asked.sizes):
                         what = f"{spec.name} x{asked.scale}, {batch} of {size}x{size}"
                         settings = {"size": size, "batch": batch, "seconds": asked.seconds}
-                        job = Job(spec.name, asked.scale, speed=settings, weights=str(file.path) if file else "")
+                        path = str(file.path) if file else ""
+                        job = Job(spec.name, asked.scale, speed=settings, weights=path, reference=spec.reference)
                         try:
-                            speed = next(_events(executor, job, "speed"))
+                            found = next(_events(executor, job, "speed"))
                         except JobFailedError as error:
                             (stopped if OUT_OF_MEMORY in str(error) else failed).append(f"{what}: {error}")
                             break  # what is larger would fare no better
                         finally:
                             advance(what)
+                        # what a network outside of torch does not say is left open
+                        speed = {name: math.nan if value is None else value for name, value in found.items()}
                         achieved = 2 * speed["macs"] / (speed["latency_ms"] / 1000)
                         who = {"method": spec.name, "scale": asked.scale, "batch": batch, "size": size}
                         how = {"device": device, "precision": asked.session.precision}

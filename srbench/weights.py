@@ -72,6 +72,10 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
         UsageError: those asked for do not exist, or belong to another method or scale.
     """
     asked = option or f"--weights {spec.name}={choice}"
+    if spec.file is not None:
+        if choice:
+            raise UsageError(f"{asked}: {spec.name} is a file that holds its weights")
+        return Weights(spec.file, "file")
     if spec.recipe is None and not spec.weights:
         if choice:
             raise UsageError(f"{asked}: {spec.name} has nothing to learn")

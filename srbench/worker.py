@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from srbench.catalog import Catalog
     from srbench.evaluate import Sample
+    from srbench.specs import ModelSpec
 
     Emit = Callable[[dict[str, Any]], None]
 
@@ -66,6 +67,7 @@ class Job:
     """One method on one chunk of a dataset's images; without images, its speed; without a method, the device's."""
 
     method: str
+    """As rows have it."""
     scale: int
     dataset: str = ""
     """Name, or absolute path of a folder."""
@@ -76,6 +78,8 @@ class Job:
     weights: str = ""
     """File of weights; empty for methods that have nothing to learn."""
     degradation: str = "bicubic"
+    reference: str = ""
+    """What the catalog is asked for where the method's name is not enough: of a method that is a file."""
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -148,6 +152,9 @@ class Worker:
         torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
         torch.backends.cudnn.allow_tf32 = False
 
+    def _spec(self, job: Job) -> ModelSpec:
+        return self.catalog.models[job.reference or job.method]
+
     def _net(self, job: Job) -> torch.nn.Module:
         from srbench.evaluate import build_net
         from srbench.inference import Inference
@@ -156,7 +163,7 @@ class Worker:
         if key not in self.nets:
             with self._clock("build"):
                 weights = Path(job.weights) if job.weights else None
-                net = build_net(self.catalog.models[job.method], job.scale, self.device, weights)
+                net = build_net(self._spec(job), job.scale, self.device, weights)
                 how = self.session
                 self.nets[key] = Inference(net, self.device, how.precision, compiled=how.compiled)
             if len(self.nets) > NETS_KEPT:
@@ -195,7 +202,7 @@ class Worker:
 
     def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]]) -> Iterator[dict[str, Sample]]:
         """Yield images by name that go through the network together: those of one size, on a GPU."""
-        most = 1 if self.catalog.models[job.method].stochastic else self.batch  # a draw depends on the batch
+        most = 1 if self._spec(job).stochastic else self.batch  # a draw depends on the batch
         open_groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
             with self._clock("waiting"):
@@ -215,7 +222,7 @@ class Worker:
 
         lr = torch.cat([to_float(sample.lr) for sample in group.values()])
         try:
-            sr = to_8bit(upscale(net, lr, job.scale, self.catalog.models[job.method].multiple))
+            sr = to_8bit(upscale(net, lr, job.scale, self._spec(job).multiple))
         except MethodError as error:
             raise MethodError(f"{error} (image {', '.join(group)})") from error
         synchronise(self.device)
@@ -275,7 +282,7 @@ class Worker:
 
         settings = SpeedSettings(**(job.speed or {}))
         with self._clock("speed"):
-            multiple = self.catalog.models[job.method].multiple
+            multiple = self._spec(job).multiple
             speed = measure(net, job.scale, multiple, self.device, settings)
         emit({"speed": speed.as_dict()})
 

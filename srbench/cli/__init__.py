@@ -22,6 +22,7 @@ COMMANDS = {
     "fetch": "srbench.cli.shelves",
     "new": "srbench.cli.new",
     "check": "srbench.cli.check",
+    "export": "srbench.cli.export",
     "upscale": "srbench.cli.files",
     "score": "srbench.cli.files",
     "degrade": "srbench.cli.files",

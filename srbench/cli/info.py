@@ -171,17 +171,20 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
         ]
         console.print(_table(["layer", "module", "output", "parameters"], rows, right=(3,), plain=plain))
         console.print("A line counts what is indented below it; of layers built alike the first is shown.")
-    console.print(f"parameters: {network.params:,}; multiply-accumulates: {network.macs:,}")
+    macs = "not counted outside of torch" if network.macs is None else f"{network.macs:,}"
+    console.print(f"parameters: {network.params:,}; multiply-accumulates: {macs}")
     part("Training")
     if facts.recipe is None:
-        console.print("There is nothing to learn.")
+        console.print(
+            "It cannot be trained here: the file is all there is." if spec.file else "There is nothing to learn."
+        )
     else:
         _show_recipe(facts, facts.recipe, console, plain=plain)
     if spec.published:
         part("Published figures (LR by bicubic)")
         rows = [[f"{p.dataset} x{p.scale}", p.metric, _value(p.value), p.protocol, p.source] for p in spec.published]
         console.print(_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
-    if facts.recipe is not None:
+    if facts.recipe is not None or spec.file is not None:
         part(f"Weights that a run takes at x{facts.scale}")
         _show_weights(facts, console, plain=plain)
 

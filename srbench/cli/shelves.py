@@ -69,6 +69,10 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
                 "paper": s.paper,
             }
             for s in catalog.models.specs.values()
+        ]
+        + [
+            {"name": f"{s.name}:PATH", "summary": s.summary, "files": ", ".join(s.suffixes)}
+            for s in catalog.models.files.values()
         ],
         "losses": [
             {"name": s.name, "summary": s.summary, "aliases": aliases(s), "paper": s.paper}

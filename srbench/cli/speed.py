@@ -119,7 +119,8 @@ def _show(curves: Curves) -> None:
         table.add_column(heading, justify="left" if column == "method" else "right")
     for row in curves.table.to_dict("records"):
         shown = {k: f"{row[k]:.4g}" if isinstance(row[k], float) else str(row[k]) for k in COLUMNS}
-        table.add_row(*(shown | {"roofline": f"{100 * row['roofline']:.3g} %"}).values())
+        shown["roofline"] = f"{100 * row['roofline']:.3g} %"
+        table.add_row(*(text if row[k] == row[k] else "-" for k, text in shown.items()))  # NaN: not known
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = 200

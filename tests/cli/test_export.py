@@ -1,0 +1,142 @@
+"""``export``: what onnxruntime makes of the file equals torch's output, or the file is not kept."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+import torch
+from click.testing import CliRunner
+
+from srbench.catalog import Catalog
+from srbench.cli.export import export_command
+from srbench.errors import MethodError, UsageError
+from srbench.evaluate import build_net, upscale
+from srbench.export import check_ready, export_onnx
+from srbench.weights import NAME, save_weights, trained_folder
+
+onnx, onnxruntime, _ = (
+    pytest.importorskip(name, reason="needs the extra srbench[onnx]") for name in ("onnx", "onnxruntime", "onnxscript")
+)
+METHODS = ("espcn", "srresnet", "unet")
+CPU = torch.device("cpu")
+
+
+def export(*args):
+    done = CliRunner().invoke(export_command, [*map(str, args)], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def make_weights(method, scale=4):
+    """Save weights drawn at random, of which none is zero."""
+    torch.manual_seed(0)
+    net = Catalog.load().models[method].build(scale)
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(0.01 * torch.randn_like(parameter))
+    save_weights(net, trained_folder(method, scale) / NAME, {"method": method, "scale": scale})
+
+
+def test_exported_networks_equal_torch_and_have_rows_of_their_own(srbench, tmp_path, save_image):
+    for i in range(2):
+        save_image(tmp_path / "set" / f"p{i}.png", 45, 38, seed=i)
+    models = Catalog.load().models
+    for method in METHODS:
+        make_weights(method)
+        file = tmp_path / f"{method}.onnx"
+        said = export(method, "--onnx", file)
+        assert f"{method} x4, trained weights " in said
+        spec, exported = models[method], models[f"onnx:{file}"]
+        assert exported.multiple == spec.multiple
+        net = build_net(spec, 4, CPU, trained_folder(method, 4) / NAME)
+        other = build_net(exported, 4, CPU, file)
+        for size in ((1, 3, 1, 1), (2, 3, 13, 6), (1, 3, 17, 40)):
+            lr = torch.rand(size, generator=torch.Generator().manual_seed(1))
+            ours, theirs = (upscale(n, lr, 4, spec.multiple) for n in (net, other))
+            torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
+            assert float((ours - ours.mean()).abs().max()) > 0.01
+    methods = ",".join([*METHODS, *(f"onnx:{method}.onnx" for method in METHODS)])
+    speed = ["--speed-size", 16, "--speed-seconds", 0.05]
+    done = srbench("run", "--methods", methods, "--dataset", "set", "--metrics", "psnr", "--out", "out", *speed)
+    assert done.returncode == 0, done.stderr
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
+    assert (board.status == "ok").all()
+    for method in METHODS:
+        assert board.psnr[f"onnx:{method}"] == pytest.approx(board.psnr[method], abs=0.01)
+        assert board.weights[f"onnx:{method}"] != board.weights[method]
+        assert board.params[f"onnx:{method}"] == pytest.approx(board.params[method], rel=0.01)
+        assert pd.isna(board.macs[f"onnx:{method}"])
+        assert board.macs[method] > 0
+
+
+def test_the_file_says_what_it_is_and_takes_any_size(tmp_path):
+    make_weights("espcn", 2)
+    weights = trained_folder("espcn", 2) / NAME
+    file = tmp_path / "new" / "net.onnx"
+    export("espcn", "--scale", 2, "--weights", weights, "--onnx", file)
+    session = onnxruntime.InferenceSession(str(file))
+    said = session.get_modelmeta().custom_metadata_map
+    card = json.loads(weights.with_suffix(".json").read_text())
+    assert said["srbench.method"] == "espcn"
+    assert (said["srbench.scale"], said["srbench.multiple"]) == ("2", "1")
+    assert said["srbench.weights"] == card["sha256"][:16]
+    assert [type(side) for side in session.get_inputs()[0].shape] == [str, int, str, str]
+    onnx.checker.check_model(str(file), full_check=True)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["net.onnx"]
+
+
+class Decides(torch.nn.Module):
+    """What it does depends on the values it is given."""
+
+    def forward(self, lr):
+        sr = lr.repeat_interleave(2, -1).repeat_interleave(2, -2)
+        return sr * 2 if lr.mean().item() > 0.5 else sr
+
+
+class Drifts(torch.nn.Module):
+    """Gives another output each time."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = 0
+
+    def forward(self, lr):
+        self.calls += 1
+        return lr.repeat_interleave(2, -1).repeat_interleave(2, -2) + 0.001 * self.calls
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        (Decides(), "the network cannot be exported to ONNX: "),
+        (Drifts(), r"onnxruntime's output differs from torch's by .*, more than 0\.0001: not kept"),
+    ],
+)
+def test_what_cannot_be_exported_is_said_and_leaves_nothing(tmp_path, net, said):
+    (tmp_path / "net.onnx").write_text("before")
+    with pytest.raises(MethodError, match=said) as error:
+        export_onnx(net.eval(), 1, tmp_path / "net.onnx", {})
+    assert "\n" not in str(error.value)
+    assert [path.name for path in tmp_path.iterdir()] == ["net.onnx"]
+    assert (tmp_path / "net.onnx").read_text() == "before"
+
+
+def test_bad_requests_are_refused_before_anything_is_built(tmp_path, monkeypatch):
+    file = tmp_path / "net.onnx"
+    file.write_text("")
+    for args, said in (
+        (["espcn", "--onnx", tmp_path / "net.pt"], "must end in .onnx"),
+        (["espcn", "--onnx", file], "exists already (--overwrite replaces a file)"),
+        (["espcn", "--onnx", tmp_path / "new.onnx"], "espcn x4: no weights for x4: 'srbench train espcn"),
+        (["espcn", "--onnx", tmp_path / "new.onnx", "--scale", 8], "espcn does not do x8; it does x2, x3, x4"),
+        (["espcn", "--onnx", tmp_path / "new.onnx", "--weights", "shipped"], "--weights shipped: there are no shipped"),
+        (["espn", "--onnx", tmp_path / "new.onnx"], "did you mean 'espcn'?"),
+    ):
+        done = CliRunner().invoke(export_command, [*map(str, args)])
+        assert isinstance(done.exception, UsageError | MethodError)
+        assert said in str(done.exception)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(UsageError, match=r"export needs onnx, onnxruntime, onnxscript, not installed here"):
+        check_ready(tmp_path / "new.onnx", overwrite=False)
