@@ -30,7 +30,8 @@ class Inference(nn.Module):
         self.device, self.precision = device, precision
         self.outside_torch = getattr(net, "outside_torch", False)
         mode = "reduce-overhead" if device.type == "cuda" else None
-        self._run = torch.compile(net, mode=mode) if compiled else net
+        there_is = compiled and not self.outside_torch  # what torch could compile
+        self._run = torch.compile(net, mode=mode) if there_is else net
         self.eval()
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:

@@ -14,6 +14,7 @@ from srbench.catalog import Catalog
 from srbench.cli.info import info_command
 from srbench.errors import MethodError, UsageError
 from srbench.evaluate import build_net, upscale
+from srbench.inference import Inference
 from srbench.speed import SpeedSettings, measure
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def test_damaged_files_and_a_missing_extra_are_said(tmp_path, monkeypatch):
 
 def test_what_torch_cannot_see_is_left_open(tmp_path):
     spec = Catalog.load().models[f"onnx:{write(tmp_path / 'net.onnx')}"]
-    net = build_net(spec, 2, CPU, spec.file)
+    assert spec.precisions == {"fp32"}
+    net = Inference(build_net(spec, 2, CPU, spec.file), CPU, compiled=True)
     speed = measure(net, 2, 1, CPU, SpeedSettings(size=8, seconds=0.01))
     assert speed.params == 3 * 2 * 2
     assert speed.macs is None
