@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from srbench.catalog import Catalog
 from srbench.cli.export import export_command
+from srbench.cli.run import run_command
 from srbench.errors import MethodError, UsageError
 from srbench.evaluate import build_net, upscale
 from srbench.export import check_ready, export_onnx
@@ -39,7 +40,8 @@ def make_weights(method, scale=4):
     save_weights(net, trained_folder(method, scale) / NAME, {"method": method, "scale": scale})
 
 
-def test_exported_networks_equal_torch_and_have_rows_of_their_own(srbench, tmp_path, save_image):
+def test_exported_networks_equal_torch_and_have_rows_of_their_own(tmp_path, save_image, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     for i in range(2):
         save_image(tmp_path / "set" / f"p{i}.png", 45, 38, seed=i)
     models = Catalog.load().models
@@ -58,9 +60,10 @@ def test_exported_networks_equal_torch_and_have_rows_of_their_own(srbench, tmp_p
             torch.testing.assert_close(theirs, ours, rtol=0, atol=1e-4)
             assert float((ours - ours.mean()).abs().max()) > 0.01
     methods = ",".join([*METHODS, *(f"onnx:{method}.onnx" for method in METHODS)])
-    speed = ["--speed-size", 16, "--speed-seconds", 0.05]
-    done = srbench("run", "--methods", methods, "--dataset", "set", "--metrics", "psnr", "--out", "out", *speed)
-    assert done.returncode == 0, done.stderr
+    speed = ["--speed-size", "16", "--speed-seconds", "0.05", "--device", "cpu", "--inline"]
+    options = ["--methods", methods, "--dataset", "set", "--metrics", "psnr", "--out", "out", *speed]
+    done = CliRunner().invoke(run_command, options, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
     assert (board.status == "ok").all()
     for method in METHODS:
