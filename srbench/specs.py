@@ -114,6 +114,8 @@ class ModelSpec:
     """Method whose weights training starts from."""
     file: Path | None = None
     """The file that holds network and weights, which ``build`` reads, of a method that is one; see `ModelFileSpec`."""
+    card: Mapping[str, Any] = field(default_factory=dict)
+    """What the file says of how its weights were made, as the card of weights does."""
 
     def __post_init__(self) -> None:
         _check_names(self)
@@ -133,6 +135,7 @@ class ModelSpec:
         _require(set(weights) <= set(self.scales), self, "weights are given for a scale it does not do")
         object.__setattr__(self, "weights", MappingProxyType(weights))
         _require(self.file is None or self.recipe is None, self, "a file that is a method has no recipe")
+        object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
         published = tuple(self.published)
         _require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)

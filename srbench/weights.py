@@ -75,7 +75,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
     if spec.file is not None:
         if choice:
             raise UsageError(f"{asked}: {spec.name} is a file that holds its weights")
-        return Weights(spec.file, "file")
+        return Weights(spec.file, "file", spec.card)
     if spec.recipe is None and not spec.weights:
         if choice:
             raise UsageError(f"{asked}: {spec.name} has nothing to learn")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from pathlib import Path
 
@@ -61,6 +62,7 @@ def export_command(
         "scale": str(chosen),
         "multiple": str(spec.multiple),
         "weights": found.digest if found else "",
+        "card": json.dumps(dict(found.card) if found else {}),
     }
     try:
         net = build_net(spec, chosen, torch.device("cpu"), found.path if found else None)

@@ -15,7 +15,7 @@ from srbench.cli.run import run_command
 from srbench.errors import MethodError, UsageError
 from srbench.evaluate import build_net, upscale
 from srbench.export import check_ready, export_onnx
-from srbench.weights import NAME, save_weights, trained_folder
+from srbench.weights import NAME, find_weights, save_weights, trained_folder
 
 onnx, onnxruntime, _ = (
     pytest.importorskip(name, reason="needs the extra srbench[onnx]") for name in ("onnx", "onnxruntime", "onnxscript")
@@ -30,14 +30,14 @@ def export(*args):
     return done.output
 
 
-def make_weights(method, scale=4):
+def make_weights(method, scale=4, **card):
     """Save weights drawn at random, of which none is zero."""
     torch.manual_seed(0)
     net = Catalog.load().models[method].build(scale)
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(0.01 * torch.randn_like(parameter))
-    save_weights(net, trained_folder(method, scale) / NAME, {"method": method, "scale": scale})
+    save_weights(net, trained_folder(method, scale) / NAME, {"method": method, "scale": scale, **card})
 
 
 def test_exported_networks_equal_torch_and_have_rows_of_their_own(tmp_path, save_image, monkeypatch):
@@ -75,7 +75,7 @@ def test_exported_networks_equal_torch_and_have_rows_of_their_own(tmp_path, save
 
 
 def test_the_file_says_what_it_is_and_takes_any_size(tmp_path):
-    make_weights("espcn", 2)
+    make_weights("espcn", 2, degradation="crappify/1")
     weights = trained_folder("espcn", 2) / NAME
     file = tmp_path / "new" / "net.onnx"
     export("espcn", "--scale", 2, "--weights", weights, "--onnx", file)
@@ -87,6 +87,9 @@ def test_the_file_says_what_it_is_and_takes_any_size(tmp_path):
     assert said["srbench.weights"] == card["sha256"][:16]
     assert [type(side) for side in session.get_inputs()[0].shape] == [str, int, str, str]
     onnx.checker.check_model(str(file), full_check=True)
+    spec = Catalog.load().models[f"onnx:{file}"]
+    assert dict(spec.card) == card
+    assert find_weights(spec, 2).remark == "trained on LR by crappify/1, not by bicubic"
     assert sorted(path.name for path in file.parent.iterdir()) == ["net.onnx"]
 
 

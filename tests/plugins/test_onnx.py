@@ -83,6 +83,15 @@ def test_what_is_no_method_is_refused_with_the_reason(tmp_path, form, said):
         Catalog.load().models[f"onnx:{write(tmp_path / 'net.onnx', **form)}"]
 
 
+def test_weights_in_another_file_have_no_digest_and_are_refused(tmp_path):
+    model = onnx.load(str(write(tmp_path / "net.onnx")))
+    options = {"save_as_external_data": True, "location": "net.data", "size_threshold": 0}
+    onnx.save_model(model, str(tmp_path / "split.onnx"), **options)
+    assert (tmp_path / "net.data").is_file()
+    with pytest.raises(UsageError, match="keeps its weights in another file; save it as one"):
+        Catalog.load().models[f"onnx:{tmp_path / 'split.onnx'}"]
+
+
 def test_damaged_files_and_a_missing_extra_are_said(tmp_path, monkeypatch):
     (tmp_path / "junk.onnx").write_bytes(b"\x08junk" * 20)
     with pytest.raises(UsageError, match=r"junk\.onnx: onnxruntime cannot open it"):

@@ -53,6 +53,7 @@ def open_file(name: str, path: Path) -> ModelSpec:
         precisions={"fp32"},
         multiple=found.multiple,
         file=path,
+        card=found.card,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,8 @@ class Found:
     """Of LR height and width."""
     method: str
     """The method that srbench exported; empty for files of other tools."""
+    card: dict[str, Any]
+    """Of the weights that were exported."""
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -70,12 +73,23 @@ def examine(path: Path) -> Found:
         if sr.shape == (1, 3, height * scale, width * scale):
             if scale < 2:
                 raise UsageError(f"{path}: gives images as large as they were; it is no network for super-resolution")
-            return Found(scale, multiple, said.get("srbench.method", ""))
+            return Found(scale, multiple, said.get("srbench.method", ""), _card(said.get("srbench.card", "")))
         fault = f"it makes {tuple(sr.shape)} of (1, 3, {height}, {width})"
     raise UsageError(f"{path}: is no network that enlarges RGB images by a whole factor ({fault})")
 
 
+def _card(text: str) -> dict[str, Any]:
+    try:
+        card = json.loads(text)
+    except ValueError:
+        return {}
+    return card if isinstance(card, dict) else {}
+
+
 def _check_form(path: Path, opened: onnxruntime.InferenceSession) -> None:
+    weights = onnx.load(str(path), load_external_data=False).graph.initializer
+    if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in weights):
+        raise UsageError(f"{path}: keeps its weights in another file; save it as one (onnx.save_model does)")
     inputs, outputs = opened.get_inputs(), opened.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise UsageError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a method has one of each")
