@@ -43,9 +43,7 @@ def tv() -> Loss:
 @hookimpl
 def srbench_losses() -> list[LossSpec]:
     return [
-        LossSpec(
-            name="mse", summary="mean squared error", build=mse, formula="mean (ŷ - y)²", zero_at_equality=True
-        ),
+        LossSpec(name="mse", summary="mean squared error", build=mse, formula="mean (ŷ - y)²", zero_at_equality=True),
         LossSpec(name="l1", summary="mean absolute error", build=l1, formula="mean |ŷ - y|", zero_at_equality=True),
         LossSpec(
             name="charbonnier",
