@@ -46,7 +46,8 @@ def tree(tmp_path):
 
 def gate(tree, *options):
     paths = [str(tree), str(tree / "plugins")]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
+    alone = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_XDIST")}  # else nothing is timed
+    environment = {**alone, "PYTHONPATH": os.pathsep.join(paths), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "pytest", "--benchmark-only", "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
     done = subprocess.run(
         [*command, "-k", "test_degrade or test_torch", *options],
