@@ -6,6 +6,8 @@ want them; bf16 and fp16 are torch's autocast, which leaves to fp32 what would l
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -29,9 +31,11 @@ class Inference(nn.Module):
         self.net = net.to(memory_format=torch.channels_last)
         self.device, self.precision = device, precision
         self.outside_torch = getattr(net, "outside_torch", False)
-        mode = "reduce-overhead" if device.type == "cuda" else None
+        how: dict[str, Any] = (
+            {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
+        )  # for all sizes
         there_is = compiled and not self.outside_torch  # what torch could compile
-        self._run = torch.compile(net, mode=mode) if there_is else net
+        self._run = torch.compile(net, **how) if there_is else net
         self.eval()
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:

@@ -5,7 +5,6 @@ Running the same request on the same folder again scores only what is missing or
 
 from __future__ import annotations
 
-import contextlib
 import queue
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 CHUNK = 8
 """Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
-
-
-WAKE_S = 0.5
 
 
 class Part(NamedTuple):
@@ -329,7 +325,7 @@ class _Run:
         events: queue.SimpleQueue[Row | None] = queue.SimpleQueue()
         future = executor.submit(job, events.put)
         future.add_done_callback(lambda _: events.put(None))
-        while (event := _next(events)) is not None:
+        while (event := events.get()) is not None:
             if "seconds" in event:
                 for name, seconds in event["seconds"].items():
                     self.seconds[name] += seconds
@@ -352,13 +348,6 @@ class _Run:
         row = {"kind": "job", **self._who(method, images.scale), "dataset": images.name, "status": status}
         self.status[_group(row)] = row["plugin"], row["weights"], status
         self.results.append({**row, "reason": reason, "images": len(images.pairs), "time": now()})
-
-
-def _next(events: queue.SimpleQueue[Row | None]) -> Row | None:
-    """Wait for the next event, waking now and then: a signal just before a wait without end would not be heard."""
-    while True:
-        with contextlib.suppress(queue.Empty):
-            return events.get(timeout=WAKE_S)
 
 
 def _group(row: Row) -> tuple[str, ...]:

@@ -132,6 +132,7 @@ def draw(curves: Curves, target: Path) -> None:
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter, NullLocator, ScalarFormatter
 
     panels = [("latency_ms", "ms per batch", True), ("mpix_per_s", "output MPix/s", True)]
     panels.append(("roofline", "of a matrix product's FLOP/s", False))
@@ -141,14 +142,19 @@ def draw(curves: Curves, target: Path) -> None:
         axes: list[Axes] = list(figure.subplots(1, len(panels)))
         for (method, batch), line in curves.table.groupby(["method", "batch"], sort=False):
             for axis, (column, _, _) in zip(axes, panels, strict=True):
-                axis.plot(line["size"], line[column], marker="o", markersize=4, label=f"{method}, batch {batch}")
+                values = line[column].where(line["macs"] > 0) if column == "roofline" else line[column]
+                axis.plot(line["size"], values, marker="o", markersize=4, label=f"{method}, batch {batch}")
         for axis, (_, label, logarithmic) in zip(axes, panels, strict=True):
             axis.set_xscale("log", base=2)
             axis.set_yscale("log" if logarithmic else "linear")
-            axis.set_ylim(bottom=None if logarithmic else 0)
+            if logarithmic:  # plain numbers, at the ticks between powers of ten too
+                axis.yaxis.set_major_formatter(ScalarFormatter())
+                axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
+            else:
+                axis.set_ylim(bottom=0)
             sizes = sorted(curves.table["size"].unique())
             axis.set_xticks(sizes, [str(size) for size in sizes])
-            axis.minorticks_off()
+            axis.xaxis.set_minor_locator(NullLocator())
             axis.set_xlabel("LR height and width")
             axis.set_title(label)
             axis.grid(alpha=0.3)

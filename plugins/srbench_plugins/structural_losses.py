@@ -9,6 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from srbench import LossSpec, hookimpl
+from srbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -99,6 +100,8 @@ def _blur(x: Tensor) -> Tensor:
     import torch
     from torch.nn import functional
 
+    if min(x.shape[-2:]) < WINDOW:
+        raise UsageError(f"SSIM needs patches of at least {WINDOW} pixels: raise --patch")
     axis = torch.arange(WINDOW, device=x.device, dtype=x.dtype) - WINDOW // 2
     taps = torch.exp(-(axis**2) / (2 * SIGMA**2))
     taps = taps / taps.sum()

@@ -178,10 +178,13 @@ def _finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
 
     show(scored.board)
     click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")
+    page = out / "report.html"
+    if page.exists() and not report:
+        click.echo(f"{page} is older than these results; 'srbench report {out}' renews it", err=True)
     if report:
         from srbench.cli.report import write_and_say
 
-        write_and_say((out,), out / "report.html", sort)
+        write_and_say((out,), page, sort)
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
     if scored.outcome.failed:

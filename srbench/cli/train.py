@@ -140,6 +140,7 @@ def train_command(
     spec = catalog.models[method]
 
     from srbench.terminal import Terminal
+    from srbench.training import checkpoints
     from srbench.training.engine import train
     from srbench.training.request import TrainRequest
     from srbench.training.session import Overrides
@@ -177,8 +178,11 @@ def train_command(
     try:
         trained = train(request, catalog, ui)
     except KeyboardInterrupt:
-        again = command if resume else f"{command} --resume"
-        ui.note(f"stopped; the state is saved in {folder}. To go on: {again}")
+        if (folder / checkpoints.NAME).exists():
+            again = command if resume else f"{command} --resume"
+            ui.note(f"stopped; the state is saved in {folder}. To go on: {again}")
+        else:
+            ui.note("stopped before the first step: there is nothing to save")
         raise click.exceptions.Exit(130) from None
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
     click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")

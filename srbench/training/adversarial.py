@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.nn import functional
 
+from srbench.errors import UsageError
 from srbench.resize import imresize
 from srbench.training.session import Settings
 
@@ -74,6 +75,8 @@ class Adversarial:
         betas: tuple[float, float] | None = None,
         best: str = "lpips",
     ) -> None:
+        if n_critic > 1 and training.parts > 1:  # each update would need a whole batch before the next
+            raise UsageError(f"--accumulate does not go with {n_critic} critic updates per step")
         self.training, self.objective, self.weight = training, objective, weight
         self.n_critic, self.smooth, self.limit, self.penalty = n_critic, smooth, limit, penalty
         self.pairs, self.betas = pairs, betas

@@ -40,6 +40,9 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
     accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}.get(kind)
     if accelerator is None or (accelerator == "cuda" and not torch.cuda.is_available()):
         raise SRBenchError(f"device {device!r} is not available")
+    gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if precision == "fp16" and (kind == "cpu" or not gpu):
+        raise UsageError("--precision fp16 trains on a GPU only; on a CPU there is bf16")
     if devices > 1 and (index or kind == "mps"):
         raise UsageError(f"--devices {devices} cannot be had of {device}; --device cpu or cuda can be several")
     if kind == "cuda" and devices > torch.cuda.device_count():

@@ -102,7 +102,7 @@ class _Loop:
         self.training = Training(
             fabric, catalog, request.overrides, request.scale, request.parts, compiled=request.compile
         )
-        self.degradation = images.degradation
+        self.degradation, self.validated_on = images.degradation, f"{images.name} ({images.identity})"
         self.recipe: Recipe = spec.recipe(self.net, self.training)  # type: ignore[misc]
         if self.training.settings is None:
             raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")
@@ -143,6 +143,8 @@ class _Loop:
             **asdict(self.settings),
             "data": sets,
             "held-out": [image.name for image in self.data.held_out],
+            "validation set": self.validated_on,  # best weights are best on one set only
+            "start weights": (self.started_from or {}).get("sha256", ""),
             **({} if self.degradation is BICUBIC else {"degradation": self.degradation.identity}),
             "data-memory": self.request.memory if self.streams else 0,  # the pools' sizes depend on it
         }

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from srbench.catalog import Catalog
+from srbench.errors import UsageError
 from srbench.training import Adversarial, Training
 from srbench.training.devices import make_fabric
 from srbench.training.session import Overrides
@@ -70,6 +71,12 @@ def test_critic_learns_n_times_on_batches_of_its_own():
     assert recipe.training.settings.draws == 3
     recipe.step(*batch(12))
     assert critic.calls == 3 * 2 + 1
+
+
+def test_updates_of_the_critic_between_parts_of_a_batch_are_refused():
+    training = Training(make_fabric("cpu", "fp32"), Catalog.load(), Overrides(), 2, 2)
+    with pytest.raises(UsageError, match="--accumulate does not go with 3 critic updates per step"):
+        Adversarial(Generator(), Critic(), training, objective="wgan", n_critic=3)
 
 
 def test_critic_learns_to_tell_real_from_fake():

@@ -135,6 +135,10 @@ def test_resuming_another_training_is_refused(srbench, sets):
     other = srbench("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--lr", 1, "--out", "out", "--resume")
     assert other.returncode == 2
     assert "--resume: lr was 0.004 and now is 1.0" in other.stderr
+    options = [*QUICK, "--steps", 5, "--validate-on", "held-out", "--out", "out", "--resume"]
+    elsewhere = srbench("train", "espcn", "--data", "train", *options)
+    assert elsewhere.returncode == 2
+    assert "validation set was" in elsewhere.stderr or "held-out was" in elsewhere.stderr
     (sets / "out" / "state.pt").write_bytes(b"broken")
     damaged = srbench("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out", "--resume")
     assert damaged.returncode == 2
@@ -151,6 +155,8 @@ def test_resuming_another_training_is_refused(srbench, sets):
         (["espcn", "--data", "train", "--patch", "17"], "patch size 17 is no multiple of the scale"),
         (["espcn", "--data", "empty"], "holds no image file"),
         (["espcn", "--data", "train", "--accumulate", "3"], "cannot be cut into 3 equal parts"),
+        (["espcn", "--data", "train", "--patch", "8", "--loss", "ssim"], "needs patches of at least 11 pixels"),
+        (["espcn", "--data", "train", "--precision", "fp16", "--device", "cpu"], "fp16 trains on a GPU only"),
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_code_2(options, said, sets, monkeypatch, capsys):
@@ -179,6 +185,22 @@ def test_interrupt_saves_the_state_and_says_how_to_go_on(sets):
     assert process.returncode == 130
     assert "--resume" in said
     assert "Traceback" not in said
+
+
+def test_an_interrupt_before_anything_was_saved_says_so(sets, monkeypatch, capsys):
+    from srbench.cli import main
+    from srbench.training import engine
+
+    def stopped(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(sets)
+    monkeypatch.setattr(engine, "train", stopped)
+    monkeypatch.setattr(sys, "argv", ["srbench", "train", "espcn", "--data", "train", "--out", "out"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+    assert "nothing to save" in capsys.readouterr().err
 
 
 PLAIN = """
@@ -244,7 +266,7 @@ def test_two_processes_equal_one_with_twice_the_batch(sets):
 
 def test_an_adversarial_recipe_trains_in_two_processes(sets):
     plugin = Path(__file__).parents[1] / "data" / "tiny_gan.py"
-    options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6, "--accumulate", 2]
+    options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6]
     done = subprocess.run(
         [sys.executable, "-m", "srbench", *map(str, options), "--devices", "2", "--device", "cpu", "--out", "gan"],
         cwd=sets,
