@@ -190,20 +190,18 @@ def test_faulty_images_are_named_and_the_rest_is_scored(srbench, photos, tmp_pat
     assert len(described["datasets"]["photos x4"]["left_out"]) == 3
 
 
-def listen_to_interrupts():
-    """Undo what a shell does to commands in the background: they and their children ignore Ctrl-C."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""Undoes what a shell does to commands in the background: they and their children ignore Ctrl-C."""
 
 
 def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
-    code = "from srbench.cli import main; main()"
+    code = HEARS + "from srbench.cli import main; main()"
     options = ["--methods", "nearest,sleeps", "--plugin", FAULTY, "--dataset", photos, "--scale", 2, "--out", "out"]
     parent = subprocess.Popen(
         [sys.executable, "-c", code, "run", *map(str, options), "--metrics", "psnr"],
         cwd=tmp_path,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=listen_to_interrupts,
     )
     results = tmp_path / "out" / "results.jsonl"
     deadline = time.monotonic() + 120
