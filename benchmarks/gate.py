@@ -33,8 +33,10 @@ if TYPE_CHECKING:
 
 WORSE = 1.2
 REPETITIONS = 3
-TURNS = 5
+TURNS = 5, 21
+"""Fewest and most pairs of turns of a repetition; between them, as many as fit into `REPETITION_S`."""
 TURN_S = 0.05
+REPETITION_S = 2.5
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -93,9 +95,11 @@ def calibration() -> Run:
 
 def ratio(mine: Callable[[], float], other: Callable[[], float]) -> float:
     """Let two sides take turns; return the median over turns of how many times as long the first takes."""
-    ratios = []
-    for i in range(TURNS):
-        if i % 2:
+    ratios: list[float] = []
+    fewest, most = TURNS
+    end = time.perf_counter() + REPETITION_S
+    while len(ratios) < fewest or (len(ratios) < most and time.perf_counter() < end):
+        if len(ratios) % 2:
             first, second = mine(), other()
         else:
             second, first = other(), mine()
