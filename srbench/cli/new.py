@@ -7,8 +7,6 @@ from pathlib import Path
 
 import click
 
-from srbench.scaffold import KINDS, create
-
 USE = {
     "method": "srbench run --methods {name},bicubic",
     "loss": 'srbench train espcn --data t91 --steps 2000 --loss "l1+0.1*{name}"',
@@ -20,7 +18,7 @@ USE = {
 @click.command("new")
 @click.argument("name")
 @click.option(
-    "--kind", type=click.Choice(list(KINDS)), default="method", show_default=True, help="What the plugin brings."
+    "--kind", type=click.Choice(list(USE)), default="method", show_default=True, help="What the plugin brings."
 )
 @click.option(
     "--dir",
@@ -37,6 +35,8 @@ def new_command(*, name: str, kind: str, parent: Path) -> None:
       srbench new mynet
       srbench new edges --kind loss --dir plugins
     """
+    from srbench.scaffold import create
+
     folder = create(name, kind, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"wrote {path}")
