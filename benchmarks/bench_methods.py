@@ -10,6 +10,7 @@ import torch
 from benchmarks.bench_training import step_of
 from benchmarks.gate import DEVICE
 from benchmarks.side_by_side import side_by_side
+from srbench.backbones import only_local
 from srbench.catalog import Catalog
 from srbench.errors import AssetError
 from srbench.inference import Inference
@@ -71,7 +72,8 @@ def test_training_step(benchmark: BenchmarkFixture, method: str) -> None:
     if SCALE not in METHODS[method].scales:
         pytest.skip(f"{method} does not do x{SCALE}")
     try:
-        step = step_of(method, "bf16")
+        with only_local():
+            step = step_of(method, "bf16")
     except AssetError as error:
         pytest.skip(str(error).partition(":")[0])
     generator = torch.Generator().manual_seed(0)
