@@ -115,7 +115,7 @@ def _surroundings() -> dict[str, Any]:
     import torch
 
     from benchmarks.gate import DEVICE
-    from srbench.worker import device_name
+    from srbench.devices import device_name
 
     versions = {name: version(name) for name in ("srbench", "torch", "numpy")} | {"python": platform.python_version()}
     threads = torch.get_num_threads()

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from srbench.catalog import Catalog
+from srbench.devices import find_device
 from srbench.errors import UsageError
 from srbench.evaluate import SEED, build_net, upscale
 from srbench.folders import upscale_picture
@@ -28,7 +29,6 @@ from srbench.runner import run as run_request
 from srbench.tables import save
 from srbench.terminal import Silent, Terminal
 from srbench.weights import find_weights
-from srbench.worker import find_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

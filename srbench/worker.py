@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.devices import device_name, find_device
 from srbench.errors import MethodError, SRBenchError
 from srbench.memory import keep_memory
 from srbench.pipe import serve
@@ -315,40 +316,6 @@ class Worker:
             "cuda": torch.version.cuda,
             "versions": versions,
         }
-
-
-def find_device(name: str) -> torch.device:
-    """Return the device of this name; ``auto`` takes CUDA where there is one.
-
-    Raises:
-        SRBenchError: there is no such device here.
-    """
-    import torch
-
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SRBenchError(f"device {name!r} is not available: {_line(error)[:160]}") from error
-    return device
-
-
-def device_name(device: torch.device) -> str:
-    """Return the name of the processor or accelerator."""
-    import platform
-
-    import torch
-
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.is_file():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def explain(error: BaseException) -> str:

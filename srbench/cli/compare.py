@@ -110,12 +110,12 @@ def _compare(
     ui: Terminal,
 ) -> list[str]:
     """Upscale, score and draw; return the faults of methods that failed."""
+    from srbench.devices import find_device
     from srbench.errors import MethodError
     from srbench.evaluate import load_sample, to_picture
     from srbench.protocols import get_protocol
     from srbench.report import compare
     from srbench.request import missing_backbones
-    from srbench.worker import find_device
 
     get_protocol(protocol)
     specs = list({catalog.models[name].name: catalog.models[name] for name in methods}.values())

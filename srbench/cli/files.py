@@ -184,10 +184,10 @@ def score_command(
       srbench score results/ Set5/HR/ --scale 4
       srbench score out/ HR/ --scale 4 --sr-suffix _RCAN_x4 --protocol y,rgb --format csv
     """
+    from srbench.devices import find_device
     from srbench.folders import pair_files, score_folders
     from srbench.protocols import get_protocol
     from srbench.terminal import Terminal
-    from srbench.worker import find_device
 
     catalog = load_catalog(plugins)
     specs = [catalog.metrics[name] for name in metrics]

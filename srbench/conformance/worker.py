@@ -27,7 +27,7 @@ class Checker:
     """Runs checks in this process, keeping the last subject's bench."""
 
     def __init__(self, device: str) -> None:
-        from srbench.worker import find_device
+        from srbench.devices import find_device
 
         self.device = find_device(device)
         self._catalogs: dict[Any, Catalog] = {}

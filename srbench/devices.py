@@ -1,0 +1,44 @@
+"""The device that networks run on: finding it by name, and naming it in results."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import SRBenchError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def find_device(name: str) -> torch.device:
+    """Return the device of this name; ``auto`` takes CUDA where there is one.
+
+    Raises:
+        SRBenchError: there is no such device here.
+    """
+    import torch
+
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise SRBenchError(f"device {name!r} is not available: {' '.join(str(error).split())[:160]}") from error
+    return device
+
+
+def device_name(device: torch.device) -> str:
+    """Return the name of the processor or accelerator."""
+    import torch
+
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.is_file():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
