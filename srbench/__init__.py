@@ -3,13 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from srbench.hookspecs import hookimpl
-from srbench.model_files import ModelFileSpec
-from srbench.specs import Archive, Asset, DatasetSpec, ImagePair, LossSpec, Metric, MetricSpec, ModelSpec, Published
-
 if TYPE_CHECKING:
     from srbench.api import load as load
     from srbench.api import run as run
+    from srbench.hookspecs import hookimpl
+    from srbench.model_files import ModelFileSpec
+    from srbench.specs import Archive, Asset, DatasetSpec, ImagePair, LossSpec, Metric, MetricSpec, ModelSpec, Published
 
 __version__ = "0.1.0"
 
@@ -27,9 +26,12 @@ __all__ = [
     "hookimpl",
 ]  # without load and run: 'from srbench import *' in a plugin must not import torch
 
+_HOMES = {"load": "api", "run": "api", "hookimpl": "hookspecs", "ModelFileSpec": "model_files"}
+"""Modules of public names that are not in `srbench.specs`."""
+
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is asked for: plugins import srbench to say what they bring."""
-    if name in ("load", "run"):
-        return getattr(import_module("srbench.api"), name)
+    """Import a public name when it is asked for: ``srbench --help`` needs none, and a plugin no torch."""
+    if name in _HOMES or name in __all__:
+        return getattr(import_module(f"srbench.{_HOMES.get(name, 'specs')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

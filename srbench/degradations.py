@@ -6,7 +6,6 @@ has the same LR in any folder, under any name and in any order; a run's seed is 
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,6 +61,8 @@ class Degradation:
         Raises:
             ValueError: hr is not uint8, or H or W is no multiple of the scale.
         """
+        import hashlib
+
         import numpy as np
 
         if self is BICUBIC:  # no need to look at the pixels

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,6 +42,8 @@ class UndefinedScoreError(SRBenchError):
 
 def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> UsageError:
     """Return the error for a name that does not exist: it suggests the nearest, else lists what there is."""
+    import difflib  # only where it went wrong
+
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import webbrowser
 from pathlib import Path
 
 import click
@@ -38,6 +37,8 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_s
     """
     write_and_say(runs, out or runs[0] / "report.html", sort, max_size)
     if show:
+        import webbrowser
+
         webbrowser.open((out or runs[0] / "report.html").resolve().as_uri())
 
 
