@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 RECORD = "archive.json"
 BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 """What the readers of archives raise for damaged ones, or those that need a password."""
+MOST_TIMES = 100
+"""How much larger than an archive its images may be together; photographs do not shrink that far, bombs do."""
 OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
@@ -168,6 +170,11 @@ def _wanted(path: str, archive: Archive, *, regular: bool) -> str:
     return "" if member.name.startswith(".") else member.name
 
 
+def _check_bomb(size: int, file: Path) -> None:
+    if size > MOST_TIMES * file.stat().st_size + MIB:
+        raise ValueError(f"it would unpack to {size} bytes, more than {MOST_TIMES} times its own size")
+
+
 def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(file) as opened:
         wanted = []
@@ -175,7 +182,9 @@ def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
             kind = stat.S_IFMT(info.external_attr >> 16)
             if name := _wanted(info.filename, archive, regular=kind in (0, stat.S_IFREG)):
                 wanted.append((name, info))
-        check_room(target, sum(info.file_size for _, info in wanted), f"unpacking {file.name}")
+        size = sum(info.file_size for _, info in wanted)
+        _check_bomb(size, file)
+        check_room(target, size, f"unpacking {file.name}")
         for name, info in wanted:
             with opened.open(info) as stream:
                 yield name, info.file_size, stream
@@ -185,6 +194,7 @@ def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
     check_room(target, file.stat().st_size, f"unpacking {file.name}")
     with tarfile.open(file) as opened:
         for info in opened:
+            _check_bomb(info.offset_data + info.size, file)
             if not info.isdir() and (name := _wanted(info.name, archive, regular=info.isreg())):
                 stream = opened.extractfile(info)
                 assert stream is not None  # noqa: S101  (it is a regular file)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import os
 import warnings
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError
+from srbench.png_files import has_late_metadata, is_16bit, read_16bit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +37,7 @@ GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
 GREY_MODES = frozenset({"1", "L", "LA"})
 
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit here; Pillow's own could not be raised by a user
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it complains of, an ImageError says
 
 
 @dataclass(frozen=True)
@@ -99,9 +104,11 @@ def read_size(path: Path) -> tuple[int, int]:
     with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
         _check_header(path, image, limit)
         width, height = image.size
-        tags = Pillow.Image.getexif(image)  # PNG's own decodes all pixels to look for tags behind them
-        turned = tags.get(ExifTags.Base.Orientation, 1) >= 5
-        return (height, width) if turned else (width, height)
+        if isinstance(image, TiffImageFile):  # newer versions of Pillow turn `size` of a TIFF as it is opened
+            width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
+        if image.format == "PNG" and has_late_metadata(path):
+            image.load()
+        return (height, width) if _orientation(image) >= 5 else (width, height)
 
 
 def read_8bit(path: Path) -> Picture:
@@ -220,7 +227,7 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
     width, height = image.size
     if width * height > limit:
         raise ImageError(f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it")
-    if image.format != "MPO" and getattr(image, "n_frames", 1) > 1:  # MPO: a camera's JPEG with previews behind it
+    if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a camera's JPEG with previews behind it
         raise ImageError(f"{path}: is animated or has several pages; save one frame")
     if _would_lose(image):
         raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
@@ -238,12 +245,32 @@ def _would_lose(image: ImageFile) -> bool:
 
 
 def _decode(path: Path, image: ImageFile) -> Picture:
+    if isinstance(image, TiffImageFile):
+        _silence_libtiff()
     image.load()
-    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)  # of a TIFF, `load` has seen to it
-    picture = _read_png16(path) if _is_16bit_png(path, image) else _convert(path, image)
+    orientation = _orientation(image)  # of a TIFF, `load` has seen to it
+    deep = image.format == "PNG" and is_16bit(path)
+    picture = Picture(*read_16bit(path)) if deep else _convert(path, image)
     icc = image.info.get("icc_profile") or b""
     fits = icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
     return replace(_upright(picture, orientation), icc=icc if fits else b"")
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to standard error what it finds wrong; the exception says that something is."""
+    from PIL import _imaging
+
+    with suppress(OSError, AttributeError):  # a Pillow whose libtiff cannot be reached goes on talking
+        libtiff = ctypes.CDLL(_imaging.__file__)  # finds what the extension is linked with
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
+def _orientation(image: Pillow.Image) -> int:
+    """Return the EXIF orientation, 1 to 8, as far as it was read; 1 where there is none or it is no such number."""
+    found: Any = Pillow.Image.getexif(image).get(ExifTags.Base.Orientation)  # PNG's own would decode all pixels first
+    return int(found) if found in range(1, 9) else 1
 
 
 def _convert(path: Path, image: Pillow.Image) -> Picture:
@@ -277,29 +304,6 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
     alpha = None if picture.alpha is None else turn(picture.alpha)
     return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
-
-
-def _is_16bit_png(path: Path, image: ImageFile) -> bool:
-    """Pillow opens a 16-bit colour PNG as 8 bits without a word, so the header is asked."""
-    if image.format != "PNG":
-        return False
-    with path.open("rb") as file:
-        return file.read(25)[24:25] == b"\x10"
-
-
-def _read_png16(path: Path) -> Picture:
-    import png
-
-    with path.open("rb") as file:
-        width, height, rows, info = png.Reader(file=file).read()
-        values = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
-    values = values.reshape(height, width, info["planes"])
-    grey = bool(info["greyscale"])
-    colour = values[..., :1].repeat(3, axis=2) if grey else values[..., :3]
-    alpha = values[..., -1] if info["alpha"] else None
-    if "transparent" in info:  # one colour stands for transparency
-        alpha = np.where((values == info["transparent"]).all(axis=2), 0, 65535).astype(np.uint16)
-    return Picture(np.ascontiguousarray(colour), grey=grey, alpha=alpha)
 
 
 def _write_png16(path: Path, array: NDArray[Any], icc: bytes) -> None:

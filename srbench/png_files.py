@@ -1,0 +1,84 @@
+"""What Pillow does not do for PNG files: colours of 16 bits, and metadata behind the pixels found without decoding."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
+"""Chunks that may hold an orientation."""
+BLOCK = 2**20
+
+
+def has_late_metadata(path: Path) -> bool:
+    """Say whether chunks behind the pixels may hold an orientation; only the heads of chunks are read."""
+    late = False
+    with path.open("rb") as file:
+        file.seek(8)
+        while len(head := file.read(8)) == 8:
+            length, kind = struct.unpack(">I4s", head)
+            late = late or kind == b"IDAT"
+            if late and kind in METADATA:
+                return True
+            file.seek(length + 4, 1)
+    return False
+
+
+def is_16bit(path: Path) -> bool:
+    """Ask the header; Pillow opens colours of 16 bits as 8 without a word."""
+    with path.open("rb") as file:
+        return file.read(25)[24:25] == b"\x10"
+
+
+def read_16bit(path: Path) -> tuple[NDArray[Any], bool, NDArray[Any] | None]:
+    """Decode a PNG of 16 bits.
+
+    Returns:
+        Colours ``(H, W, 3)`` uint16, whether they are grey, and alpha ``(H, W)`` uint16 where there is one.
+
+    Raises:
+        png.Error: the file is damaged.
+    """
+    import png
+
+    _check_length(path)
+    with path.open("rb") as file:
+        width, height, rows, info = png.Reader(file=file).read()
+        values = np.vstack([np.asarray(row, dtype=np.uint16) for row in rows])
+    values = values.reshape(height, width, info["planes"])
+    grey = bool(info["greyscale"])
+    colour = values[..., :1].repeat(3, axis=2) if grey else values[..., :3]
+    alpha = values[..., -1] if info["alpha"] else None
+    if "transparent" in info:  # one colour stands for transparency
+        alpha = np.where((values == info["transparent"]).all(axis=2), 0, 65535).astype(np.uint16)
+    return np.ascontiguousarray(colour), grey, alpha
+
+
+def _check_length(path: Path) -> None:
+    """Refuse a file with more behind its pixels than pixels: pypng would inflate all of it.
+
+    Raises:
+        png.Error: it is such a file.
+    """
+    import png
+
+    inflate = zlib.decompressobj()
+    with path.open("rb") as file:
+        reader = png.Reader(file=file)
+        reader.preamble()
+        room = reader.height * (reader.row_bytes + 2) + 64  # interlaced rows are more, but fewer than twice as many
+        for kind, data in reader.chunks():
+            rest = data if kind == b"IDAT" else b""
+            while rest and room >= 0:
+                room -= len(inflate.decompress(rest, BLOCK))
+                rest = inflate.unconsumed_tail
+    if room < 0:
+        raise png.FormatError("it holds more data than pixels")
