@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 FILE_NAME = re.compile(f"{NAME.pattern}:{NAME.pattern}")
 PRECISIONS = ("fp32", "bf16", "fp16")
+TOLERANCE = {"psnr": 0.05, "ssim": 0.002}
+"""Of published figures: what rounding to their digits and small differences between scripts come to."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
 
@@ -74,6 +76,11 @@ class Published:
     value: float
     protocol: str
     source: str
+
+    @property
+    def tolerance(self) -> float:
+        """How far a figure may be from it and still count as the same."""
+        return TOLERANCE.get(self.metric, 0.02 * abs(self.value))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,14 +140,20 @@ def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
     """
     from rich.text import Text
 
-    parts: list[RenderableType] = []
-    for section in sections(board):
-        parts.append(Text(section.title, style="" if plain else "bold"))
-        parts += [_table(section, columns, plain=plain) for columns in _fitting(section, width)]
-        parts += [Text(f"  {remark}", style="" if plain else "yellow") for remark in section.remarks]
-        parts.append(Text(""))
-    parts += [Text(note) for note in [*board.notes, *_legend(board)]]
-    return parts
+    parts = [part for section in sections(board) for part in render_section(section, plain=plain, width=width)]
+    return [*parts, *(Text(note) for note in [*board.notes, *_legend(board)])]
+
+
+def render_section(section: Section, *, plain: bool, width: int) -> list[RenderableType]:
+    """Return one ranking for rich, as `render` does."""
+    from rich.text import Text
+
+    return [
+        Text(section.title, style="" if plain else "bold"),
+        *(_table(section, columns, plain=plain) for columns in _fitting(section, width)),
+        *(Text(f"  {remark}", style="" if plain else "yellow") for remark in section.remarks),
+        Text(""),
+    ]
 
 
 def _fitting(section: Section, width: int) -> list[list[int]]:

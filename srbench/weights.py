@@ -142,14 +142,39 @@ def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> N
     Raises:
         OSError: the disk refuses; what was there before stays.
     """
+    _write({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, card)
+
+
+def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
+    """Write weights and their card for others to have: ``fp16`` halves the file, and loading casts back.
+
+    Args:
+        weights: what is exported.
+        path: the file; the card goes beside it.
+        dtype: ``fp32`` or ``fp16``, of what is floating point.
+
+    Raises:
+        MethodError: a value is beyond what the type can hold.
+        OSError: the disk refuses; what was there before stays.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    kept = {"fp32": torch.float32, "fp16": torch.float16}[dtype]
+    state = {name: v.to(kept) if v.is_floating_point() else v for name, v in load_file(weights.path).items()}
+    if lost := [name for name, value in state.items() if not bool(torch.isfinite(value).all())]:
+        raise MethodError(f"weights {weights.path}: {lost[0]} has values that {dtype} cannot hold")
+    _write(state, path, {**weights.card, "dtype": dtype, "exported_from": weights.digest})
+
+
+def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any]) -> None:
     from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    state = {name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(state, temporary)
+        save_file(dict(state), temporary)
         digest = sha256(temporary)
         temporary.replace(path)
         temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False) + "\n")

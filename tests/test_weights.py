@@ -10,7 +10,16 @@ from safetensors.torch import save_file
 
 from srbench import ModelSpec
 from srbench.errors import MethodError, UsageError
-from srbench.weights import NAME, card_path, find_weights, load_weights, save_weights, trained_folder
+from srbench.weights import (
+    NAME,
+    Weights,
+    card_path,
+    export_weights,
+    find_weights,
+    load_weights,
+    save_weights,
+    trained_folder,
+)
 
 
 def recipe(net, training):
@@ -110,3 +119,29 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch):
         save(path, value=9)
     assert (path.read_bytes(), card_path(path).read_bytes()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["w.json", "w.safetensors"]
+
+
+def test_exported_weights_are_half_as_large_and_say_what_they_were_made_from(tmp_path):
+    path = tmp_path / "trained" / "weights.safetensors"
+    net = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 3), torch.nn.BatchNorm2d(64))
+    save_weights(net, path, {"method": "net", "scale": 2, "steps_done": 7})
+    found, target = Weights(path, "file", json.loads(card_path(path).read_text())), tmp_path / "net_x2.safetensors"
+    export_weights(found, target)
+    assert target.stat().st_size < 0.65 * path.stat().st_size
+    other = torch.nn.Sequential(torch.nn.Conv2d(3, 64, 3), torch.nn.BatchNorm2d(64))
+    load_weights(other, target)
+    for name, value in net.state_dict().items():
+        torch.testing.assert_close(other.state_dict()[name], value, rtol=2**-11, atol=2**-24)
+    card = json.loads(card_path(target).read_text())
+    assert card["steps_done"] == 7
+    assert (card["dtype"], card["exported_from"]) == ("fp16", found.digest)
+    assert card["sha256"] != found.card["sha256"]
+
+
+def test_values_beyond_half_precision_are_not_exported(tmp_path):
+    path = save(tmp_path / "w.safetensors", value=1e5)
+    with pytest.raises(MethodError, match="weight has values that fp16 cannot hold"):
+        export_weights(Weights(path, "file"), tmp_path / "half.safetensors")
+    assert not (tmp_path / "half.safetensors").exists()
+    export_weights(Weights(path, "file"), tmp_path / "whole.safetensors", "fp32")
+    assert (tmp_path / "whole.safetensors").is_file()

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SCALES = frozenset({2, 3, 4, 8})
 ESRGAN = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
+SPSR = "SPSR README (github.com/Maclory/SPSR)"
 SRGAN = "SRGAN, Table 2 (arXiv:1609.04802)"
 
 
@@ -75,10 +76,14 @@ def published(method: str) -> tuple[Published, ...]:
         "bsd100": (25.96, 0.6675),
         "urban100": (23.14, 0.6577),
     }
-    return tuple(
-        Published(dataset, 4, metric, value, "y-uint8", ESRGAN)
-        for dataset, values in pairs.items()
-        for metric, value in zip(("psnr", "ssim"), values, strict=True)
+    lpips = {"set5": 0.3407, "set14": 0.4393, "bsd100": 0.5249}
+    return (
+        *(
+            Published(dataset, 4, metric, value, "y-uint8", ESRGAN)
+            for dataset, values in pairs.items()
+            for metric, value in zip(("psnr", "ssim"), values, strict=True)
+        ),
+        *(Published(name, 4, "lpips", value, "lpips-alex rgb uncropped", SPSR) for name, value in lpips.items()),
     )
 
 

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from srbench.cli.options import load_catalog, plugin_option
+from srbench.errors import UsageError
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rich.console import RenderableType
+
+    from srbench.catalog import Catalog
     from srbench.leaderboard import Board
 
 
@@ -24,7 +32,13 @@ if TYPE_CHECKING:
 )
 @click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
-def leaderboard_command(*, runs: tuple[Path, ...], style: str, sort: str, out: Path | None) -> None:
+@click.option(
+    "--against-published", "published", is_flag=True, help="Show the figures that papers print beside the runs' own."
+)
+@plugin_option
+def leaderboard_command(
+    *, runs: tuple[Path, ...], style: str, sort: str, out: Path | None, published: bool, plugins: tuple[str, ...]
+) -> None:
     """Show the leaderboard of one or more runs.
 
     Rankings never mix datasets, scales, protocols, devices or precisions. Of a method that several runs scored with the
@@ -35,35 +49,69 @@ def leaderboard_command(*, runs: tuple[Path, ...], style: str, sort: str, out: P
       srbench leaderboard runs/20260101-120000
       srbench leaderboard runs/a runs/b --sort lpips --format markdown
       srbench leaderboard runs/a --format latex --out table.tex
+      srbench leaderboard runs/a --against-published
     """
     from srbench import tables
     from srbench.leaderboard import load_board
     from srbench.results import write_text
 
     board = load_board(runs, sort)
-    if style == "terminal" and out is None:
-        show(board)
-        return
-    make = {
-        "csv": tables.to_csv,
-        "markdown": tables.to_markdown,
-        "terminal": tables.to_markdown,
-        "latex": tables.to_latex,
-        "json": tables.to_json,
-    }[style]
-    if out is None:
-        click.echo(make(board), nl=False)
+    shown = style if style != "terminal" or out is None else "markdown"
+    if published:
+        text = _beside_published(board, runs, shown, load_catalog(plugins))
     else:
-        write_text(out, make(board))
+        make = {
+            "terminal": terminal,
+            "csv": tables.to_csv,
+            "markdown": tables.to_markdown,
+            "latex": tables.to_latex,
+            "json": tables.to_json,
+        }[shown]
+        text = make(board)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(out, text)
 
 
-def show(board: Board) -> None:
-    """Print the board on standard output; plain and uncut when piped."""
-    from rich.console import Console
-
+def terminal(board: Board) -> str:
+    """Return the board for standard output; plain and uncut when piped."""
     from srbench.tables import render
+
+    return _printed(lambda plain, width: render(board, plain=plain, width=width))
+
+
+def _printed(render: Callable[[bool, int], Iterable[RenderableType]]) -> str:
+    from rich.console import Console
 
     tty = sys.stdout.isatty()
     console = Console(width=None if tty else 250, highlight=False, emoji=False)
-    for part in render(board, plain=not tty, width=console.width):
-        console.print(part, soft_wrap=isinstance(part, str))
+    with console.capture() as captured:
+        for part in render(not tty, console.width):
+            console.print(part, soft_wrap=isinstance(part, str))
+    return captured.get()
+
+
+def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog: Catalog) -> str:
+    """Return the board beside what papers print.
+
+    Raises:
+        UsageError: papers print nothing for these methods on these datasets.
+    """
+    from srbench import published, tables
+    from srbench.runfile import read_run_file
+
+    weights = [read_run_file(run).get("weights", {}) for run in runs]
+    cards = {digest: described["card"] for one in weights for digest, described in one.items()}
+    found = published.compare(board, catalog, cards)
+    if not found:
+        raise UsageError("no method of these runs has published figures for their datasets and scales")
+    section = published.to_section(found)
+    make: dict[str, Callable[[], str]] = {
+        "terminal": lambda: _printed(lambda plain, width: tables.render_section(section, plain=plain, width=width)),
+        "csv": lambda: published.to_csv(found),
+        "markdown": lambda: "\n".join(tables.markdown_lines(section).all),
+        "latex": lambda: "\n".join(tables.latex_lines(section).all),
+        "json": lambda: published.to_json(found),
+    }
+    return make[style]()

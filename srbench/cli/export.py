@@ -1,45 +1,69 @@
-"""``srbench export``: a method's network for use elsewhere."""
+"""``srbench export``: a method's network, or its weights alone, for use elsewhere."""
 
 from __future__ import annotations
 
 import json
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from srbench.cli.options import load_catalog, plugin_option
 
+if TYPE_CHECKING:
+    from srbench.specs import ModelSpec
+    from srbench.weights import Weights
+
 
 @click.command("export")
 @click.argument("method")
+@click.option("--onnx", type=click.Path(path_type=Path), metavar="PATH", help="ONNX file to write.")
 @click.option(
-    "--onnx",
-    "target",
-    required=True,
+    "--safetensors",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="ONNX file to write.",
+    help="File of weights to write, with its card, as --weights and a plugin take it.",
+)
+@click.option(
+    "--dtype",
+    type=click.Choice(["fp32", "fp16"]),
+    default="fp16",
+    show_default=True,
+    help="Of --safetensors; loading casts to fp32.",
 )
 @click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest it does]")
 @click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @plugin_option
 def export_command(
-    *, method: str, target: Path, scale: int | None, weights: str, overwrite: bool, plugins: tuple[str, ...]
+    *,
+    method: str,
+    onnx: Path | None,
+    safetensors: Path | None,
+    dtype: str,
+    scale: int | None,
+    weights: str,
+    overwrite: bool,
+    plugins: tuple[str, ...],
 ) -> None:
-    """Write METHOD's network and weights as an ONNX file that takes images of any size.
+    """Write METHOD's network and weights as an ONNX file that takes images of any size, or the weights alone.
 
-    Input: float32 RGB in [0, 1], (n, 3, h, w); h and w multiples of what the file's metadata says (srbench.multiple).
-    The file is kept only if onnxruntime gives torch's output to within 1e-4, and 'onnx:PATH' is a method.
+    Input of ONNX: float32 RGB in [0, 1], (n, 3, h, w); h and w multiples of what the file's metadata says
+    (srbench.multiple). The file is kept only if onnxruntime gives torch's output to within 1e-4, and 'onnx:PATH' is a
+    method.
 
     \b
     Examples:
       srbench export espcn --onnx espcn_x4.onnx
       srbench export unet --scale 2 --weights runs/unet_x2/weights.safetensors --onnx unet_x2.onnx
       srbench run --methods espcn,onnx:espcn_x4.onnx
+      srbench export espcn --safetensors espcn_x4.safetensors
     """
-    from srbench.errors import MethodError, UsageError
+    from srbench.errors import UsageError
+
+    if onnx is None and safetensors is None:
+        raise UsageError("name the file to write: --onnx PATH, --safetensors PATH, or both")
 
     spec = load_catalog(plugins).models[method]
     chosen = scale or (4 if 4 in spec.scales else min(spec.scales))
@@ -47,15 +71,46 @@ def export_command(
         does = ", ".join(f"x{s}" for s in sorted(spec.scales))
         raise UsageError(f"{spec.name} does not do x{chosen}; it does {does}")
 
+    from srbench.weights import find_weights
+
+    found = find_weights(spec, chosen, weights, f"--weights {weights}")
+    if safetensors is not None:
+        _write_weights(spec, chosen, found, safetensors, dtype, overwrite=overwrite)
+    if onnx is not None:
+        _write_onnx(spec, chosen, found, onnx, overwrite=overwrite)
+
+
+def _write_weights(
+    spec: ModelSpec, scale: int, found: Weights | None, target: Path, dtype: str, *, overwrite: bool
+) -> None:
+    from srbench.errors import MethodError, SRBenchError, UsageError
+    from srbench.weights import export_weights
+
+    if target.suffix != ".safetensors":
+        raise UsageError(f"--safetensors {target}: the file must end in .safetensors")
+    if target.is_dir() or (target.exists() and not overwrite):
+        raise UsageError(f"--safetensors {target}: exists already (--overwrite replaces a file)")
+    if found is None or spec.file is not None:
+        raise MethodError(f"{spec.name} x{scale}: there are no weights to export")
+    try:
+        export_weights(found, target, dtype)
+    except OSError as error:
+        raise SRBenchError(f"{target}: cannot be written ({error.strerror or error})") from error
+    size = target.stat().st_size / 2**20
+    click.echo(f"{spec.name} x{scale}, {found.origin} weights {found.digest}: {target} ({dtype}, {size:.2f} MiB)")
+    chosen = f"--weights {spec.name}={shlex.quote(str(target))}"
+    click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} {chosen}")
+
+
+def _write_onnx(spec: ModelSpec, chosen: int, found: Weights | None, target: Path, *, overwrite: bool) -> None:
     import torch
 
     from srbench import __version__
+    from srbench.errors import MethodError
     from srbench.evaluate import build_net
     from srbench.export import check_ready, export_onnx
-    from srbench.weights import find_weights
 
     check_ready(target, overwrite=overwrite)
-    found = find_weights(spec, chosen, weights, f"--weights {weights}")
     facts = {
         "version": __version__,
         "method": spec.name,

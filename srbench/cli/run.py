@@ -173,10 +173,10 @@ def _again(command: str, out: Path) -> str:
 
 
 def _finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
-    from srbench.cli.board import show
+    from srbench.cli.board import terminal
     from srbench.tables import time_line
 
-    show(scored.board)
+    click.echo(terminal(scored.board), nl=False)
     click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")
     page = out / "report.html"
     if page.exists() and not report:

@@ -82,7 +82,9 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: where 'srbench run' finds it]"
 )
-@click.option("--resume", is_flag=True, help="Go on with the training in the folder, exactly.")
+@click.option(
+    "--resume", is_flag=True, help="Go on with the training in the folder, exactly; begin where there is none."
+)
 @device_option
 @click.option(
     "--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices that train together (DDP)."

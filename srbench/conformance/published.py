@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
     from srbench.specs import ModelSpec, Published
 
-TOLERANCE = {"psnr": 0.05, "ssim": 0.002}
-RELATIVE = 0.02
-"""Of a metric without a tolerance of its own."""
-
 
 def figures(bench: MethodBench) -> None:
     """What this method scores here is what was printed, on every set whose files are at hand."""
@@ -41,11 +37,13 @@ def figures(bench: MethodBench) -> None:
     checked = 0
     for (dataset, scale, protocol), wanted in groups.items():
         for figure, found in _measure(bench, dataset, scale, protocol, wanted):
-            tolerance = TOLERANCE.get(figure.metric, RELATIVE * abs(figure.value))
             what = f"{dataset} x{scale} {figure.metric} ({protocol})"
             gap = abs(found - figure.value)
             printed = f"{figure.source} prints {figure.value:g}"
-            require(gap <= tolerance, f"{what} is {found:.4f} here, and {printed}: more than {tolerance:g} apart")
+            require(
+                gap <= figure.tolerance,
+                f"{what} is {found:.4f} here, and {printed}: more than {figure.tolerance:g} apart",
+            )
             checked += 1
     if not checked:
         raise SkipError("; ".join(dict.fromkeys(left_out))[:300])

@@ -52,11 +52,9 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
     """Load a state into the parts; return the steps done and the facts saved.
 
     Raises:
-        UsageError: there is none, it is damaged, or it belongs to another training; names the difference.
+        UsageError: it is damaged, or it belongs to another training; names the difference.
     """
     path = folder / NAME
-    if not path.is_file():
-        raise UsageError(f"--resume: {folder} holds no training to resume")
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         version, step, saved = state["version"], int(state["step"]), dict(state["facts"])

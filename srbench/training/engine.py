@@ -6,7 +6,7 @@ import math
 import platform
 import time
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -61,6 +61,9 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         raise UsageError(
             f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
         )
+    if request.resume and not (request.out / STATE).is_file():
+        ui.note(f"{request.out} holds no training yet: it begins")
+        request = replace(request, resume=False)
     if request.tensorboard:
         check_tensorboard()
     degradation = get_degradation(request.degradation)

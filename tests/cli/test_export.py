@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from srbench.catalog import Catalog
 from srbench.cli.export import export_command
 from srbench.cli.run import run_command
-from srbench.errors import MethodError, UsageError
+from srbench.errors import MethodError, SRBenchError, UsageError
 from srbench.evaluate import build_net, upscale
 from srbench.export import check_ready, export_onnx
 from srbench.weights import NAME, find_weights, save_weights, trained_folder
@@ -146,3 +146,27 @@ def test_bad_requests_are_refused_before_anything_is_built(tmp_path, monkeypatch
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"export needs onnx, onnxruntime, onnxscript, not installed here"):
         check_ready(tmp_path / "new.onnx", overwrite=False)
+
+
+def test_weights_alone_are_exported_and_found_again(tmp_path):
+    make_weights("espcn", steps_done=3)
+    file = tmp_path / "espcn_x4.safetensors"
+    said = export("espcn", "--safetensors", file)
+    assert f"--weights espcn={file}" in said
+    assert find_weights(Catalog.load().models["espcn"], 4, str(file)).card["steps_done"] == 3
+    assert file.stat().st_size < 0.6 * (trained_folder("espcn", 4) / NAME).stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("args", "said"),
+    [
+        (["espcn"], "name the file to write"),
+        (["espcn", "--safetensors", "x.pth"], "must end in .safetensors"),
+        (["bicubic", "--safetensors", "x.safetensors"], "there are no weights to export"),
+        (["espcn", "--safetensors", "x.safetensors", "--scale", "3"], "there are no weights to export"),
+    ],
+)
+def test_what_cannot_be_exported_is_said(args, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SRBenchError, match=said):
+        export(*args)
