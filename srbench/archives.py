@@ -1,12 +1,12 @@
 """Datasets that come as one archive: fetched with resumption, unpacked into the cache all or nothing.
 
 Only image files of the one folder that is asked for are written, under their bare names, so that nothing in an archive
-can point outside. ``archive.json`` beside them records what was got, from where, and how it was verified.
+can point outside. ``archive.json`` beside them records what was got, from where, how it was verified, and a digest of
+what was unpacked: by it another machine, whose mirror this cache is, takes the folder over.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import lzma
@@ -16,14 +16,15 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from srbench.assets import home, is_remote, sources
-from srbench.downloads import MIB, check_room, download, network_fault
+from srbench.assets import digest, home, is_remote, sources
+from srbench.downloads import MIB, check_room, download, is_our_disk, network_fault
 from srbench.errors import AssetError
 from srbench.images import SUFFIXES
+from srbench.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,12 +37,15 @@ BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarErr
 """What the readers of archives raise for damaged ones, or those that need a password."""
 MOST_TIMES = 100
 """How much larger than an archive its images may be together; photographs do not shrink that far, bombs do."""
-OUR_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)
 
 
 def unpacked(archive: Archive) -> Path | None:
     """Return the folder of the archive's images if the cache holds it, complete."""
-    folder = _folder(archive)
+    return _complete(_folder(archive), archive)
+
+
+def _complete(folder: Path, archive: Archive) -> Path | None:
+    """Return the folder if the archive lies in it, unpacked."""
     record = read_record(folder)
     pinned = archive.hash.removeprefix("sha256:") if archive.hash.startswith("sha256:") else ""
     if not record or (pinned and record.get("sha256") != pinned):
@@ -74,9 +78,8 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
             try:
                 return _take(source, archive, ui)
             except (OSError, *BROKEN) as error:
-                if isinstance(error, OSError) and error.errno in OUR_DISK and error.filename != source:
-                    where = error.filename or _folder(archive)
-                    raise AssetError(f"{where}: cannot be written ({error.strerror})") from error
+                if isinstance(error, OSError) and is_our_disk(error, home()):
+                    raise AssetError(f"{_folder(archive)}: cannot be written ({error.strerror})") from error
                 faults.append(f"{source} ({_fault(error)})")
     tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
@@ -95,6 +98,10 @@ def _take(source: str, archive: Archive, ui: UI) -> Path:
     """Get the archive from one source, verify and unpack it."""
     remote = is_remote(source)
     file = home() / archive.path if remote else Path(source)
+    if not remote and not file.exists() and (twin := _complete(file.parent / archive.name, archive)):
+        record = {**read_record(twin), "source": str(twin)}
+        _unpack(twin, archive, record, ui)
+        return _folder(archive)
     if remote and not file.is_file():
         download(source, file, ui, size=archive.size, room=2.0)  # its images lie beside it before it goes
     try:
@@ -118,8 +125,8 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
     found = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
     with ui.track(f"checking {file.name} (MiB)", -(-size // MIB)) as advance, file.open("rb") as stream:
         while block := stream.read(MIB):
-            for digest in found.values():
-                digest.update(block)
+            for hashed in found.values():
+                hashed.update(block)
             advance("")
     if pinned and found[algorithm].hexdigest() != pinned:
         raise ValueError(f"wrong content: its {algorithm.upper()} is not the pinned one")
@@ -129,29 +136,38 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
 
 
 def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int:
-    """Write the images into a folder beside the final one and rename it when all are there; return their number."""
+    """Write the images into a folder beside the final one and rename it when all are there; return their number.
+
+    The file may also be a folder, where another cache has unpacked the archive; its record says what must be in it.
+    """
     folder = _folder(archive)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        members = _zip_members if file.name.endswith(".zip") else _tar_members
+        members = _folder_members if file.is_dir() else _zip_members if file.name.endswith(".zip") else _tar_members
         names = set()
+        hashes = {}
         with ui.track(f"unpacking {file.name}", archive.images) as advance:
             for name, size, stream in members(file, archive, partial):
                 if name.lower() in names:
                     raise ValueError(f"it holds {name} twice")
                 names.add(name.lower())
-                with (partial / name).open("wb") as out:
+                with (partial / name).open("w+b") as out:
                     shutil.copyfileobj(stream, out, MIB)
                     if out.tell() != size:
                         raise ValueError("unexpected end of data")
+                    out.seek(0)
+                    hashes[name] = hashlib.file_digest(out, "sha256").hexdigest()
                 advance(name)
         count = len(names)
         if not count or (archive.images and count != archive.images):
             expected = f"not {archive.images}" if archive.images else "not one"
             raise ValueError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
-        text = json.dumps({**record, "images": count}, indent=2) + "\n"
+        content = digest(hashes)
+        if file.is_dir() and content != record.get("content"):
+            raise ValueError("wrong content: its images are not those that were unpacked there")
+        text = json.dumps({**record, "images": count, "content": content}, indent=2) + "\n"
         (partial / RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)
@@ -205,26 +221,25 @@ def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
             raise ValueError("it breaks off in the midst of its members")
 
 
+def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    files = [path for path in sorted(folder.iterdir()) if path.name != RECORD]
+    check_room(target, sum(path.stat().st_size for path in files), f"copying {folder.name}")
+    for path in files:
+        with path.open("rb") as stream:
+            yield path.name, path.stat().st_size, stream
+
+
 @contextmanager
 def _alone(archive: Archive, ui: UI) -> Iterator[None]:
     """Let one process at a time get an archive; the others wait and find it in the cache."""
-    from filelock import FileLock, Timeout
-
     place = home() / PurePosixPath(archive.path).parent
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(place / f".{archive.name}.lock")
+    waiting = f"another process is fetching {archive.name}; waiting for it"
+    with ExitStack() as stack:
         try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            ui.note(f"another process is fetching {archive.name}; waiting for it")
-            lock.acquire()
-    except OSError as error:
-        raise AssetError(f"{place}: cannot be written ({error.strerror})") from error
-    try:
+            stack.enter_context(locked(place / f".{archive.name}.lock", lambda: ui.note(waiting)))
+        except OSError as error:
+            raise AssetError(f"{place}: cannot be written ({error.strerror})") from error
         yield
-    finally:
-        lock.release()
 
 
 def _fault(error: Exception) -> str:

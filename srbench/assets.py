@@ -1,13 +1,12 @@
 """Files with a known SHA-256: the cache, the mirror, the download.
 
-A file enters the cache only after its hash was checked, by an atomic rename (pooch does both).
+A file enters the cache only after its hash was checked, by an atomic rename; one process at a time gets it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import shutil
 from pathlib import Path
@@ -15,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from srbench import downloads
+from srbench.downloads import download, is_our_disk, network_fault
 from srbench.errors import AssetError, UsageError
+from srbench.locks import locked
 from srbench.specs import Asset
+from srbench.terminal import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -76,22 +77,14 @@ def fetch(asset: Asset) -> Path:
     Raises:
         AssetError: no source has it, or what they have is not it; names each source and its fault.
     """
+    target = home() / asset.path
     if is_cached(asset):
-        return home() / asset.path
-    faults = []
-    for source in sources(asset.path, asset.url):
-        try:
-            return _retrieve(source, asset)
-        except (
-            OSError,
-            ValueError,
-        ) as error:  # requests' errors are OSErrors; pooch's hash mismatch a ValueError
-            faults.append(f"{source} ({_fault(error)})")
-    tried = "; ".join(faults) or "no source is known"
-    raise AssetError(
-        f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
-        "or try again with a network"
-    )
+        return target
+    try:
+        with locked(target.parent / ".lock", busy=lambda: None):
+            return target if is_cached(asset) else _get(asset, target)
+    except OSError as error:
+        raise AssetError(f"{target}: cannot be written ({error.strerror or error})") from error
 
 
 def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda _: None) -> list[Path]:
@@ -131,30 +124,38 @@ def sources(path: str, url: str) -> list[str]:
     return [*found, url] if url else found
 
 
-def _retrieve(source: str, asset: Asset) -> Path:
-    import pooch
+def _get(asset: Asset, target: Path) -> Path:
+    """Get a file from the first source that has it.
 
-    pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
-    target = home() / asset.path
-    remote = is_remote(source)
-    found: Any = pooch.retrieve(
-        url=source if remote else f"file://{source}",
-        known_hash=f"sha256:{asset.sha256}",
-        fname=target.name,
-        path=target.parent,
-        downloader=pooch.HTTPDownloader(timeout=downloads.TIMEOUT_S) if remote else _copy,
+    Raises:
+        AssetError: none has it.
+        OSError: the cache cannot be written.
+    """
+    faults = []
+    incoming = target.with_name(f".{target.name}.incoming")
+    for source in sources(asset.path, asset.url):
+        try:
+            if is_remote(source):
+                download(source, incoming, Silent())
+            else:
+                shutil.copyfile(source, incoming)
+            if sha256(incoming) == asset.sha256:
+                return incoming.replace(target)
+            faults.append(f"{source} (wrong content: its SHA-256 is not the pinned one)")
+        except OSError as error:  # requests' errors too
+            if is_our_disk(error, home()):
+                raise
+            faults.append(f"{source} ({_fault(error)})")
+        finally:
+            incoming.unlink(missing_ok=True)
+    tried = "; ".join(faults) or "no source is known"
+    raise AssetError(
+        f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        "or try again with a network"
     )
-    return Path(found)
 
 
-def _copy(url: str, output_file: str | Path, _pooch: object) -> None:
-    """Pooch downloader for a mirror that is a folder."""
-    shutil.copyfile(url.removeprefix("file://"), output_file)
-
-
-def _fault(error: Exception) -> str:
+def _fault(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "not there"
-    if isinstance(error, ValueError):
-        return "wrong content: its SHA-256 is not the pinned one"
-    return downloads.network_fault(error) or " ".join(str(error).split()) or type(error).__name__
+    return network_fault(error) or error.strerror or " ".join(str(error).split()) or type(error).__name__

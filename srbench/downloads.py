@@ -1,4 +1,4 @@
-"""Large files over HTTP: a transfer that broke off is gone on from, by this command or by the next one.
+"""Files over HTTP: a transfer that broke off is gone on from, by this command or by the next one.
 
 What is there so far lies in ``NAME.part``; ``NAME.part.json`` beside it holds what the server said of the file, so that
 the rest is only ever added to a beginning of the same file.
@@ -6,10 +6,14 @@ the rest is only ever added to a beginning of the same file.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import re
 import shutil
 import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import AssetError
@@ -26,6 +30,13 @@ TIMEOUT_S = 30
 PAUSE_S = 1.0
 ATTEMPTS = 20
 """Of one call; each but the last must have brought something."""
+BUSY = (429, 503)
+"""HTTP: too many requests, service unavailable; what was refused so may be granted a little later."""
+BUSY_TRIES = 4
+LONGEST_PAUSE_S = 60.0
+"""A server that asks for more is not waited for."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BARRED = (errno.EROFS, errno.EACCES, errno.EPERM)
 MIB = 2**20
 CHUNK = 2**16
 """Bytes written at a time, and lost of a transfer that breaks off."""
@@ -50,11 +61,17 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
 
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(target.name + ".part")
+    refused = 0
     for attempt in range(ATTEMPTS):
         before = _bytes(part)
         try:
             _go_on(url, part, ui, size, room)
             break
+        except requests.HTTPError as error:
+            refused += 1
+            if (pause := _pause(error.response, refused)) is None:
+                raise
+            time.sleep(pause)
         except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
             if _bytes(part) <= before or attempt == ATTEMPTS - 1:
                 raise
@@ -80,16 +97,40 @@ def check_room(folder: Path, needed: int, what: str) -> None:
         )
 
 
+def is_our_disk(error: OSError, place: Path) -> bool:
+    """Say whether it was the disk under ``place`` that refused to be written, not a source to be read."""
+    ours = str(error.filename or place).startswith(str(place))
+    return error.errno in FULL or (error.errno in BARRED and ours)
+
+
 def network_fault(error: Exception) -> str:
     """Say in a few words why something could not be had over a network; empty for what is no network's fault."""
     if (response := getattr(error, "response", None)) is not None:
-        return f"HTTP {response.status_code}"
+        asked = response.headers.get("Retry-After", "")
+        busy = ": it is busy" + (f" and asks to be left alone for {asked} s" if asked.isdecimal() else "")
+        return f"HTTP {response.status_code}{busy if response.status_code in BUSY else ''}"
     if not type(error).__module__.startswith("requests"):
         return ""
     if "Timeout" in type(error).__name__ or any("timed out" in str(cause) for cause in error.args):
         return f"timed out: it was silent for {TIMEOUT_S:g} s"
+    if any("aborted" in str(cause) for cause in error.args):
+        return "it closed the connection without an answer"
     names = {"ConnectionError": "no connection", "ChunkedEncodingError": "the transfer broke off"}
     return names.get(type(error).__name__, type(error).__name__)
+
+
+def _pause(response: Response | None, refused: int) -> float | None:
+    """Return the seconds to wait before a busy server is asked again; None where that is of no use."""
+    if response is None or response.status_code not in BUSY or refused == BUSY_TRIES:
+        return None
+    asked = response.headers.get("Retry-After", "")
+    pause = PAUSE_S * 2**refused
+    if asked.isdecimal():
+        pause = float(asked)
+    elif asked:
+        with contextlib.suppress(ValueError, TypeError):  # no date, or one without its zone
+            pause = max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+    return pause if pause <= LONGEST_PAUSE_S else None
 
 
 def _bytes(path: Path) -> int:

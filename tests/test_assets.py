@@ -45,7 +45,8 @@ def server():
 
 
 def cached():
-    return [path for path in assets.home().rglob("*") if path.is_file()]
+    """What is offered; a lock and the beginning of a file, both hidden, are not."""
+    return [path for path in assets.home().rglob("*") if path.is_file() and not path.name.startswith(".")]
 
 
 def test_downloads_once_and_takes_the_cache_then(server):
