@@ -8,8 +8,6 @@ large = srbench.load("bicubic", scale=4)(small)
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -22,11 +20,9 @@ from srbench.devices import find_device
 from srbench.errors import UsageError
 from srbench.evaluate import SEED, build_net, upscale
 from srbench.folders import upscale_picture
+from srbench.harness import new_folder, score
 from srbench.images import Picture, from_pillow, read, to_pillow
-from srbench.leaderboard import COST, load_board
 from srbench.request import Request
-from srbench.runner import run as run_request
-from srbench.tables import save
 from srbench.terminal import Silent, Terminal
 from srbench.weights import find_weights
 
@@ -36,43 +32,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from srbench.leaderboard import Board
-    from srbench.runner import Outcome
     from srbench.specs import ModelSpec
     from srbench.terminal import UI
     from srbench.weights import Weights
 
     Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Scored:
-    """What a run left: how it ended, and the board, whose tables lie in the run's folder."""
-
-    outcome: Outcome
-    board: Board
-
-
-def score(request: Request, catalog: Catalog, ui: UI, sort: str = "psnr") -> Scored:
-    """Score and time what was asked, make the board and save its tables: all that ``srbench run`` does but show it.
-
-    Raises:
-        UsageError: a name, scale, column or combination does not exist; nothing was started.
-        SRBenchError: the run cannot be done at all.
-        KeyboardInterrupt: stopped by the user; what was done is saved.
-    """
-    columns = [*request.metrics, *COST, "method"]
-    if sort not in [*columns, "psnr"]:
-        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(columns)}")
-    outcome = run_request(request, catalog, ui)
-    board = load_board([request.out], sort)
-    save(board, request.out)
-    return Scored(outcome, board)
-
-
-def new_folder() -> Path:
-    """Return the folder of a run that names none: ``runs/<date-time>``."""
-    return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
 
 
 def run(

@@ -28,7 +28,7 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.api import Scored
+    from srbench.harness import Scored
 
 
 @click.command("run")
@@ -128,7 +128,7 @@ def run_command(
       srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
     """
-    from srbench.api import new_folder, score
+    from srbench.harness import new_folder, score
     from srbench.request import Request
     from srbench.terminal import Terminal
 
