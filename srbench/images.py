@@ -19,7 +19,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError
-from srbench.png_files import has_late_metadata, is_16bit, read_16bit
+from srbench.png_files import check_chunks, has_late_metadata, is_16bit, read_16bit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -229,6 +229,8 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
         raise ImageError(f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it")
     if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a camera's JPEG with previews behind it
         raise ImageError(f"{path}: is animated or has several pages; save one frame")
+    if image.format == "PNG":
+        check_chunks(path)
     if _would_lose(image):
         raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -18,18 +19,32 @@ METADATA = frozenset({b"eXIf", b"tEXt", b"zTXt", b"iTXt"})
 BLOCK = 2**20
 
 
+def check_chunks(path: Path) -> None:
+    """Refuse a file whose chunks claim more than it holds: Pillow would make room for all of it.
+
+    Raises:
+        ValueError: it is such a file, which may be truncated.
+    """
+    size = path.stat().st_size
+    for _, end in _chunks(path):
+        if end > size:
+            raise ValueError("a chunk is longer than the file")
+
+
 def has_late_metadata(path: Path) -> bool:
-    """Say whether chunks behind the pixels may hold an orientation; only the heads of chunks are read."""
-    late = False
-    with path.open("rb") as file:
-        file.seek(8)
-        while len(head := file.read(8)) == 8:
+    """Say whether chunks behind the pixels may hold an orientation."""
+    kinds = [kind for kind, _ in _chunks(path)]
+    return b"IDAT" in kinds and not METADATA.isdisjoint(kinds[kinds.index(b"IDAT") :])
+
+
+def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:
+    """Yield of each chunk its kind and where its data end; only their heads are read."""
+    with path.open("rb", buffering=0) as file:
+        at, kind = file.seek(8), b""
+        while kind != b"IEND" and len(head := file.read(8)) == 8:
             length, kind = struct.unpack(">I4s", head)
-            late = late or kind == b"IDAT"
-            if late and kind in METADATA:
-                return True
-            file.seek(length + 4, 1)
-    return False
+            yield kind, at + 8 + length
+            at = file.seek(at + 12 + length)
 
 
 def is_16bit(path: Path) -> bool:

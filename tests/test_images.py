@@ -223,14 +223,17 @@ def test_exif_orientation_is_applied_whatever_the_bits(tmp_path, orientation):
     for suffix in (".png", ".tif", ".webp"):
         path = save(tmp_path / f"a{suffix}", RGB, exif=exif, **({"lossless": True} if suffix == ".webp" else {}))
         np.testing.assert_array_equal(read(path).pixels, expected, err_msg=suffix)
+        assert read_size(path) == expected.shape[1::-1], suffix
     jpeg = save(tmp_path / "a.jpg", RGB, exif=exif)
     with Pillow.open(jpeg) as image:
         np.testing.assert_array_equal(read(jpeg).pixels, np.asarray(ImageOps.exif_transpose(image)))
     deep = save_png16(tmp_path / "deep.png", np.concatenate([RGB, ALPHA], axis=2).astype(np.uint16) * 257)
     content, tags = deep.read_bytes(), exif.tobytes().removeprefix(b"Exif\0\0")
     chunk = struct.pack(">I", len(tags)) + b"eXIf" + tags + struct.pack(">I", zlib.crc32(b"eXIf" + tags))
-    deep.write_bytes(content[:33] + chunk + content[33:])
-    np.testing.assert_array_equal(read(deep).pixels, expected.astype(np.uint16) * 257)
+    for at in (33, -12):  # behind the header, behind the pixels
+        deep.write_bytes(content[:at] + chunk + content[at:])
+        assert read_size(deep) == expected.shape[1::-1]
+        np.testing.assert_array_equal(read(deep).pixels, expected.astype(np.uint16) * 257)
     assert read(deep).alpha.shape == expected.shape[:2]
 
 
