@@ -131,7 +131,7 @@ def _get(asset: Asset, target: Path) -> Path:
         AssetError: none has it.
         OSError: the cache cannot be written.
     """
-    faults = []
+    faults = [f"{target} (damaged)"] if target.exists() else []
     incoming = target.with_name(f".{target.name}.incoming")
     for source in sources(asset.path, asset.url):
         try:

@@ -247,15 +247,20 @@ def prepare(
     if not good:
         why = "; ".join(faults[:3]) or "it lists no image"
         raise UsageError(f"dataset {asked}: no image can be scored at x{scale}: {why}")
-    hashes = {
-        pair.name: "+".join(
-            [file_hash(pair.hr)]
-            + ([file_hash(pair.lr)] if pair.lr is not None and not other else [])
-            + ([degradation.identity] if other else [])
-        )
-        for pair in good
-    }
+    hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
     return ImageSet(spec, asked, name, scale, good, hashes, faults, degradation)
+
+
+def pair_hash(pair: ImagePair, degradation: Degradation = BICUBIC) -> str:
+    """Return what an image is known by: the hashes of its files, and its degradation where that is not bicubic.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    other = degradation is not BICUBIC
+    parts = [file_hash(pair.hr)]
+    parts += [file_hash(pair.lr)] if pair.lr is not None and not other else []
+    return "+".join(parts + ([degradation.identity] if other else []))
 
 
 def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:

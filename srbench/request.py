@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from srbench.backbones import fetch_backbone
 from srbench.datasets import find_dataset, split_name
@@ -13,11 +13,27 @@ from srbench.weights import NAME as WEIGHTS
 from srbench.weights import Weights, find_weights, trained_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from srbench.catalog import Catalog
+    from srbench.results import Row
     from srbench.specs import DatasetSpec, MetricSpec, ModelSpec
     from srbench.terminal import UI
+
+
+WORDS = ("shipped", "trained")
+"""What weights are asked for by, other than their path."""
+UNRECORDED = ("out", "command", "force", "inline", "only")
+"""Of a request, what says nothing about its results."""
+
+
+class Output(NamedTuple):
+    """What a method makes of one image of a dataset."""
+
+    method: str
+    dataset: str
+    scale: int
+    image: str
 
 
 @dataclass(frozen=True)
@@ -49,6 +65,43 @@ class Request:
     """Sets on which methods without weights are trained first; none: they are not trained."""
     train_steps: int | None = None
     degradation: str = "bicubic"
+    only: frozenset[Output] | None = None
+    """What is scored of it; None: everything."""
+
+
+def record_request(request: Request, catalog: Catalog, datasets: Sequence[str]) -> Row:
+    """Return a request as ``run.json`` holds it: plain values that mean the same in any folder.
+
+    Args:
+        request: what was asked.
+        catalog: what its names mean.
+        datasets: the datasets by name or absolute path.
+    """
+    asked = {name: value for name, value in asdict(request).items() if name not in UNRECORDED}
+    weights = {
+        catalog.models[name].name: choice if choice in WORDS else str(Path(choice).expanduser().absolute())
+        for name, choice in request.weights.items()
+    }
+    specs = [catalog.models[name] for name in request.methods]
+    methods = list(dict.fromkeys(spec.reference for spec in specs))
+    sets = [_absolute(text, catalog) for text in request.train_on]
+    return asked | {"methods": methods, "datasets": list(datasets), "weights": weights, "train_on": sets}
+
+
+def read_request(recorded: Row, out: Path) -> Request:
+    """Return the request that `record_request` recorded, to be made in another folder.
+
+    Raises:
+        UsageError: it asks for what this srbench does not know.
+    """
+    if strange := set(recorded) - {known.name for known in fields(Request)}:
+        raise UsageError(
+            f"it was recorded by another version of srbench ({', '.join(sorted(strange))} is not known here)"
+        )
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
+    }
+    return Request(**values, out=out)
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:
@@ -56,18 +109,21 @@ def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, Datase
     specs: dict[str, DatasetSpec] = {}
     for text in request.datasets:
         spec = find_dataset(catalog, text)
-        if text in catalog.datasets:
-            asked = spec.name
-        elif named := split_name(text):
-            asked = "=".join(named)
-        else:
-            asked = str(Path(text).expanduser().resolve())
-        specs[asked] = spec
+        specs[_absolute(text, catalog)] = spec
     names = [spec.name for spec in specs.values()]
     return [
         (asked, spec, spec.name if names.count(spec.name) == 1 and _own_name(asked, spec, catalog) else asked)
         for asked, spec in specs.items()
     ]
+
+
+def _absolute(text: str, catalog: Catalog) -> str:
+    """Return a dataset as it can be asked for from anywhere."""
+    if text in catalog.datasets:
+        return catalog.datasets[text].name
+    if named := split_name(text):
+        return "=".join(named)
+    return str(Path(text).expanduser().resolve())
 
 
 def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:

@@ -13,7 +13,7 @@ from srbench.errors import SRBenchError, UsageError
 from srbench.results import write_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from srbench.catalog import Catalog
     from srbench.datasets import ImageSet
@@ -46,15 +46,18 @@ def git_commit() -> str:
 def write_run_file(
     folder: Path,
     command: str,
+    request: Row,
     environment: Row,
     catalog: Catalog,
     methods: Iterable[ModelSpec],
     metrics: Iterable[MetricSpec],
     sets: Iterable[ImageSet],
     protocols: Iterable[Protocol],
-    weights: Iterable[Weights],
+    weights: Mapping[tuple[str, int], Weights],
 ) -> None:
     """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
+
+    ``request`` is all that it takes to ask for the same again; ``weights`` are those used, by method and scale.
 
     Raises:
         SRBenchError: the file cannot be written, or is not one of srbench's.
@@ -102,10 +105,12 @@ def write_run_file(
         "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
         "weights": {
             w.digest: {"path": str(w.path), "origin": w.origin, "remark": w.remark, "card": dict(w.card)}
-            for w in weights
+            for w in weights.values()
         },
     }
-    entry = {"command": command, "time": now(), "git_commit": git_commit(), **environment}
+    used = {f"{method} x{scale}": w.digest for (method, scale), w in weights.items()}
+    entry = {"command": command, "request": request, "weights": used, "time": now(), "git_commit": git_commit()}
+    entry |= environment
     merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}
     write_json(folder / NAME, {"schema": SCHEMA, "commands": [*before.get("commands", []), entry], **merged})
 
@@ -121,20 +126,23 @@ def add_seconds(folder: Path, seconds: dict[str, float]) -> None:
     write_json(folder / NAME, data)
 
 
-def read_run_file(folder: Path) -> Row:
-    """Read a run's description.
+def read_run_file(place: Path) -> Row:
+    """Read a run's description, from its folder or from the file itself.
 
     Raises:
         SRBenchError: it is missing, damaged, or of another schema.
     """
-    path = folder / NAME
+    path = place if place.is_file() else place / NAME
     try:
         data: Row = json.loads(path.read_text(encoding="utf-8"))
         schema = data["schema"]
     except FileNotFoundError as error:
-        raise SRBenchError(f"{folder} holds no run: {NAME} is not there") from error
+        raise SRBenchError(f"{place} holds no run: {NAME} is not there") from error
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
     if schema != SCHEMA:
-        raise SRBenchError(f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}")
+        raise SRBenchError(
+            f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}; take another --out or the srbench "
+            "that wrote it"
+        )
     return data

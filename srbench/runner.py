@@ -18,7 +18,14 @@ from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
 from srbench.pictures import is_there, last_pictures, picture_row
 from srbench.protocols import get_protocol
-from srbench.request import choose_weights, missing_backbones, named_datasets, train_first, warn_unsupported
+from srbench.request import (
+    choose_weights,
+    missing_backbones,
+    named_datasets,
+    record_request,
+    train_first,
+    warn_unsupported,
+)
 from srbench.results import ResultsFile, encode_value, read_rows
 from srbench.runfile import add_seconds, now, write_run_file
 from srbench.worker import Cell, Job, Session
@@ -129,8 +136,9 @@ class _Run:
             environment = executor.environment()
             self.device = environment["device"]
             protocols = [get_protocol(name) for name in self.request.protocols]
-            asked = self.catalog, self.methods, self.metrics, self.sets, protocols, self.weights.values()
-            write_run_file(self.request.out, self.request.command, environment, *asked)
+            recorded = record_request(how, self.catalog, list(dict.fromkeys(images.asked for images in self.sets)))
+            asked = self.catalog, self.methods, self.metrics, self.sets, protocols, self.weights
+            write_run_file(how.out, how.command, recorded, environment, *asked)
             self._read_existing()
             self._work(executor)
         finally:
@@ -195,7 +203,10 @@ class _Run:
     def _pending(self, images: ImageSet, method: ModelSpec) -> dict[str, list[Cell]]:
         """Return the cells still to score by image; notes the values that cannot be had."""
         pending: dict[str, list[Cell]] = {}
+        only = self.request.only
         for pair in images.pairs:
+            if only is not None and (method.name, images.name, images.scale, pair.name) not in only:
+                continue
             cells = []
             for metric in self.metrics:
                 for protocol in self.request.protocols if metric.uses_protocol else ("",):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -60,36 +59,6 @@ def test_each_fault_costs_one_row_with_its_own_reason(srbench, photos, tmp_path)
     assert found.status[["nearest", "prints"]].tolist() == ["ok", "ok"]
     assert found.psnr["nearest"] == found.psnr["prints"]
     assert found.mpix_per_s["nearest"] > 0
-
-
-def test_killed_run_goes_on_without_loss_or_repetition(srbench, photos, tmp_path, save_image):
-    for i in range(3, 24):
-        save_image(photos / f"p{i}.png", seed=i)
-    options = ["--methods", "bicubic,nearest,lanczos", "--dataset", photos, "--scale", "2,4", "--no-speed"]
-    options += ["--metrics", "psnr,ssim"]
-    whole = srbench("run", *options, "--out", "whole")
-    assert whole.returncode == 0, whole.stderr
-    command = [sys.executable, "-c", "from srbench.cli import main; main()", "run", *map(str, options), "--out", "cut"]
-    results = tmp_path / "cut" / "results.jsonl"
-    counts = []
-    for target in (20, 120):
-        parent = subprocess.Popen(
-            command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-        )
-        while parent.poll() is None and (not results.exists() or results.read_bytes().count(b'"score"') < target):
-            time.sleep(0.01)
-        os.kill(parent.pid, signal.SIGKILL)
-        assert parent.wait() == -signal.SIGKILL, "the run was over before it could be killed"
-        counts.append(results.read_bytes().count(b'"score"'))
-    with results.open("ab") as file:  # and a write that a crash cut short
-        file.write(b'{"schema":1,"kind":"score","key":"torn')
-    assert srbench("leaderboard", "cut", "--format", "csv").stdout.count("interrupted") >= 1
-    again = srbench("run", *options, "--out", "cut")
-    assert again.returncode == 0, again.stderr
-    keys = [row["key"] for row in rows(tmp_path / "cut")]
-    assert len(keys) == len(set(keys)) == 3 * 24 * 2 * 2
-    assert 20 <= counts[0] < counts[1] < len(keys)
-    pd.testing.assert_frame_equal(board(tmp_path / "cut")[QUALITY], board(tmp_path / "whole")[QUALITY])
 
 
 def test_same_command_scores_only_what_is_missing(srbench, photos, tmp_path, save_image):

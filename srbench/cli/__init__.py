@@ -16,6 +16,8 @@ COMMANDS = {
     "compare": "srbench.cli.compare",
     "speed": "srbench.cli.speed",
     "leaderboard": "srbench.cli.board",
+    "verify": "srbench.cli.again",
+    "rerun": "srbench.cli.again",
     "train": "srbench.cli.train",
     "list": "srbench.cli.shelves",
     "info": "srbench.cli.info",

@@ -165,14 +165,15 @@ def run_command(
     except KeyboardInterrupt:
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    _finish(scored, out, sort, report=report)
+    finish(scored, out, sort, report=report)
 
 
 def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def _finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
+def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
+    """Show the board, and say where it lies, where the time went and what failed (exit code 1)."""
     from srbench.cli.board import terminal
     from srbench.tables import time_line
 

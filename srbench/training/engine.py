@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import platform
+import re
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ import torch
 from srbench import __version__
 from srbench.degradations import BICUBIC, get_degradation
 from srbench.errors import MethodError, SRBenchError, UsageError
+from srbench.locks import locked
 from srbench.terminal import Silent
 from srbench.training.average import MovingAverage
 from srbench.training.checkpoints import NAME as STATE
@@ -31,7 +33,8 @@ from srbench.weights import NAME as WEIGHTS
 from srbench.weights import find_weights, load_weights, save_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from srbench.catalog import Catalog
     from srbench.datasets import ImageSet
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
 
 KEPT = ("best", "best_step", "figures", "seconds")
 """What a loop knows beside its recipe's state and must know again after a resumption."""
+GRACE_S = 6.0
+"""The processes that decode for a training notice within 5 s that it was killed, and hold its lock until then."""
 
 
 def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
@@ -73,7 +78,9 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
-        return _Loop(request, spec, catalog, fabric, *chosen, ui).run()
+        loop = _Loop(request, spec, catalog, fabric, *chosen, ui)
+        with _alone(request.out):
+            return loop.run()
     try:
         _Loop(request, spec, catalog, fabric, *chosen, Silent()).run()
     except SRBenchError as error:  # the first process says it
@@ -153,10 +160,6 @@ class _Loop:
         }
 
     def run(self) -> Trained:
-        try:
-            self.out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise SRBenchError(f"{self.out}: cannot be made ({error.strerror})") from error
         step = start = self._resume() if self.request.resume else 0
         self.log = Log(self.out, start, tensorboard=self.request.tensorboard) if self.fabric.is_global_zero else None
         began = time.perf_counter() - self.seconds
@@ -285,6 +288,24 @@ class _Loop:
         for name in KEPT:
             setattr(self, name, saved["kept"][name])
         return step
+
+
+@contextmanager
+def _alone(out: Path) -> Iterator[None]:
+    """Let one process at a time train in a folder; what a killed one was writing there is removed."""
+
+    def refuse() -> None:
+        raise UsageError(f"another process is training in {out}; --out chooses another folder")
+
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(out / ".lock", refuse, GRACE_S))
+            for path in out.iterdir():
+                if re.fullmatch(r"\..+\.\d+", path.name):
+                    path.unlink()
+        except OSError as error:
+            raise SRBenchError(f"{out}: cannot be written ({error.strerror})") from error
+        yield
 
 
 def _start(

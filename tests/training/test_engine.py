@@ -43,29 +43,6 @@ def logged(folder):
     return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
 
 
-def train_and_kill(method, folder, kills):
-    script = Path(__file__).parents[1] / "data" / "train_and_kill.py"
-    done = subprocess.run(
-        [sys.executable, script, method, folder, str(kills)],
-        capture_output=True,
-        text=True,
-        cwd=folder.parent,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},  # a forked child must find no threads started
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return int(done.stdout)
-
-
-@pytest.mark.parametrize("method", ["espcn", "tiny-gan"])
-def test_killed_at_many_moments_and_resumed_gives_the_same_bits(method, sets):
-    assert train_and_kill(method, sets / "whole", 0) == 0
-    assert train_and_kill(method, sets / "cut", 24) >= 20
-    assert weights(sets / "cut") == weights(sets / "whole")
-    assert [row["step"] for row in logged(sets / "cut") if "validation" not in row] == list(range(10, 201, 10))
-
-
 def test_run_finds_what_was_trained(srbench, sets):
     trained = srbench("train", "espcn", "--data", "train", *QUICK, "--steps", 20)
     assert trained.returncode == 0, trained.stderr

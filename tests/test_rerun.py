@@ -1,0 +1,191 @@
+"""A run once more: the same figures byte for byte, what changed is said, and what differs is found."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from srbench import api
+from srbench.catalog import Catalog
+from srbench.errors import SRBenchError, UsageError
+from srbench.request import Request
+from srbench.rerun import requests_of
+from srbench.terminal import Silent
+from srbench.verify import verify
+
+SHARP = """
+import torch
+from srbench import ModelSpec, hookimpl
+
+def build(scale):
+    class Sharp(torch.nn.Module):
+        def forward(self, lr):
+            return torch.nn.functional.interpolate(lr, scale_factor=scale, mode="bilinear") * {factor}
+    return Sharp()
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name="sharp", summary="for tests", scales={{2}}, build=build)]
+"""
+
+
+@pytest.fixture
+def asked(tmp_path, save_image):
+    """A request on three images, of a shipped method and a plugin file's, not yet made."""
+    for i in range(3):
+        save_image(tmp_path / "photos" / f"p{i}.png", seed=i, mode="L" if i == 2 else "RGB")
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor=1.0))
+    return Request(
+        methods=("sharp", "nearest"),
+        datasets=(str(tmp_path / "photos"),),
+        scales=(2,),
+        protocols=("y", "rgb"),
+        metrics=("psnr", "ssim"),
+        out=tmp_path / "run",
+        plugins=(str(tmp_path / "sharp.py"),),
+        speed=None,
+        inline=True,
+        command="srbench run ...",
+    )
+
+
+def make(request):
+    return api.score(request, Catalog.load(request.plugins), Silent())
+
+
+def csv(folder):
+    return (folder / "leaderboard.csv").read_bytes()
+
+
+def test_again_gives_the_same_bytes_from_the_file_alone(asked, tmp_path):
+    make(asked)
+    shutil.move(tmp_path / "run" / "run.json", tmp_path / "shared.json")
+    (again,) = requests_of(tmp_path / "shared.json", tmp_path / "again")
+    assert again.remarks == ()
+    assert again.same_versions
+    assert replace(again.request, command=asked.command, inline=True) == replace(asked, out=tmp_path / "again")
+    make(again.request)
+    assert csv(tmp_path / "again") == csv(tmp_path / "run")
+
+
+def test_every_different_request_of_a_folder_is_made_again(asked, tmp_path):
+    make(replace(asked, methods=("nearest",)))
+    make(replace(asked, methods=("nearest",)))
+    make(replace(asked, methods=("sharp",), metrics=("psnr",)))
+    requests = [again.request for again in requests_of(tmp_path / "run", tmp_path / "again")]
+    assert [(request.methods, request.metrics) for request in requests] == [
+        (("nearest",), ("psnr", "ssim")),
+        (("sharp",), ("psnr",)),
+    ]
+
+
+def test_what_changed_is_said_before_and_what_is_gone_is_left_out(asked, tmp_path, save_image):
+    make(asked)
+    save_image(tmp_path / "photos" / "p0.png", seed=77)
+    (tmp_path / "photos" / "p1.png").unlink()
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.9))
+    stored = json.loads((tmp_path / "run" / "run.json").read_text())
+    stored["commands"][0]["versions"]["torch"] = "1.0"
+    (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
+    (again,) = requests_of(tmp_path / "run", tmp_path / "again")
+    torch, plugin, gone, changed = again.remarks
+    assert torch.startswith("torch: 1.0 then, 2.")
+    assert plugin.startswith("the plugin of sharp changed: ")
+    assert (gone, changed) == ("photos x2: p1 is gone", "photos x2: p0 is changed")
+    assert not again.same_versions
+    (tmp_path / "sharp.py").unlink()
+    (again,) = requests_of(tmp_path / "run", tmp_path / "again")
+    assert again.request.methods == ("nearest",)
+    assert any(remark.startswith(f"left out: --plugin {tmp_path / 'sharp.py'}: no such") for remark in again.remarks)
+    assert any(remark.startswith("left out: unknown method 'sharp'") for remark in again.remarks)
+    shutil.rmtree(tmp_path / "photos")
+    with pytest.raises(UsageError, match=r"nothing of the run can be run again: .*photos.*no such folder"):
+        requests_of(tmp_path / "run", tmp_path / "again")
+
+
+def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path):
+    make(asked)
+    stored = json.loads((tmp_path / "run" / "run.json").read_text())
+    del stored["commands"][0]["request"]
+    (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
+    with pytest.raises(SRBenchError, match=r"of an older srbench; run again: srbench run \.\.\.$"):
+        requests_of(tmp_path / "run", tmp_path / "again")
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
+    make(replace(asked, save_images=saved))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert len(found.checks) == 2 * 3 * 2 * 2
+    assert (found.rescored, found.repeated) == ((6, 0) if saved else (0, 6))
+    assert all(check.then == check.now for check in found.checks)
+    assert not found.differing
+    assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
+
+
+def test_other_code_is_found_by_making_outputs_again(asked, tmp_path):
+    make(asked)
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.99))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.method for check in found.differing} == {"sharp"}
+    assert len(found.differing) == len(found.checks) / 2
+    assert any("the plugin of sharp" in remark for remark in found.remarks)
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor="[]"))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.reason[:9] for check in found.differing} == {"TypeError"}
+
+
+def test_a_saved_image_that_changed_is_found(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    file = tmp_path / "run" / "images" / "photos_x2" / "nearest" / "p1.png"
+    pixels = np.asarray(Image.open(file)).copy()
+    pixels[8:16, 8:16] ^= 1
+    Image.fromarray(pixels).save(file)
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {(check.output.method, check.output.image) for check in found.differing} == {("nearest", "p1")}
+    file.write_bytes(b"no image")
+    found = verify(tmp_path / "run", 0, Silent())
+    assert all("p1.png" in check.reason for check in found.differing)
+
+
+def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_path):
+    make(asked)
+    for change, differ in ((0.009, 0), (0.011, 1)):
+        text = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
+        rows = [json.loads(line) for line in text]
+        row = next(row for row in rows if row["kind"] == "score" and row["metric"].startswith("psnr"))
+        moved = [{**r, "value": r["value"] + change} if r is row else r for r in rows]
+        place = tmp_path / f"moved-{differ}"
+        place.mkdir()
+        stored = json.loads((tmp_path / "run" / "run.json").read_text())
+        stored["commands"][0]["versions"]["torch"] = "1.0"
+        (place / "run.json").write_text(json.dumps(stored))
+        (place / "results.jsonl").write_text("".join(json.dumps(r) + "\n" for r in moved))
+        assert len(verify(place, 0, Silent()).differing) == differ
+
+
+def test_commands(srbench, asked, tmp_path):
+    make(replace(asked, speed={"size": 16, "batch": 1, "seconds": 0.05}))
+    (tmp_path / "elsewhere").mkdir()
+    shutil.copy(tmp_path / "run" / "run.json", tmp_path / "elsewhere" / "shared.json")
+    done = srbench("rerun", "elsewhere/shared.json", "--out", "again")
+    assert done.returncode == 0, done.stderr
+    assert "warning" not in done.stderr
+    timed = ["latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"]
+    quality = [pd.read_csv(tmp_path / name / "leaderboard.csv").drop(columns=timed) for name in ("run", "again")]
+    assert quality[0].to_csv() == quality[1].to_csv()
+    rows = (tmp_path / "again" / "results.jsonl").read_text()
+    row = next(line for line in rows.splitlines() if '"psnr/' in line)
+    (tmp_path / "again" / "results.jsonl").write_text(rows.replace(row, row.replace('"value":', '"value":1')))
+    done = srbench("verify", "again")
+    assert (done.returncode, done.stderr) == (1, "")
+    heads, value, total = done.stdout.splitlines()
+    assert heads.split() == ["method", "image", "metric", "protocol", "then", "now"]
+    assert value.split()[2] == "x2"
+    assert total == "24 values of 0 saved and 6 repeated outputs: 1 differ"
