@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from srbench.specs import ModelSpec
 
 NAME = "weights.safetensors"
+LONGEST = 100
+"""Letters of a tensor's name that are shown; it may be anything."""
 
 
 @dataclass(frozen=True)
@@ -129,10 +131,13 @@ def load_weights(net: torch.nn.Module, path: Path) -> None:
     theirs = {name: tuple(value.shape) for name, value in state.items()}
     if own != theirs:
         name = min(set(own.items()) ^ set(theirs.items()))[0]
+        shown = name if name.isprintable() and len(name) <= LONGEST else repr(name[:LONGEST])
         raise MethodError(
-            f"weights {path}: are for another network ({name} is {theirs.get(name, 'missing')}, "
+            f"weights {path}: are for another network ({shown} is {theirs.get(name, 'missing')}, "
             f"expected {own.get(name, 'nothing')})"
         )
+    if name := next((name for name, value in state.items() if value.is_complex()), ""):
+        raise MethodError(f"weights {path}: are for another network ({name} holds complex numbers)")
     net.load_state_dict(state)
 
 

@@ -106,13 +106,15 @@ def main() -> int:
         print(f"{name} {version}: {licences[name]}")
     refused = [f"{name}: {licences[name]}" for name in packages if not is_allowed(name, licences[name])]
     known, unanswered = ask_advisories(packages)
-    print(f"\n{len(packages)} packages, {len(packages) - len(unanswered)} of which advisories were had for")
+    print(f"\n{len(packages)} packages; advisories were had for {len(packages) - len(unanswered)}")
     for title, found in (
         ("known vulnerabilities", known),
         ("licences that are not allowed", refused),
         ("no advisories could be had for", unanswered),
     ):
         print(f"{title}: {'; '.join(found) or 'none'}")
+    if len(unanswered) == len(packages):
+        print("the service asked gives no advisories at all: ask another, as with 'tox -e audit -- -s osv'")
     return 1 if known or refused else 2 if unanswered else 0
 
 

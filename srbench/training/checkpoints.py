@@ -6,6 +6,7 @@ Random numbers are no part of it: those of a step depend on the seed and the ste
 from __future__ import annotations
 
 import os
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -56,7 +57,9 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
     """
     path = folder / NAME
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it will refuse
+            state = torch.load(path, map_location="cpu", weights_only=True)
         version, step, saved = state["version"], int(state["step"]), dict(state["facts"])
     except Exception as error:  # torch's reader raises whatever a damaged file leads it to
         raise UsageError(f"{path}: is damaged or no state of a training") from error

@@ -60,7 +60,9 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         if path.suffix.lower() == ".safetensors":
             return dict(load_file(path))
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it will refuse
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise UsageError(f"{what}: is damaged or no safetensors file ({error})") from error
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
