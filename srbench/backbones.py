@@ -132,7 +132,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
     import urllib.error
 
     import torchvision.models
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     if not backbone.torchvision:
         raise AssetError(f"backbone {backbone.name} is missing: {before}only mirrors hold it, as {backbone.path}")
@@ -160,7 +160,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
     path = assets.home() / backbone.path
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    save_file(features, temporary)
+    temporary.write_bytes(save(features))
     path.with_name(path.name + ".sha256").write_text(assets.sha256(temporary) + "\n")
     temporary.replace(path)
     return path

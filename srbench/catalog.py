@@ -11,6 +11,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
+import reprlib
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from srbench import hookspecs
-from srbench.errors import SRBenchError, UsageError, unknown
+from srbench.errors import SRBenchError, UsageError, describe, one_line, place, unknown
 from srbench.model_files import ModelFileSpec, open_file, parse
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
@@ -48,6 +49,14 @@ class Plugin:
     """Distribution and version, or the file."""
     module: ModuleType | None = field(default=None, repr=False, compare=False)
     problems: tuple[str, ...] = ()
+
+    @property
+    def home(self) -> Path | None:
+        """Where its code lies: the folder of a package, else the file."""
+        found = getattr(self.module, "__file__", None)
+        if found is None:
+            return None
+        return Path(found).parent if Path(found).name == "__init__.py" else Path(found)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -277,7 +286,7 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     try:
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
-        return Plugin(name, origin, None, (f"cannot be imported: {_line(error)}",)), []
+        return Plugin(name, origin, None, (f"cannot be imported: {_line(error)}{_import_place(error)}",)), []
     manager = pluggy.PluginManager("srbench")
     manager.add_hookspecs(hookspecs)
     try:
@@ -285,27 +294,45 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
         return Plugin(name, origin, module, (_validation(error),)), []
-    if not manager.get_hookcallers(module):
+    own = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    if not own:
         return Plugin(name, origin, module, ("has no hook: mark a function srbench_* with @hookimpl",)), []
     specs: list[Spec] = []
     problems: list[str] = []
-    for hook, kind in HOOKS.items():
+    for hook, kind in ((hook, kind) for hook, kind in HOOKS.items() if hook in own):
         try:
-            returned = [list(result) for result in getattr(manager.hook, hook)()]
+            result = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
+            one = result is None or isinstance(result, (str, ModelFileSpec, *HOOKS.values()))
+            returned = [] if one else list(result)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
-            problems.append(f"{hook} raised {_line(error)}")
+            problems.append(f"{hook} raised {_line(error)}{place(error, Plugin(name, origin, module).home)}")
             continue
-        for spec in (spec for result in returned for spec in result):
+        if one:
+            problems.append(f"{hook} returned {_shown(result)}, not a list of {kind.__name__}s")
+        for spec in returned:
             if isinstance(spec, kind) or (kind is ModelSpec and isinstance(spec, ModelFileSpec)):
                 specs.append(spec)
             else:
-                problems.append(f"{hook} returned {spec!r:.80}, which is no {kind.__name__}")
+                problems.append(f"{hook} returned {_shown(spec)}, which is no {kind.__name__}")
     return Plugin(name, origin, module, tuple(problems)), specs
+
+
+def _import_place(error: BaseException) -> str:
+    """Return where importing a plugin failed in its own code, which begins behind Python's import machinery."""
+    import traceback
+
+    frames = (Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__))
+    own = next((file for file in frames if str(file) != __file__ and "importlib" not in str(file)), None)
+    return place(error, own.parent if own is not None and own.name == "__init__.py" else own)
+
+
+def _shown(value: object) -> str:
+    return one_line(reprlib.repr(value))
 
 
 def _validation(error: Exception) -> str:
     """Turn pluggy's several lines into one that says which hook and what is wrong with it."""
-    text = " ".join(str(error).split())
+    text = one_line(error)
     if "unknown hook" in text:
         wrong = text.split("unknown hook ")[1].split(" in plugin")[0].strip("'\"")
         near = difflib.get_close_matches(wrong, HOOKS, n=1)
@@ -314,6 +341,4 @@ def _validation(error: Exception) -> str:
 
 
 def _line(error: BaseException) -> str:
-    if isinstance(error, SRBenchError):
-        return str(error)
-    return f"{type(error).__name__}: {' '.join(str(error).split()) or 'no message'}"
+    return one_line(error) if isinstance(error, SRBenchError) else describe(error)

@@ -6,7 +6,7 @@ import platform
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, one_line
 
 if TYPE_CHECKING:
     import torch
@@ -26,7 +26,7 @@ def find_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise SRBenchError(f"device {name!r} is not available: {' '.join(str(error).split())[:160]}") from error
+        raise SRBenchError(f"device {name!r} is not available: {one_line(error)[:160]}") from error
     return device
 
 

@@ -1,4 +1,7 @@
-"""What a user can be told: every expected failure is one of these, and prints as one line."""
+"""What a user can be told: every expected failure is one of these, and prints as one line.
+
+What a plugin or a library raises is told by `describe`, and its place in the plugin's own code by `place`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
+
+LONGEST = 300
+"""Characters that are quoted of a foreign text."""
 
 
 class SRBenchError(Exception):
@@ -48,3 +55,45 @@ def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> Usage
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
     return UsageError(f"unknown {kind} {name!r}; {hint}{more}")
+
+
+def one_line(said: object) -> str:
+    """Return a foreign text, or what an exception says, as one line that every file and terminal takes."""
+    try:
+        text = " ".join(str(said).split())
+    except Exception:  # noqa: BLE001  (a plugin's __str__ may raise anything)
+        return "no text"
+    # what cannot be printed, lone surrogates above all, cannot be written as UTF-8 either
+    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
+
+
+def describe(error: BaseException) -> str:
+    """Return a foreign exception's type and text as one line."""
+    return f"{type(error).__name__}: {one_line(error) or 'no message'}"
+
+
+def place(error: BaseException, home: Path | None) -> str:
+    """Return where an exception, or one that led to it, last was in a plugin's own code.
+
+    Args:
+        error: what was raised.
+        home: the plugin's file or folder.
+
+    Returns:
+        `` (network.py:12)``, or nothing where it never was there.
+    """
+    if home is None:
+        return ""
+    import traceback
+    from pathlib import Path
+
+    cause: BaseException | None = error
+    found = ""
+    while cause is not None:
+        for frame in traceback.extract_tb(cause.__traceback__):
+            file = Path(frame.filename)
+            if home in (file, *file.parents):
+                found = f" ({file.name}:{frame.lineno})"
+        cause = cause.__cause__
+    return found

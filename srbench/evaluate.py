@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from srbench.datasets import load_pair, planes
 from srbench.degradations import BICUBIC
-from srbench.errors import MethodError, UndefinedScoreError
+from srbench.errors import MethodError, UndefinedScoreError, describe, one_line
 from srbench.images import Picture
 from srbench.weights import load_weights
 
@@ -81,7 +81,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     try:
         net = spec.build(scale)
     except Exception as error:  # a plugin may raise anything
-        raise MethodError(f"build({scale}) failed: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        raise MethodError(f"build({scale}) failed: {describe(error)}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
     if weights is not None and spec.file is None:
@@ -172,7 +172,7 @@ class Scorer:
                 )
                 value = float(metric.score(self._view("sr", sr, sample, protocol, spec), prepared))
             except UndefinedScoreError as error:
-                return Score(None, str(error))
+                return Score(None, one_line(error))
         if math.isnan(value):
             return Score(None, f"{spec.name} is not a number here")
         return Score(value, "" if math.isfinite(value) else f"SR equals HR: {spec.name} is infinite")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import SpecError, SRBenchError, UsageError
+from srbench.errors import SpecError, SRBenchError, UsageError, describe
 from srbench.specs import NAME, ModelSpec
 
 if TYPE_CHECKING:
@@ -35,8 +35,11 @@ class ModelFileSpec:
     aliases: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "suffixes", tuple(self.suffixes))
-        object.__setattr__(self, "aliases", tuple(self.aliases))
+        for name in ("suffixes", "aliases"):
+            value = getattr(self, name)
+            if isinstance(value, str):
+                raise SpecError(f"ModelFileSpec {self.name!r}: {name} is the text {value!r}; write ({value!r},)")
+            object.__setattr__(self, name, tuple(value))
         for name in (self.name, *self.aliases):
             if not isinstance(name, str) or not NAME.fullmatch(name):
                 raise SpecError(f"ModelFileSpec {name!r}: must be lower-case letters, digits, '.', '_' or '-'")
@@ -91,11 +94,7 @@ def open_file(spec: ModelFileSpec, asked: ModelFile) -> ModelSpec:
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything, and so may the readers of damaged files
-        raise UsageError(f"{what}: cannot be opened ({type(error).__name__}: {_line(error)})") from error
+        raise UsageError(f"{what}: cannot be opened ({describe(error)})") from error
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (asked.name, asked.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")
     return opened
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:200]

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from srbench.errors import SpecError, SRBenchError, UsageError
+from srbench.errors import SpecError, SRBenchError, UsageError, describe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -36,6 +36,7 @@ def _require(condition: bool, spec: object, message: str) -> None:
 
 def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
     """Coerce aliases and check what the four kinds have in common."""
+    _require(not isinstance(spec.aliases, str), spec, f"aliases is the text {spec.aliases!r}; write ({spec.aliases!r},)")
     object.__setattr__(spec, "aliases", tuple(spec.aliases))
     form = FILE_NAME if getattr(spec, "file", None) else NAME
     for name in (spec.name, *spec.aliases):
@@ -45,7 +46,7 @@ def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
             f"name {name!r} must be lower-case letters, digits, '.', '_' or '-'",
         )
     _require(isinstance(spec.summary, str) and bool(spec.summary.strip()), spec, "summary is empty")
-    _require("\n" not in spec.summary, spec, "summary must be one line")
+    _require(spec.summary.isprintable(), spec, "summary must be one line of printable text")
 
 
 def _check_scales(spec: ModelSpec | DatasetSpec) -> None:
@@ -303,8 +304,7 @@ class DatasetSpec:
         except SRBenchError:
             raise
         except Exception as error:  # a plugin may raise anything
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
-            raise UsageError(f"dataset {self.name}: images({scale}) failed: {reason}") from error
+            raise UsageError(f"dataset {self.name}: images({scale}) failed: {describe(error)}") from error
         if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
             raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")
         for pair in pairs:

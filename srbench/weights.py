@@ -147,7 +147,9 @@ def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> N
     Raises:
         OSError: the disk refuses; what was there before stays.
     """
-    _write({name: value.detach().cpu().contiguous() for name, value in net.state_dict().items()}, path, card)
+    # copied one by one: safetensors takes no tensors that share memory, as tied weights do
+    state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in net.state_dict().items()}
+    _write(state, path, card)
 
 
 def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
@@ -173,18 +175,15 @@ def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
 
 
 def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any]) -> None:
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(dict(state), temporary)
+        temporary.write_bytes(save(dict(state)))  # safetensors' own files can be read by their owner alone
         digest = sha256(temporary)
         temporary.replace(path)
         temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False) + "\n")
         temporary.replace(card_path(path))
-    except SafetensorError as error:
-        raise OSError(str(error)) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.devices import device_name, find_device
-from srbench.errors import MethodError, SRBenchError
+from srbench.errors import MethodError, SRBenchError, describe, one_line, place
 from srbench.memory import keep_memory
 from srbench.pipe import serve
 
@@ -156,6 +156,11 @@ class Worker:
     def _spec(self, job: Job) -> ModelSpec:
         return self.catalog.models[job.reference or job.method]
 
+    def home(self, job: Job) -> Path | None:
+        """Return where the code of a job's method lies."""
+        name = job.reference or job.method
+        return self.catalog.models.owner(name).home if name in self.catalog.models else None
+
     def _net(self, job: Job) -> torch.nn.Module:
         from srbench.evaluate import build_net
         from srbench.inference import Inference
@@ -275,7 +280,8 @@ class Worker:
             return {"value": None, "reason": str(error), "missing": True}
         except Exception as error:  # noqa: BLE001  (a metric that breaks costs its value, not the method's row)
             traceback.print_exc()
-            return {"value": None, "reason": f"{cell.metric} failed: {explain(error)}", "missing": True}
+            reason = f"{cell.metric} failed: {explain(error, self.catalog.metrics.owner(cell.metric).home)}"
+            return {"value": None, "reason": reason, "missing": True}
         return {"value": score.value, "reason": score.reason}
 
     def _speed(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
@@ -318,23 +324,21 @@ class Worker:
         }
 
 
-def explain(error: BaseException) -> str:
-    """Say in one line what went wrong in a job, with the place in a method's own code."""
+def explain(error: BaseException, home: Path | None = None) -> str:
+    """Say in one line what went wrong in a job, with the place in the plugin's own code, which lies at ``home``."""
     import torch
 
+    where = place(error, home)
     if isinstance(error, SRBenchError):
-        return _line(error)
+        return (one_line(error) or type(error).__name__) + where
     if isinstance(error, torch.OutOfMemoryError):
         return "out of GPU memory"
     if isinstance(error, MemoryError):
         return "out of memory"
     frames = traceback.extract_tb(error.__traceback__)
-    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
-    return f"{type(error).__name__}: {_line(error)[:300]}{place}"
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
+    if frames and not where:
+        where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+    return describe(error) + where
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
@@ -348,8 +352,8 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
         worker.nets.clear()
         if not isinstance(error, SRBenchError):
             traceback.print_exc()
-        fatal = "CUDA error" in str(error)  # a device-side assert spoils every later call
-        emit({"failed": explain(error), "fatal": fatal, "seconds": dict(worker.seconds)})
+        fatal = "CUDA error" in one_line(error)  # a device-side assert spoils every later call
+        emit({"failed": explain(error, worker.home(job)), "fatal": fatal, "seconds": dict(worker.seconds)})
     else:
         emit({"done": True, "seconds": dict(worker.seconds)})
 
