@@ -8,6 +8,7 @@ large = srbench.load("bicubic", scale=4)(small)
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
     from srbench.weights import Weights
 
     Array = NDArray[Any]
+
+OVERSHOOT = 0.5
+"""By which networks and filters may leave [0, 1]."""
 
 
 def run(
@@ -154,7 +158,7 @@ def open_catalog(plugins: Sequence[str | Path], ui: UI) -> Catalog:
 
 def _several(value: Any) -> tuple[Any, ...]:
     """Return one value, or several, as a tuple without duplicates."""
-    return (value,) if isinstance(value, str | Path | int) else tuple(dict.fromkeys(value))
+    return tuple(dict.fromkeys(value)) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
 
 
 class Upscaler:
@@ -174,9 +178,11 @@ class Upscaler:
     """
 
     def __init__(self, spec: ModelSpec, scale: int, weights: str = "", device: str = "auto", asked: str = "") -> None:
-        if scale not in spec.scales:
+        if type(scale) is not int or scale not in spec.scales:
             does = ", ".join(f"x{s}" for s in sorted(spec.scales))
-            raise UsageError(f"{spec.name} does not do x{scale}; it does {does}")
+            raise UsageError(
+                f"{spec.name} does not do {f'x{scale}' if type(scale) is int else repr(scale)}; it does {does}"
+            )
         self.spec, self.scale = spec, scale
         self.device = find_device(device)
         self.weights: Weights | None = find_weights(spec, scale, weights, asked)
@@ -234,11 +240,12 @@ class Upscaler:
         return upscale_picture(picture, self.net, self.scale, self.spec.multiple, self.device, seed)
 
     def _tensor(self, image: torch.Tensor, seed: int) -> torch.Tensor:
-        if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point():
+        if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
             raise UsageError(
                 f"a tensor image is (3, H, W) or (N, 3, H, W), floating point in [0, 1], not {tuple(image.shape)} "
                 f"of {image.dtype}"
             )
+        _check_range(float(image.min()), float(image.max()))
         lr = (image if image.ndim == 4 else image[None]).to(self.device, torch.float32)
         sr = (
             upscale(self.net, lr, self.scale, self.spec.multiple, seed)
@@ -251,13 +258,17 @@ class Upscaler:
     def _array(self, image: Array, seed: int) -> Array:
         grey, channels = image.ndim == 2, image.shape[2] if image.ndim == 3 else 1
         floating = np.issubdtype(image.dtype, np.floating)
-        if not (grey or (image.ndim == 3 and channels in (3, 4))) or not (
-            floating or image.dtype in (np.uint8, np.uint16)
+        if (
+            not image.size
+            or not (grey or (image.ndim == 3 and channels in (3, 4)))
+            or not (floating or image.dtype in (np.uint8, np.uint16))
         ):
             raise UsageError(
                 "an array image is (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or floating point in [0, 1], "
                 f"not {image.shape} of {image.dtype}"
             )
+        if floating:
+            _check_range(float(image.min()), float(image.max()))
         whole = (image.clip(0, 1) * 65535 + 0.5).astype(np.uint16) if floating else image
         colours = whole[..., None].repeat(3, axis=2) if grey else whole[..., :3]
         large = self.picture(Picture(colours, grey, whole[..., 3] if channels == 4 else None), seed)
@@ -265,6 +276,19 @@ class Upscaler:
         if large.alpha is not None:
             found = np.concatenate([found, large.alpha[..., None]], axis=2)
         return (found / 65535).astype(image.dtype) if floating else found
+
+
+def _check_range(lowest: float, highest: float) -> None:
+    """Refuse floating-point images that are not of [0, 1], give or take an overshoot.
+
+    Raises:
+        UsageError: they are of another range, or hold NaN.
+    """
+    if not (lowest >= -OVERSHOOT and highest <= 1 + OVERSHOOT):
+        raise UsageError(
+            f"a floating-point image is in [0, 1], and this one reaches from {lowest:.4g} to {highest:.4g}; divide by "
+            "255 what is in [0, 255]"
+        )
 
 
 def load(

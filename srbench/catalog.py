@@ -301,7 +301,7 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     problems: list[str] = []
     for hook, kind in ((hook, kind) for hook, kind in HOOKS.items() if hook in own):
         try:
-            result = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
+            result: Any = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
             one = result is None or isinstance(result, (str, ModelFileSpec, *HOOKS.values()))
             returned = [] if one else list(result)
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import UsageError
 from srbench.leaderboard import COST, load_board
+from srbench.request import Request, check
 from srbench.runner import run
 from srbench.tables import save
 
 if TYPE_CHECKING:
     from srbench.catalog import Catalog
     from srbench.leaderboard import Board
-    from srbench.request import Request
     from srbench.runner import Outcome
     from srbench.terminal import UI
 
@@ -39,6 +39,7 @@ def score(request: Request, catalog: Catalog, ui: UI, sort: str = "psnr") -> Sco
         SRBenchError: the run cannot be done at all.
         KeyboardInterrupt: stopped by the user; what was done is saved.
     """
+    check(request)
     columns = [*request.metrics, *COST, "method"]
     if sort not in [*columns, "psnr"]:
         raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(columns)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from srbench.backbones import fetch_backbone
 from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
+from srbench.specs import PRECISIONS
 from srbench.weights import NAME as WEIGHTS
 from srbench.weights import Weights, find_weights, trained_folder
 
@@ -102,6 +104,29 @@ def read_request(recorded: Row, out: Path) -> Request:
         name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
     }
     return Request(**values, out=out)
+
+
+def check(request: Request) -> None:
+    """Refuse values that cannot be meant; the command line's options take no others.
+
+    Raises:
+        UsageError: there is one; says which.
+    """
+    for name in ("methods", "datasets", "protocols", "metrics"):
+        values = getattr(request, name)
+        if not values or not all(isinstance(value, str) and value for value in values):
+            raise UsageError(f"{name} must be one name or several, not {values!r}")
+    if not request.scales or not all(type(scale) is int and 2 <= scale <= 16 for scale in request.scales):
+        raise UsageError(f"scale must be whole numbers from 2 to 16, not {request.scales!r}")
+    if request.precision not in PRECISIONS:
+        raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not {request.precision!r}")
+    numbers = {"timeout_s": request.timeout_s, "max_memory": request.max_memory, "threads": request.threads}
+    for name, value in numbers.items():
+        if not isinstance(value, int | float) or not 0 <= value < math.inf:
+            raise UsageError(f"{name} must be a number from 0, not {value!r}")
+    for name, value in (request.speed or {}).items():
+        if not isinstance(value, int | float) or not 0 < value < math.inf:
+            raise UsageError(f"speed_{name} must be a number above 0, not {value!r}")
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:

@@ -36,7 +36,8 @@ def _require(condition: bool, spec: object, message: str) -> None:
 
 def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
     """Coerce aliases and check what the four kinds have in common."""
-    _require(not isinstance(spec.aliases, str), spec, f"aliases is the text {spec.aliases!r}; write ({spec.aliases!r},)")
+    text = isinstance(spec.aliases, str)
+    _require(not text, spec, f"aliases is the text {spec.aliases!r}; write ({spec.aliases!r},)")
     object.__setattr__(spec, "aliases", tuple(spec.aliases))
     form = FILE_NAME if getattr(spec, "file", None) else NAME
     for name in (spec.name, *spec.aliases):

@@ -1,9 +1,7 @@
-"""What checks work with: test pictures, built networks, and a look at the state of the process."""
+"""What checks work with: test pictures and built networks."""
 
 from __future__ import annotations
 
-import os
-import random
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +13,13 @@ from srbench.evaluate import build_net, upscale
 from srbench.resize import imresize
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from pathlib import Path
 
     from srbench.catalog import Catalog
     from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 SIDE = 24
 """LR height and width, where a network needs no more."""
-THREADS = torch.get_num_threads()
 
 
 @dataclass
@@ -32,7 +29,11 @@ class Bench:
     spec: Any
     catalog: Catalog
     device: torch.device
+    home: Path | None = None
+    """Where the plugin's code lies."""
     kept: dict[Any, Any] = field(default_factory=dict)
+    traces: dict[str, str] = field(default_factory=dict)
+    """What it changed in the process, by the check in which it did so first."""
 
 
 @dataclass
@@ -166,61 +167,3 @@ def require_same(one: torch.Tensor, other: torch.Tensor, tolerance: float, reaso
     if not largest <= tolerance:
         place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), tuple(gap.shape)))
         raise FaultError(f"{reason}: by up to {largest:.3g} at {place}, more than {tolerance:g}", fix)
-
-
-def reset() -> None:
-    """Undo what a plugin may have done to torch, so that each check starts alike."""
-    torch.set_num_threads(THREADS)
-    torch.set_default_dtype(torch.float32)
-    torch.set_default_device("cpu")
-    torch.set_grad_enabled(mode=True)
-    torch.use_deterministic_algorithms(mode=False)
-    torch.set_float32_matmul_precision("highest")
-    torch.backends.cuda.matmul.allow_tf32 = False
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.benchmark = False
-
-
-def require_no_trace(action: Callable[[], object]) -> None:
-    """Do something, and fail the check where it changed the process or seeded a generator of random numbers.
-
-    Raises:
-        FaultError: it did; names what.
-    """
-    ends = []
-    for seed in (11, 12):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        before = _state()
-        action()
-        after = _state()
-        changed = [f"{name} from {before[name]} to {after[name]}" for name in before if before[name] != after[name]]
-        require(not changed, f"changed {', '.join(changed)[:200]}")
-        ends.append(_generators())
-    seeded = [name for name, end in ends[0].items() if end == ends[1][name]]
-    require(not seeded, f"seeded the generator of {' and '.join(seeded)}", "draw from a generator of your own")
-
-
-def _state() -> dict[str, Any]:
-    return {
-        "torch's default dtype": torch.get_default_dtype(),
-        "torch's default device": torch.get_default_device(),
-        "torch's number of threads": torch.get_num_threads(),
-        "torch's grad mode": torch.is_grad_enabled(),
-        "torch's deterministic mode": torch.are_deterministic_algorithms_enabled(),
-        "torch's float32 matmul precision": torch.get_float32_matmul_precision(),
-        "cudnn.benchmark": torch.backends.cudnn.benchmark,
-        "cudnn.allow_tf32": torch.backends.cudnn.allow_tf32,
-        "the working folder": os.getcwd(),  # noqa: PTH109
-        "the environment": dict(os.environ),
-        "numpy's error handling": np.geterr(),
-    }
-
-
-def _generators() -> dict[str, Any]:
-    return {
-        "torch": torch.get_rng_state().numpy().tobytes(),
-        "numpy": repr(np.random.get_state()),
-        "random": random.getstate(),
-    }

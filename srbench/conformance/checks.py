@@ -105,7 +105,7 @@ LOSS = (
     Check(
         "zero",
         "losses:zero",
-        "it claims zero_at_equality: make it 0 where SR equals HR, or do not claim it",
+        "make it 0 where SR equals HR, or leave zero_at_equality=True out",
         ("scalar",),
     ),
     Check(
@@ -173,6 +173,12 @@ DATASET = (
         "leave the image out of images(scale), and name it in excluded= with the reason",
         ("lists",),
         patience=10,
+    ),
+    Check(
+        "global state",
+        "datasets:global_state",
+        "leave the process as it was: listing files changes nothing",
+        ("lists",),
     ),
 )
 PLUGIN = (

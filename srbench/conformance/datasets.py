@@ -15,6 +15,7 @@ from srbench.archives import unpacked
 from srbench.assets import file_hash, is_cached, is_remote, local_path, mirror
 from srbench.conformance.bench import require
 from srbench.conformance.outcome import FaultError, SkipError
+from srbench.conformance.trace import require_no_trace
 from srbench.datasets import find_dataset, load_pair
 from srbench.errors import SRBenchError, UsageError
 from srbench.images import read
@@ -106,6 +107,12 @@ def no_test_image(bench: DatasetBench) -> None:
             gaps = np.abs(others - own).mean(axis=(1, 2))
             nearest = int(gaps.argmin())
             require(float(gaps[nearest]) > ALIKE, f"{pair.name} shows the same picture as {seen[nearest][1]}")
+
+
+def global_state(bench: DatasetBench) -> None:
+    """Listing leaves the process as it was."""
+    spec = _listed(bench)
+    require_no_trace(bench, lambda: [spec.pairs(scale) for scale in sorted(spec.scales)])
 
 
 def _test_images(catalog: Catalog) -> Iterator[tuple[ImagePair, str]]:

@@ -15,6 +15,7 @@ from srbench.conformance.checks import CHECKS
 from srbench.conformance.outcome import Result, Subject
 from srbench.conformance.probe import Probe, probe
 from srbench.errors import UsageError, unknown
+from srbench.model_files import parse
 from srbench.pipe import Child, death
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Plan:
     """Installed plugins that cannot."""
     probes: dict[str, Probe]
     problems: dict[str, tuple[str, ...]]
+    references: dict[str, str]
+    """By the names of methods that are files, what a catalog is asked for."""
 
 
 def make_plan(
@@ -88,7 +91,8 @@ def make_plan(
     subjects = list(dict.fromkeys(subjects))
     later = [subject.name for subject in subjects if subject.kind == "plugin" and subject.name not in probes]
     probes |= _probe_all(later, paths, timeout_s)
-    return Plan(tuple(subjects), alive, without, probes, problems)
+    references = {spec.name: spec.reference for spec in catalog.models.opened.values()}
+    return Plan(tuple(subjects), alive, without, probes, problems, references)
 
 
 def _probe_all(names: Iterable[str], paths: Mapping[str, str], timeout_s: float) -> dict[str, Probe]:
@@ -124,6 +128,8 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
         UsageError: nothing has, and it must be known: no plugin that was asked for is broken, and might have had it.
     """
     found: list[Subject] = []
+    if name not in catalog.models and parse(name) is not None:
+        name = catalog.models[name].name  # opens the file, or says why it is no method
     for shelf in _shelves(catalog):
         if name in shelf:
             found += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
@@ -136,6 +142,8 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
         return _of_plugin(catalog, name)
     if not known:
         return []
+    if Path(name).suffix == ".py":
+        raise UsageError(f"{name!r} is a file: --plugin {name} checks what it brings")
     names = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
     raise unknown("name", name, [*names, *plugins])
 
@@ -208,9 +216,11 @@ class Examiner:
             if self._child is not None:
                 self._child.kill()
             log = Path(self._folder.name) / "worker.log"
-            self._child = Child("srbench.conformance.worker", {"device": self.device}, log)
+            (place := Path(self._folder.name) / "work").mkdir(exist_ok=True)
+            self._child = Child("srbench.conformance.worker", {"device": self.device, "folder": str(place)}, log)
         child, limit = self._child, self.timeout_s * check.patience
-        who = {"kind": subject.kind, "name": subject.name, "check": check.name}
+        reference = self.plan.references.get(subject.name, subject.name) if subject.kind == "method" else subject.name
+        who = {"kind": subject.kind, "name": subject.name, "reference": reference, "check": check.name}
         child.send(json.dumps({**who, "files": self.plan.files, "without": self.plan.without}))
         answer = child.receive(limit)
         seconds = time.perf_counter() - start

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 
 from srbench.backbones import only_local
-from srbench.conformance.bench import picture, require, require_no_trace
+from srbench.conformance.bench import picture, require
 from srbench.conformance.outcome import FaultError, SkipError
+from srbench.conformance.trace import require_no_trace
 from srbench.errors import AssetError
 
 if TYPE_CHECKING:
@@ -47,13 +48,19 @@ def scalar(bench: LossBench) -> None:
 
 
 def zero(bench: LossBench) -> None:
-    """It is 0 where SR equals HR, where that is claimed, and more elsewhere."""
-    if not bench.spec.zero_at_equality:
-        raise SkipError("it does not claim zero_at_equality")
-    sr, hr = _pair(bench)
-    at_equality, elsewhere = float(bench.loss(hr.clone(), hr)), float(bench.loss(sr, hr))
-    require(abs(at_equality) <= ZERO, f"it is {at_equality:.3g} where SR equals HR")
-    require(elsewhere > at_equality, f"it is {elsewhere:.3g} where SR differs from HR, no more than at equality")
+    """It is least where SR equals HR, and 0 there where that is claimed."""
+    noisy, hr = _pair(bench)
+    if float(bench.loss(noisy, hr)) == float(bench.loss(noisy, 1 - hr)):
+        require(not bench.spec.zero_at_equality, "it does not depend on HR")
+        raise SkipError("it does not depend on HR")
+    at_equality = float(bench.loss(hr.clone(), hr))
+    if bench.spec.zero_at_equality:
+        require(abs(at_equality) <= ZERO, f"it is {at_equality:.3g} where SR equals HR")
+    others = {"is noisy": noisy, "is darker than HR": 0.8 * hr, "is brighter than HR": 1 - 0.8 * (1 - hr)}
+    for what, sr in others.items():
+        value = float(bench.loss(sr, hr))
+        reason = f"it is {value:.3g} where SR {what}, and {at_equality:.3g} where SR equals HR"
+        require(value > at_equality, reason, "what is minimised must be least where SR equals HR")
 
 
 def gradient(bench: LossBench) -> None:
@@ -102,4 +109,4 @@ def global_state(bench: LossBench) -> None:
         loss(sr, hr)
 
     with only_local():
-        require_no_trace(use)
+        require_no_trace(bench, use)

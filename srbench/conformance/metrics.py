@@ -9,9 +9,10 @@ import torch
 from torch.nn import functional
 
 from srbench.backbones import fetch_backbone, only_local
-from srbench.conformance.bench import picture, require, require_no_trace
+from srbench.conformance.bench import picture, require
 from srbench.conformance.outcome import FaultError, SkipError
-from srbench.errors import AssetError, UndefinedScoreError
+from srbench.conformance.trace import require_no_trace
+from srbench.errors import AssetError, UndefinedScoreError, describe
 from srbench.evaluate import to_8bit, to_float
 from srbench.protocols import PROTOCOLS
 
@@ -172,8 +173,7 @@ def _try(bench: MetricBench, hr: torch.Tensor, what: str) -> None:
         except UndefinedScoreError as error:
             require(bool(str(error)), f"an image {what} has no score, and no reason is given")
         except Exception as error:
-            reason = f"{type(error).__name__}: {' '.join(str(error).split())}"[:200]
-            raise FaultError(f"protocol {protocol.name}: an image {what} ends in {reason}") from error
+            raise FaultError(f"protocol {protocol.name}: an image {what} ends in {describe(error)}") from error
 
 
 def global_state(bench: MetricBench) -> None:
@@ -187,4 +187,4 @@ def global_state(bench: MetricBench) -> None:
             metric.score(hr, metric.prepare(hr, protocol))
 
     with only_local():
-        require_no_trace(use)
+        require_no_trace(bench, use)

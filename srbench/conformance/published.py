@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 import torch
 
 from srbench.conformance.bench import require
 from srbench.conformance.datasets import missing_files
-from srbench.conformance.outcome import SkipError
+from srbench.conformance.outcome import FaultError, SkipError
 from srbench.errors import AssetError, SRBenchError
 from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, upscale
 from srbench.protocols import PROTOCOLS
@@ -20,6 +22,9 @@ from srbench.weights import card_path
 if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
     from srbench.specs import ModelSpec, Published
+
+ALIKE = 0.85
+"""How like a name must be to one there is to be taken for that one misspelt."""
 
 
 def figures(bench: MethodBench) -> None:
@@ -34,6 +39,8 @@ def figures(bench: MethodBench) -> None:
             left_out.append(f"{figure.dataset} x{figure.scale} {figure.metric}: {reason}")
         else:
             groups[figure.dataset, figure.scale, figure.protocol].append(figure)
+    if wrong := _misspelt(bench):
+        raise FaultError(f"published names {wrong}", "write the names as 'srbench list' has them")
     checked = 0
     for (dataset, scale, protocol), wanted in groups.items():
         for figure, found in _measure(bench, dataset, scale, protocol, wanted):
@@ -56,14 +63,37 @@ def _why_not(bench: MethodBench, figure: Published) -> str:
         return "the method does not do this scale"
     if figure.protocol not in PROTOCOLS:
         return f"the protocol {figure.protocol} is none of srbench's"
-    if figure.metric not in catalog.metrics or figure.dataset not in catalog.datasets:
-        return "the metric or dataset is not installed"
+    for shelf, name in ((catalog.metrics, figure.metric), (catalog.datasets, figure.dataset)):
+        if name not in shelf:
+            return f"no {shelf.kind} {name} is installed"
     if spec.recipe is not None and not _has_papers_weights(spec, figure.scale):
         return "it ships no weights of the paper's own training"
     try:
         return missing_files(catalog.datasets[figure.dataset], figure.scale)
     except SRBenchError as error:
         return str(error)
+
+
+def _misspelt(bench: MethodBench) -> str:
+    """Return the first name that is almost one there is, with that one; empty where there is none."""
+    catalog = bench.catalog
+    shelves = {
+        "dataset": list(catalog.datasets.specs),
+        "metric": list(catalog.metrics.specs),
+        "protocol": list(PROTOCOLS),
+    }
+    for figure in bench.spec.published:
+        for kind, known in shelves.items():
+            name = getattr(figure, kind)
+            same = [one for one in known if _plain(one) == _plain(name)]
+            near = same or get_close_matches(name, known, 1, ALIKE)
+            if near and name not in known and name not in getattr(catalog, f"{kind}s", ()):
+                return f"the {kind} {name!r}; did you mean {near[0]!r}?"
+    return ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:

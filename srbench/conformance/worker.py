@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import traceback
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.assets import home, is_remote
 from srbench.conformance.checks import CHECKS
 from srbench.conformance.outcome import FaultError, SkipError
-from srbench.errors import AssetError
+from srbench.errors import AssetError, one_line, place
 from srbench.pipe import serve
 
 if TYPE_CHECKING:
@@ -21,54 +24,70 @@ if TYPE_CHECKING:
     from srbench.pipe import Emit
 
 SHELVES = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
+RAISED = "mend what the error says, on the line that is named"
+"""The fix where a check ended in an error of the plugin's, and not in the check's own finding."""
 
 
 class Checker:
-    """Runs checks in this process, keeping the last subject's bench."""
+    """Runs checks in this process, keeping the last subject's bench.
 
-    def __init__(self, device: str) -> None:
+    Args:
+        device: where networks run.
+        folder: the working folder of all that plugins do.
+    """
+
+    def __init__(self, device: str, folder: str) -> None:
         from srbench.devices import find_device
 
         self.device = find_device(device)
+        mirror = os.environ.get("SRBENCH_MIRROR", "")
+        os.environ["SRBENCH_HOME"] = str(home())
+        if mirror and not is_remote(mirror):
+            os.environ["SRBENCH_MIRROR"] = str(Path(mirror).expanduser().absolute())
+        os.chdir(folder)
         self._catalogs: dict[Any, Catalog] = {}
-        self._bench: tuple[Any, Bench, dict[str, Any]] | None = None
+        self._bench: tuple[Any, Bench, dict[str, str]] | None = None
 
     def handle(self, line: str, emit: Emit) -> None:
         """Run one check and emit how it ended."""
         order = json.loads(line)
         check = next(check for check in CHECKS[order["kind"]] if check.name == order["check"])
         module, _, function = check.code.partition(":")
-        status, reason, fix = "passed", "", ""
+        status, reason, fix, own = "passed", "", "", None
         try:
             bench, before = self._bench_of(order)
+            own = bench.home
             code: Callable[[Bench], None] = getattr(importlib.import_module(f"srbench.conformance.{module}"), function)
-            self._run(code, bench)
+            self._run(code, bench, check.name)
             if changed := [name for name, value in _data(bench.spec).items() if before[name] != value]:
                 status, reason = "failed", f"it changed its own spec: {', '.join(changed)}"
                 fix = "a spec is data and stays as it is; variants are specs of their own"
         except (SkipError, AssetError) as skip:
-            status, reason = "skipped", " ".join(str(skip).split())
+            status, reason = "skipped", one_line(skip)
         except FaultError as fault:
-            status, reason, fix = "failed", " ".join(str(fault).split()), fault.fix
+            status, reason, fix = "failed", one_line(fault) + place(fault, own), fault.fix or check.fix
         except KeyboardInterrupt:
             raise
         except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)
             from srbench.worker import explain
 
             traceback.print_exc()
-            status, reason = "failed", explain(error)
-        emit({"status": status, "reason": reason, "fix": (fix or check.fix) if status == "failed" else ""})
+            status, reason, fix = "failed", explain(error, own), RAISED
+        emit({"status": status, "reason": reason, "fix": fix})
 
-    def _run(self, code: Callable[[Bench], None], bench: Bench) -> None:
-        from srbench.conformance.bench import reset
+    def _run(self, code: Callable[[Bench], None], bench: Bench, check: str) -> None:
+        """Run a check, and note and undo what it leaves changed in the process."""
+        from srbench.conformance.trace import changes, look, restore
 
-        reset()
+        before = look()
         try:
             code(bench)
         finally:
-            reset()
+            for change in changes(before):
+                bench.traces.setdefault(change, check)
+            restore(before)
 
-    def _bench_of(self, order: dict[str, Any]) -> tuple[Bench, dict[str, Any]]:
+    def _bench_of(self, order: dict[str, Any]) -> tuple[Bench, dict[str, str]]:
         from srbench.catalog import Catalog
         from srbench.conformance.bench import BENCHES
 
@@ -77,8 +96,10 @@ class Checker:
         if self._bench is None or self._bench[0] != who:
             if where not in self._catalogs:
                 self._catalogs[where] = Catalog.load(where[0], installed=lambda name: name not in where[1])
-            spec = getattr(self._catalogs[where], SHELVES[order["kind"]])[order["name"]]
-            bench = BENCHES[order["kind"]](spec, self._catalogs[where], self.device)
+            catalog = self._catalogs[where]
+            shelf = getattr(catalog, SHELVES[order["kind"]])
+            spec = shelf[order["reference"]]
+            bench = BENCHES[order["kind"]](spec, catalog, self.device, shelf.owner(spec.name).home)
             self._bench = who, bench, _data(spec)
         return self._bench[1], self._bench[2]
 
@@ -91,7 +112,7 @@ def main() -> None:
     """Serve checks from standard input until it ends."""
 
     def start(settings: dict[str, Any]) -> tuple[str, Callable[[str, Emit], None]]:
-        checker = Checker(settings["device"])
+        checker = Checker(settings["device"], settings["folder"])
         return str(checker.device), checker.handle
 
     serve(start)

@@ -28,9 +28,10 @@ from srbench.training.patches import Patches, stream
 from srbench.training.request import Trained
 from srbench.training.samplers import open_sampler
 from srbench.training.session import Training
+from srbench.training.start import find_method, load_start
 from srbench.training.validation import Validator, choose_validation
 from srbench.weights import NAME as WEIGHTS
-from srbench.weights import find_weights, load_weights, save_weights
+from srbench.weights import save_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -61,7 +62,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         SRBenchError: data could not be had, the loss is no longer finite, or the disk refuses.
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    spec = _trainable(catalog, request)
+    spec = find_method(request, catalog)
     if not request.resume and (request.out / STATE).exists() and not is_follower():
         raise UsageError(
             f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
@@ -108,7 +109,7 @@ class _Loop:
         self.data, self.out = data, request.out
         torch.manual_seed(request.seed)
         self.net = spec.build(request.scale).to(memory_format=torch.channels_last)
-        self.started_from = _start(self.net, spec, request, catalog, ui)
+        self.started_from = load_start(self.net, spec, request, catalog, ui)
         self.training = Training(
             fabric, catalog, request.overrides, request.scale, request.parts, compiled=request.compile
         )
@@ -306,38 +307,3 @@ def _alone(out: Path) -> Iterator[None]:
         except OSError as error:
             raise SRBenchError(f"{out}: cannot be written ({error.strerror})") from error
         yield
-
-
-def _start(
-    net: torch.nn.Module, spec: ModelSpec, request: TrainRequest, catalog: Catalog, ui: UI
-) -> dict[str, Any] | None:
-    """Load the weights that a method starts from; return what the card says of them.
-
-    Raises:
-        UsageError: it starts from another method's weights and there are none.
-        MethodError: they do not fit.
-    """
-    if not spec.start_from and not request.start_from:
-        return None
-    source = catalog.models[spec.start_from or spec.name]
-    found = find_weights(source, request.scale, request.start_from, f"--start-from {request.start_from}")
-    if found is None:
-        raise UsageError(
-            f"{spec.name} starts from {source.name}'s weights, and there are none for x{request.scale}: "
-            f"'srbench train {source.name} --scale {request.scale} --data ...' makes them, "
-            "--start-from PATH names others"
-        )
-    load_weights(net, found.path)
-    if not request.resume:
-        ui.note(f"starts from {found.origin} weights of {source.name}: {found.path}")
-    return {"method": source.name, "sha256": found.digest, "steps": found.card.get("steps_done")}
-
-
-def _trainable(catalog: Catalog, request: TrainRequest) -> ModelSpec:
-    spec = catalog.models[request.method]
-    if spec.recipe is None:
-        raise UsageError(f"{spec.name} has nothing to learn")
-    if request.scale not in spec.scales:
-        does = ", ".join(f"x{scale}" for scale in sorted(spec.scales))
-        raise UsageError(f"{spec.name} does not do x{request.scale}; it does {does}")
-    return spec

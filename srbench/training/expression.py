@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -37,7 +38,10 @@ def parse(text: str) -> tuple[tuple[float, str], ...]:
         match = TERM.fullmatch(part.strip())
         if match is None:
             raise UsageError(f"loss {text!r}: {part.strip()!r} is no term; write for example '1*mse+0.006*vgg22'")
-        terms.append((float(match["weight"] or 1), match["name"]))
+        weight = float(match["weight"] or 1)
+        if not 0 < weight < math.inf:
+            raise UsageError(f"loss {text!r}: {part.strip()!r} has the weight {weight:g}; it must be more than 0")
+        terms.append((weight, match["name"]))
     return tuple(terms)
 
 

@@ -1,0 +1,158 @@
+"""What a plugin leaves changed in its process: it is seen, named and, where that can be, put back."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import psutil
+import torch
+
+from srbench.conformance.outcome import FaultError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from srbench.conformance.bench import Bench
+
+SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
+    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
+    "torch's default device": (torch.get_default_device, torch.set_default_device),
+    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
+    "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
+    "torch's float32 matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
+    "cudnn.benchmark": (
+        lambda: torch.backends.cudnn.benchmark,
+        lambda old: setattr(torch.backends.cudnn, "benchmark", old),
+    ),
+    "cudnn.allow_tf32": (
+        lambda: torch.backends.cudnn.allow_tf32,
+        lambda old: setattr(torch.backends.cudnn, "allow_tf32", old),
+    ),
+    "numpy's error handling": (np.geterr, lambda old: np.seterr(**old)),
+    "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
+    "the working folder": (os.getcwd, os.chdir),
+}
+"""How each is read and set."""
+MODULES = (
+    *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
+    *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
+)
+"""Those whose functions and classes stay as they are, beside srbench's own."""
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """The state of the process, as far as others depend on it."""
+
+    settings: dict[str, Any]
+    environment: dict[str, str]
+    functions: dict[tuple[Any, str], Any]
+    """By the module or class that holds each, and its name there."""
+    files: frozenset[str]
+    """Of the working folder."""
+    children: frozenset[int]
+    threads: frozenset[threading.Thread]
+
+
+def look() -> Surroundings:
+    """Return the surroundings as they are."""
+    return Surroundings(
+        {name: read() for name, (read, _) in SETTINGS.items()},
+        dict(os.environ),
+        {(holder, name): value for holder in _holders() for name, value in vars(holder).items() if callable(value)},
+        frozenset(path.name for path in Path().iterdir()),
+        frozenset(child.pid for child in psutil.Process().children(recursive=True)),
+        frozenset(threading.enumerate()),
+    )
+
+
+def _holders() -> Iterator[Any]:
+    for module in [import_module(name) for name in MODULES]:
+        yield module
+    yield torch.Tensor
+    for value in vars(torch.nn).values():
+        if isinstance(value, type):
+            yield value
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] == "srbench":
+            yield module
+
+
+def changes(before: Surroundings) -> list[str]:
+    """Say what is no longer as it was; what may be more since then, imported modules, is no change."""
+    after = look()
+    found = [
+        f"{name} from {before.settings[name]} to {value}"
+        for name, value in after.settings.items()
+        if value != before.settings[name]
+    ]
+    both = {**before.environment, **after.environment}
+    if names := [name for name in both if before.environment.get(name) != after.environment.get(name)]:
+        found.append(f"the environment ({', '.join(names)})")
+    if replaced := [key for key, value in before.functions.items() if after.functions.get(key) is not value]:
+        found.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
+    if files := sorted(after.files - before.files):
+        found.append(f"the working folder's files (wrote {', '.join(files[:3])})")
+    if started := after.children - before.children:
+        found.append(f"the processes that run (left {len(started)} of its own)")
+    if threads := after.threads - before.threads:
+        found.append(f"the threads that run (left {', '.join(thread.name for thread in threads)})")
+    return found
+
+
+def restore(before: Surroundings) -> None:
+    """Put back what can be, so that each check starts alike."""
+    for name, (read, write) in SETTINGS.items():
+        if read() != before.settings[name]:
+            write(before.settings[name])
+    if dict(os.environ) != before.environment:
+        os.environ.clear()
+        os.environ.update(before.environment)
+    for (holder, name), value in before.functions.items():
+        if vars(holder).get(name) is not value:
+            setattr(holder, name, value)
+    for child in psutil.Process().children(recursive=True):
+        if child.pid not in before.children:
+            with suppress(psutil.Error):
+                child.kill()
+
+
+def require_no_trace(bench: Bench, action: Callable[[], object]) -> None:
+    """Do something, and fail the check where that, or a check before, changed the process or seeded a generator.
+
+    Raises:
+        FaultError: it did; names what.
+    """
+    if bench.traces:
+        what = [f"{change}, in '{check}'" for change, check in bench.traces.items()]
+        raise FaultError(f"changed {'; '.join(what)[:300]}")
+    ends = []
+    for seed in (11, 12):
+        torch.manual_seed(seed)
+        np.random.seed(seed)
+        random.seed(seed)
+        before = look()
+        action()
+        if changed := changes(before):
+            raise FaultError(f"changed {'; '.join(changed)[:300]}")
+        ends.append(_generators())
+    if seeded := [name for name, end in ends[0].items() if end == ends[1][name]]:
+        raise FaultError(f"seeded the generator of {' and '.join(seeded)}", "draw from a generator of your own")
+
+
+def _generators() -> dict[str, Any]:
+    return {
+        "torch": torch.get_rng_state().numpy().tobytes(),
+        "numpy": repr(np.random.get_state()),
+        "random": random.getstate(),
+    }
