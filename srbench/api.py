@@ -180,9 +180,8 @@ class Upscaler:
     def __init__(self, spec: ModelSpec, scale: int, weights: str = "", device: str = "auto", asked: str = "") -> None:
         if type(scale) is not int or scale not in spec.scales:
             does = ", ".join(f"x{s}" for s in sorted(spec.scales))
-            raise UsageError(
-                f"{spec.name} does not do {f'x{scale}' if type(scale) is int else repr(scale)}; it does {does}"
-            )
+            asked_for = f"x{scale}" if type(scale) is int else repr(scale)
+            raise UsageError(f"{spec.name} does not do {asked_for}; it does {does}")
         self.spec, self.scale = spec, scale
         self.device = find_device(device)
         self.weights: Weights | None = find_weights(spec, scale, weights, asked)

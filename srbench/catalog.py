@@ -14,6 +14,7 @@ import importlib.util
 import reprlib
 import sys
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -27,7 +28,7 @@ from srbench.model_files import ModelFileSpec, open_file, parse
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 Spec = ModelSpec | ModelFileSpec | LossSpec | DatasetSpec | MetricSpec
@@ -302,12 +303,12 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     for hook, kind in ((hook, kind) for hook, kind in HOOKS.items() if hook in own):
         try:
             result: Any = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
-            one = result is None or isinstance(result, (str, ModelFileSpec, *HOOKS.values()))
-            returned = [] if one else list(result)
+            several = isinstance(result, Iterable) and not isinstance(result, str)
+            returned = list(result) if several else []
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
             problems.append(f"{hook} raised {_line(error)}{place(error, Plugin(name, origin, module).home)}")
             continue
-        if one:
+        if not several:
             problems.append(f"{hook} returned {_shown(result)}, not a list of {kind.__name__}s")
         for spec in returned:
             if isinstance(spec, kind) or (kind is ModelSpec and isinstance(spec, ModelFileSpec)):

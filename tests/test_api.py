@@ -85,6 +85,31 @@ def test_run_refuses_what_does_not_exist(photos, tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"methods": []}, "methods must be one name or several, not ()"),
+        ({"methods": None}, "methods must be one name or several, not (None,)"),
+        ({"dataset": []}, "datasets must be one name or several"),
+        ({"protocol": ()}, "protocols must be one name or several"),
+        ({"metrics": []}, "metrics must be one name or several"),
+        ({"scale": []}, "scale must be whole numbers from 2 to 16, not ()"),
+        ({"scale": "4"}, "scale must be whole numbers from 2 to 16, not ('4',)"),
+        ({"scale": 2.5}, "scale must be whole numbers from 2 to 16, not (2.5,)"),
+        ({"scale": [2, 0]}, "scale must be whole numbers from 2 to 16, not (2, 0)"),
+        ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, not 'fp8'"),
+        ({"speed": True, "speed_size": 0}, "speed_size must be a number above 0, not 0"),
+        ({"timeout_s": -1}, "timeout_s must be a number from 0, not -1"),
+    ],
+)
+def test_run_refuses_what_cannot_be_meant(photos, tmp_path, options, reason):
+    options = {"methods": "bicubic", "dataset": photos, "speed": False, **options}
+    with pytest.raises(UsageError) as error:
+        package.run(**options, out=tmp_path / "o", quiet=True)
+    assert reason in str(error.value)
+    assert not (tmp_path / "o").exists()
+
+
 def test_load_equals_the_command_upscale(srbench, save_image, tmp_path):
     done = srbench("upscale", "lanczos", save_image(tmp_path / "a.png"), "b.png", "--scale", 3)
     assert done.returncode == 0, done.stderr
@@ -138,6 +163,12 @@ def test_tensors_keep_their_type_and_batch():
         (torch.zeros(3, 4, 4, dtype=torch.uint8), r"not \(3, 4, 4\) of torch.uint8"),
         (torch.zeros(1, 4, 4), r"not \(1, 4, 4\)"),
         (7, "int is no image"),
+        (torch.full((3, 4, 4), 128.0), r"from 128 to 128; divide by 255"),
+        (np.array([[0.0, 255.0]]), r"from 0 to 255; divide by 255"),
+        (np.array([[-1.0, 1.0]], dtype=np.float32), r"from -1 to 1"),
+        (torch.full((1, 3, 4, 4), float("nan")), r"from nan to nan"),
+        (np.zeros((0, 4, 3), dtype=np.uint8), r"not \(0, 4, 3\) of uint8"),
+        (torch.zeros(3, 0, 4), r"not \(3, 0, 4\) of"),
     ],
 )
 def test_what_is_no_image_is_said(image, reason):
@@ -150,6 +181,8 @@ def test_load_refuses_what_does_not_exist():
         package.load("qqq")
     with pytest.raises(UsageError, match="espcn does not do x8; it does x2, x3, x4"):
         package.load("espcn", scale=8)
+    with pytest.raises(UsageError, match="espcn does not do '4'; it does x2, x3, x4"):
+        package.load("espcn", scale="4")
     with pytest.raises(MethodError, match="no weights for x4"):
         package.load("espcn")
     with pytest.raises(UsageError, match="weights='nowhere': no such file"):

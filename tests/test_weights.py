@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 
 import pytest
 import torch
@@ -114,7 +116,7 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch):
     def full(*args, **kwargs):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("safetensors.torch.save_file", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(OSError, match="No space left"):
         save(path, value=9)
     assert (path.read_bytes(), card_path(path).read_bytes()) == before
@@ -145,3 +147,35 @@ def test_values_beyond_half_precision_are_not_exported(tmp_path):
     assert not (tmp_path / "half.safetensors").exists()
     export_weights(Weights(path, "file"), tmp_path / "whole.safetensors", "fp32")
     assert (tmp_path / "whole.safetensors").is_file()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX's")
+def test_others_can_read_the_weights_as_any_new_file(tmp_path):
+    old = os.umask(0o022)
+    try:
+        path = save(tmp_path / "w.safetensors")
+    finally:
+        os.umask(old)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in (path, card_path(path))] == [0o644, 0o644]
+
+
+class Tied(torch.nn.Module):
+    """Two layers of one weight, and a buffer that is a part of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = torch.nn.Conv2d(3, 3, 1), torch.nn.Conv2d(3, 3, 1)
+        self.b.weight = self.a.weight
+        self.register_buffer("part", self.a.weight.detach()[:1])
+
+    def forward(self, x):
+        return self.b(self.a(x))
+
+
+def test_tied_weights_are_saved_and_stay_tied(tmp_path):
+    net, other = Tied(), Tied()
+    save_weights(net, tmp_path / "w.safetensors", {})
+    load_weights(other, tmp_path / "w.safetensors")
+    x = torch.rand(1, 3, 4, 4)
+    assert torch.equal(net(x), other(x))
+    assert other.a.weight is other.b.weight

@@ -129,7 +129,11 @@ def test_resuming_another_training_is_refused(srbench, sets):
     [
         (["bicubic", "--data", "train"], "bicubic has nothing to learn"),
         (["espcn", "--data", "nowhere"], "unknown dataset 'nowhere'"),
-        (["espcn", "--data", "train", "--loss", "2*"], "is no term"),
+        # what is chosen is looked at before the data are
+        (["espcn", "--data", "nowhere", "--loss", "2*"], "is no term"),
+        (["espcn", "--data", "nowhere", "--loss", "0*mse"], "it must be more than 0"),
+        (["espcn", "--data", "nowhere", "--loss", "mes"], "unknown loss 'mes'; did you mean 'mse'?"),
+        (["espcn", "--data", "nowhere", "--start-from", "nowhere"], "--start-from nowhere: no such file"),
         (["espcn", "--data", "train", "--scale", "8"], "espcn does not do x8"),
         (["espcn", "--data", "train", "--patch", "17"], "patch size 17 is no multiple of the scale"),
         (["espcn", "--data", "empty"], "holds no image file"),

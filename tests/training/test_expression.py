@@ -32,6 +32,12 @@ def test_refuses_with_one_line(text):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("text", ["0*mse", "mse+0*l1", "0.0*mse", "1e999*mse"])
+def test_a_weight_that_trains_nothing_is_refused(text):
+    with pytest.raises(UsageError, match="it must be more than 0"):
+        parse(text)
+
+
 @given(
     st.lists(st.tuples(st.floats(1e-6, 1e6), st.sampled_from(["mse", "l1", "vgg16.relu3_3"])), min_size=1, max_size=5)
 )
