@@ -114,7 +114,7 @@ def test_usage_errors_are_one_line():
 def test_a_name_that_a_broken_file_might_have_brought(tmp_path):
     (tmp_path / "net.py").write_text("import nowhere")
     results = check("mynet", plugins=[tmp_path / "net.py"])
-    assert results[0].reason == "cannot be imported: ModuleNotFoundError: No module named 'nowhere'"
+    assert results[0].reason == "cannot be imported: ModuleNotFoundError: No module named 'nowhere' (net.py:1)"
     assert [result.status for result in results] == ["failed", "passed", "passed", "passed"]
 
 
