@@ -430,35 +430,35 @@ def plugin(tmp_path):
     return ["--plugin", "tiny.py"]
 
 
-def test_fetch_and_run_take_an_archive_as_any_dataset(srbench, plugin):
-    assert "tiny" in srbench("list", "datasets", *plugin).stdout
-    fetched = srbench("fetch", "tiny", *plugin, SRBENCH_MIRROR="mirror")
+def test_fetch_and_run_take_an_archive_as_any_dataset(here, plugin):
+    assert "tiny" in here("list", "datasets", *plugin).stdout
+    fetched = here("fetch", "tiny", *plugin, SRBENCH_MIRROR="mirror")
     assert (fetched.returncode, fetched.stderr) == (0, "tiny: 7 images are in the cache\n")
     options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out", *plugin]
-    done = srbench(*options, "--dataset", "t")
+    done = here(*options, "--dataset", "t")
     assert done.returncode == 0, done.stderr
     assert "tiny x4" in done.stdout
     assert "7 images" in done.stdout
 
 
-def test_run_says_what_is_missing_of_an_archive(srbench, plugin):
+def test_run_says_what_is_missing_of_an_archive(here, plugin):
     options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out", *plugin]
-    done = srbench(*options, "--dataset", "tiny")
+    done = here(*options, "--dataset", "tiny")
     assert done.returncode == 1
     assert "cannot get datasets/tiny/Tiny_HR.zip: tried no source, as none is known" in done.stdout + done.stderr
-    wrong = srbench(*options, "--dataset", "tiny", "--scale", "3")
+    wrong = here(*options, "--dataset", "tiny", "--scale", "3")
     assert wrong.returncode == 2
     assert "tiny does not exist at x3: it has x2, x4" in wrong.stderr
 
 
-def test_an_existing_folder_keeps_the_name_and_the_exclusions(srbench, plugin, tmp_path):
+def test_an_existing_folder_keeps_the_name_and_the_exclusions(here, plugin, tmp_path):
     for place in ("here", "there/Tiny_HR"):
         (tmp_path / place).mkdir(parents=True)
         for name, content in IMAGES.items():
             (tmp_path / place / name).write_bytes(content)
     options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", *plugin]
     for place in ("here", "there"):
-        done = srbench(*options, "--dataset", f"tiny={place}", "--out", place)
+        done = here(*options, "--dataset", f"tiny={place}", "--out", place)
         assert done.returncode == 0, done.stderr
         assert "tiny x4" in done.stdout
         assert "7 images" in done.stdout
@@ -467,6 +467,6 @@ def test_an_existing_folder_keeps_the_name_and_the_exclusions(srbench, plugin, t
         ("tiy=here", "did you mean 'tiny'"),
         ("set5=here", "made of files of known content; give the folder alone"),
     ]:
-        wrong = srbench(*options, "--dataset", given, "--out", "none")
+        wrong = here(*options, "--dataset", given, "--out", "none")
         assert wrong.returncode == 2
         assert said in wrong.stderr

@@ -116,7 +116,7 @@ def test_an_unknown_one_suggests_the_nearest():
         get_degradation("crapify")
 
 
-def test_runs_keep_degradations_apart(srbench, tmp_path, save_image):
+def test_runs_keep_degradations_apart(here, tmp_path, save_image):
     for i in range(3):
         save_image(tmp_path / "set" / f"p{i}.png", 60, 56, seed=i)
     common = [
@@ -131,9 +131,9 @@ def test_runs_keep_degradations_apart(srbench, tmp_path, save_image):
         "--scale",
         2,
     ]
-    assert srbench(*common, "--out", "both").returncode == 0
+    assert here(*common, "--out", "both").returncode == 0
     keys = [row["key"] for row in rows(tmp_path / "both")]
-    done = srbench(*common, "--out", "both", "--degradation", "crappify", "--save-images")
+    done = here(*common, "--out", "both", "--degradation", "crappify", "--save-images")
     assert done.returncode == 0, done.stderr
     assert "set+crappify: LR by crappify/1" in done.stdout
     board = pd.read_csv(tmp_path / "both" / "leaderboard.csv")
@@ -146,33 +146,33 @@ def test_runs_keep_degradations_apart(srbench, tmp_path, save_image):
     assert scores["set", "bicubic"] > scores["set+crappify", "bicubic"]
     assert [row["key"] for row in rows(tmp_path / "both")][: len(keys)] == keys
     # the LR that was scored is the one that 'srbench degrade' makes
-    made = srbench("degrade", "set", "lr", "--scale", 2, "--degradation", "crappify")
+    made = here("degrade", "set", "lr", "--scale", 2, "--degradation", "crappify")
     assert made.returncode == 0, made.stderr
     for i in range(3):
         ours = np.asarray(Image.open(tmp_path / "lr" / f"p{i}.png"))
         kept = np.asarray(Image.open(tmp_path / "both" / "images" / "set+crappify_x2" / "LR" / f"p{i}.png"))
         np.testing.assert_array_equal(ours, kept)
-    again = srbench(*common, "--out", "both", "--degradation", "crappify", "--save-images")
+    again = here(*common, "--out", "both", "--degradation", "crappify", "--save-images")
     assert "nothing to do" in again.stderr
 
 
-def test_a_degradation_takes_the_place_of_lr_that_a_set_has(srbench, tmp_path, save_image):
+def test_a_degradation_takes_the_place_of_lr_that_a_set_has(here, tmp_path, save_image):
     save_image(tmp_path / "set" / "HR" / "a.png", 40, 40)
     save_image(tmp_path / "set" / "LR" / "a.png", 20, 20, seed=5)
     common = ["run", "--methods", "nearest", "--dataset", "set", "--metrics", "psnr", "--no-speed", "--scale", 2]
-    assert srbench(*common, "--out", "given").returncode == 0
-    assert srbench(*common, "--out", "made", "--degradation", "crappify").returncode == 0
+    assert here(*common, "--out", "given").returncode == 0
+    assert here(*common, "--out", "made", "--degradation", "crappify").returncode == 0
     (given,), (made,) = rows(tmp_path / "given"), rows(tmp_path / "made")
     assert (given["degradation"], made["degradation"]) == ("as-given", "crappify/1")
     assert made["value"] > given["value"] + 3
 
 
-def test_the_key_of_a_bicubic_result_is_what_it_always_was(srbench, tmp_path, save_image):
+def test_the_key_of_a_bicubic_result_is_what_it_always_was(here, tmp_path, save_image):
     from srbench.assets import digest
 
     save_image(tmp_path / "set" / "a.png")
     common = ["run", "--methods", "nearest", "--dataset", "set", "--metrics", "psnr", "--no-speed", "--scale", 2]
-    assert srbench(*common, "--out", "out").returncode == 0
+    assert here(*common, "--out", "out").returncode == 0
     (row,) = rows(tmp_path / "out")
     names = ["method", "scale", "plugin", "weights", "device", "precision", "dataset", "image", "image_sha256"]
     names += ["degradation", "protocol", "metric", "srbench"]
@@ -182,8 +182,8 @@ def test_the_key_of_a_bicubic_result_is_what_it_always_was(srbench, tmp_path, sa
     assert len(row["image_sha256"]) == 64
 
 
-def test_every_degradation_is_listed(srbench):
-    listed = json.loads(srbench("list", "degradations", "--json").stdout)["degradations"]
+def test_every_degradation_is_listed(here):
+    listed = json.loads(here("list", "degradations", "--json").stdout)["degradations"]
     assert {row["name"]: row["version"] for row in listed} == {d.name: d.identity for d in DEGRADATIONS.values()}
     assert Catalog.load().models["bicubic"]
 

@@ -23,27 +23,27 @@ def photos(tmp_path, save_image):
     return tmp_path / "photos"
 
 
-def test_run_ends_in_a_page_and_report_makes_it_again(srbench, photos, tmp_path):
-    done = srbench("run", "--methods", "nearest,bicubic", "--dataset", photos, *QUICK, "--out", "out", "--report")
+def test_run_ends_in_a_page_and_report_makes_it_again(here, photos, tmp_path):
+    done = here("run", "--methods", "nearest,bicubic", "--dataset", photos, *QUICK, "--out", "out", "--report")
     assert done.returncode == 0, done.stderr
     page = tmp_path / "out" / "report.html"
     assert "report: out/report.html (" in done.stdout
     first = page.read_bytes()
-    again = srbench("report", "out")
+    again = here("report", "out")
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert page.read_bytes() == first
-    other = srbench("report", "out", "--out", "small.html", "--max-size", "150kB")
+    other = here("report", "out", "--out", "small.html", "--max-size", "150kB")
     assert (tmp_path / "small.html").stat().st_size <= 150_000, other.stderr
 
 
-def test_saved_hr_lr_and_sr_are_what_was_scored(srbench, photos, tmp_path):
-    srbench("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out", "--save-images")
+def test_saved_hr_lr_and_sr_are_what_was_scored(here, photos, tmp_path):
+    here("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out", "--save-images")
     folder = tmp_path / "out" / "images" / "photos_x4"
     hr, lr, sr = (np.asarray(Image.open(folder / kind / "p0.png")) for kind in ("HR", "LR", "nearest"))
     np.testing.assert_array_equal(hr, np.asarray(Image.open(photos / "p0.png")))
     np.testing.assert_array_equal(sr, lr.repeat(4, 0).repeat(4, 1))
-    assert srbench("degrade", photos, "lr", "--scale", 4).returncode == 0
+    assert here("degrade", photos, "lr", "--scale", 4).returncode == 0
     np.testing.assert_array_equal(lr, np.asarray(Image.open(tmp_path / "lr" / "p0.png")))
 
 
@@ -52,7 +52,7 @@ def pictures(folder):
     return [row for row in rows if row["kind"] == "picture"]
 
 
-def test_pictures_are_saved_again_when_they_would_differ(srbench, photos, tmp_path, save_image):
+def test_pictures_are_saved_again_when_they_would_differ(here, photos, tmp_path, save_image):
     plugin = tmp_path / "mine.py"
     code = (
         "import torch\nfrom srbench import ModelSpec, hookimpl\n"
@@ -68,12 +68,12 @@ def test_pictures_are_saved_again_when_they_would_differ(srbench, photos, tmp_pa
     saved = tmp_path / "out" / "images" / "photos_x4"
     for change in ("first", "nothing", "code", "file gone", "hr"):
         if change in ("first", "code"):
-            plugin.write_text(code.replace("GAIN", "1.0" if change == "first" else "0.5"))
+            plugin.write_text(code.replace("GAIN", "1.0" if change == "first" else "0.25"))
         elif change == "file gone":
             (saved / "HR" / "p1.png").unlink()
         elif change == "hr":
             save_image(photos / "p0.png", 96, 72, seed=9)
-        done = srbench(*command)
+        done = here(*command)
         assert done.returncode == 0, done.stderr
         counts.append(len(pictures(tmp_path / "out")))
     assert counts == [2, 2, 4, 5, 6]
@@ -81,21 +81,21 @@ def test_pictures_are_saved_again_when_they_would_differ(srbench, photos, tmp_pa
     assert (saved / "HR" / "p1.png").is_file()
 
 
-def test_report_says_what_it_lacks(srbench, photos, tmp_path):
-    srbench("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out")
-    done = srbench("report", "out")
+def test_report_says_what_it_lacks(here, photos, tmp_path):
+    here("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out")
+    done = here("report", "out")
     assert done.returncode == 0
     assert "of 2 of 2 images no picture was saved" in done.stderr
-    nothing = srbench("report", tmp_path)
+    nothing = here("report", tmp_path)
     assert nothing.returncode == 1
     assert nothing.stderr.startswith("error: ")
     assert "holds no run" in nothing.stderr
-    assert srbench("report", "out", "--sort", "beauty").returncode == 2
-    assert srbench("report").returncode == 2
+    assert here("report", "out", "--sort", "beauty").returncode == 2
+    assert here("report").returncode == 2
 
 
-def test_open_shows_the_page_in_the_browser(srbench, photos, tmp_path, monkeypatch):
-    srbench("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out")
+def test_open_shows_the_page_in_the_browser(here, photos, tmp_path, monkeypatch):
+    here("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out")
     shown = []
     monkeypatch.setattr("webbrowser.open", shown.append)
     monkeypatch.setattr(sys, "argv", ["srbench", "report", str(tmp_path / "out"), "--open"])
@@ -114,11 +114,11 @@ def panels(path):
     return pixels, list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def test_compare_enlarges_the_crop_pixel_by_pixel(srbench, tmp_path):
+def test_compare_enlarges_the_crop_pixel_by_pixel(here, tmp_path):
     hr = np.random.default_rng(0).integers(0, 240, (64, 96, 3), dtype=np.uint8)
     Image.fromarray(hr).save(tmp_path / "a.png")
     options = ["--methods", "nearest,bicubic", "--crop", "16,8,32,24", "--metrics", "psnr"]
-    done = srbench("compare", "a.png", *options, "--out", "c.png", "--out", "c.pdf", "--out", "sub/c.svg")
+    done = here("compare", "a.png", *options, "--out", "c.png", "--out", "c.pdf", "--out", "sub/c.svg")
     assert done.returncode == 0, done.stderr
     pixels, boxes = panels(tmp_path / "c.png")
     assert len(boxes) == 4  # the whole image, HR and two methods
@@ -127,21 +127,21 @@ def test_compare_enlarges_the_crop_pixel_by_pixel(srbench, tmp_path):
     assert right - left == 32 * factor
     expected = hr[8:32, 16:48].repeat(factor, 0).repeat(factor, 1)
     np.testing.assert_array_equal(pixels[16 : 16 + 24 * factor, left:right], expected)
-    srbench("upscale", "nearest", "a.png", "up.png")
+    here("upscale", "nearest", "a.png", "up.png")
     assert (tmp_path / "c.pdf").read_bytes().startswith(b"%PDF")
     assert "<svg" in (tmp_path / "sub" / "c.svg").read_text()
     first = {name: (tmp_path / name).read_bytes() for name in ("c.png", "c.pdf", "sub/c.svg")}
-    srbench("compare", "a.png", *options, "--out", "c.png", "--out", "c.pdf", "--out", "sub/c.svg")
+    here("compare", "a.png", *options, "--out", "c.png", "--out", "c.pdf", "--out", "sub/c.svg")
     assert first == {name: (tmp_path / name).read_bytes() for name in first}
 
 
-def test_compare_finds_where_methods_differ(srbench, tmp_path):
+def test_compare_finds_where_methods_differ(here, tmp_path):
     """Noise in one corner of a flat image: that is where nearest and bicubic differ."""
     hr = np.full((128, 128, 3), 128, np.uint8)
     hr[80:112, 16:48] = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
     Image.fromarray(hr).save(tmp_path / "a.png")
     for flag in ([], ["--auto"]):
-        done = srbench("compare", "a.png", "--methods", "nearest,bicubic", "--metrics", "psnr", *flag)
+        done = here("compare", "a.png", "--methods", "nearest,bicubic", "--metrics", "psnr", *flag)
         x, y, width, height = map(int, done.stdout.split("crop ")[1].split(","))
         assert (width, height) == (32, 32)
         assert abs(x - 16) <= 4
@@ -149,24 +149,24 @@ def test_compare_finds_where_methods_differ(srbench, tmp_path):
         assert (tmp_path / "compare_a.png").is_file()
 
 
-def test_compare_of_a_datasets_image(srbench, tmp_path):
+def test_compare_of_a_datasets_image(here, tmp_path):
     options = ["--methods", "nearest,bicubic", "--metrics", "psnr", "--out", "c.png"]
-    done = srbench("compare", "samples/coffee", *options)
+    done = here("compare", "samples/coffee", *options)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "c.png").is_file()
-    wrong = srbench("compare", "samples/coffe", *options)
+    wrong = here("compare", "samples/coffe", *options)
     assert wrong.returncode == 2
     assert "did you mean 'coffee'?" in wrong.stderr
 
 
-def test_a_method_that_fails_is_named_and_the_others_are_drawn(srbench, photos, tmp_path):
+def test_a_method_that_fails_is_named_and_the_others_are_drawn(here, photos, tmp_path):
     options = ["--plugin", FAULTY, "--metrics", "psnr", "--out", "c.png", "--scale", 2]
-    done = srbench("compare", photos / "p0.png", "--methods", "nearest,raises,wrong-shape,unlearned", *options)
+    done = here("compare", photos / "p0.png", "--methods", "nearest,raises,wrong-shape,unlearned", *options)
     assert done.returncode == 1
     for method, reason in (("raises", "ValueError"), ("wrong-shape", "shape"), ("unlearned", "no weights for x2")):
         assert any(f"{method} failed: " in line and reason in line for line in done.stderr.splitlines())
     assert (tmp_path / "c.png").is_file()
-    none = srbench("compare", photos / "p0.png", "--methods", "raises", *options[:-4], "--out", "d.png", "--scale", 2)
+    none = here("compare", photos / "p0.png", "--methods", "raises", *options[:-4], "--out", "d.png", "--scale", 2)
     assert none.returncode == 1
     assert not (tmp_path / "d.png").exists()
 
@@ -183,15 +183,15 @@ def test_a_method_that_fails_is_named_and_the_others_are_drawn(srbench, photos, 
         (["--weights", "lanczos=x"], "names lanczos"),
     ],
 )
-def test_what_cannot_be_compared_is_one_line(srbench, photos, options, message):
+def test_what_cannot_be_compared_is_one_line(here, photos, options, message):
     command = ["compare", photos / "p0.png", "--methods", "nearest", "--metrics", "psnr"]
-    done = srbench(*command, *options)
+    done = here(*command, *options)
     assert done.returncode == 2, done.stderr
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
 
 
-def test_compare_of_nothing(srbench):
-    done = srbench("compare", "nowhere.png", "--methods", "nearest")
+def test_compare_of_nothing(here):
+    done = here("compare", "nowhere.png", "--methods", "nearest")
     assert done.returncode == 2
     assert "no such file, and no image of a dataset either" in done.stderr
