@@ -15,10 +15,14 @@ import time
 import traceback
 from pathlib import Path
 
+import lightning_fabric  # noqa: F401  (what a training would import in every child)
+import matplotlib.figure  # noqa: F401
 import psutil
+import torchvision  # noqa: F401
 
 from srbench import api
 from srbench.catalog import Catalog
+from srbench.report.page import write_report
 from srbench.request import Request
 from srbench.terminal import Silent
 from srbench.training import checkpoints
@@ -85,6 +89,20 @@ class Training:
         return child
 
 
+class Reporting:
+    """The report of a run that `Running` left; it is written at the end, in one go."""
+
+    file = "report.html"
+
+    def __call__(self, folder, turn):
+        folder.mkdir(exist_ok=True)
+        write_report([folder.parent / "run"], folder / self.file, Silent())
+        return True
+
+    def victim(self, child, turn):
+        return child
+
+
 def start(work, folder, turn):
     child = os.fork()
     if child == 0:
@@ -96,6 +114,10 @@ def start(work, folder, turn):
     return child
 
 
+def _bytes(file):
+    return file.stat().st_size if file.exists() else 0
+
+
 def ended(child):
     """Whether a child has ended, left for waitpid to collect."""
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
@@ -103,21 +125,25 @@ def ended(child):
 
 def kill_at_random(work, folder, kills, generator):
     """Return how many were killed and the folders of all rounds."""
-    first = start(work, folder / "whole", 0)
-    assert os.waitpid(first, 0)[1] == 0
+    began = time.monotonic()
+    assert os.waitpid(start(work, folder / "whole", 0), 0)[1] == 0
+    took = time.monotonic() - began
     size = (folder / "whole" / work.file).stat().st_size
     killed, turn, rounds = 0, 0, [folder / "cut-0"]
     while True:
         file = rounds[-1] / work.file
-        begun = file.stat().st_size if file.exists() else 0
+        begun = _bytes(file)
         child = victim = start(work, rounds[-1], turn)
         if killed < kills:
-            target = begun + generator.uniform(0, 0.6) * (size - begun)
-            if turn % 5 == 4:
-                target = 0  # wherever it is
-            while (file.stat().st_size if file.exists() else 0) < target and not ended(child):
+            if turn % 5 == 4 or isinstance(work, Reporting):  # at any time
+                target, latest = begun, took
+            else:  # after some progress
+                target, latest = begun + generator.uniform(0, 0.6) * (size - begun), DELAY_S
+            while _bytes(file) < target and not ended(child):
                 time.sleep(0.001)
-            time.sleep(generator.uniform(0, DELAY_S))
+            moment = time.monotonic() + generator.uniform(0, latest)
+            while time.monotonic() < moment and not ended(child):
+                time.sleep(0.001)
             if not ended(child):
                 victim = work.victim(child, turn)
                 os.kill(victim, signal.SIGKILL)
@@ -135,7 +161,9 @@ def kill_at_random(work, folder, kills, generator):
 
 def main(what, folder, kills, seed):
     Catalog.load([PLUGIN])
-    work = Running() if what == "run" else Training(what)
+    work = {"run": Running(), "report": Reporting()}.get(what) or Training(what)
+    if what == "report":
+        Running()(folder / "run", 0)
     killed, rounds = kill_at_random(work, folder, kills, random.Random(seed))
     print(json.dumps({"killed": killed, "rounds": [str(path) for path in rounds]}))
 

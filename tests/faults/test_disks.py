@@ -127,7 +127,7 @@ def test_a_training_goes_on_from_its_last_good_state(tmp_path, save_image, step,
     train(request, Catalog.load(), Silent())
     cut = replace(request, out=tmp_path / "cut")
     with pytest.raises(SRBenchError, match=said) as error:
-        train(cut, Catalog.load(), FillsDisk(step, 4000))
+        train(cut, Catalog.load(), FillsDisk(step, 20_000))
     assert str(tmp_path / "cut") in str(error.value)
     assert [path.name for path in (tmp_path / "cut").iterdir() if path.name.startswith(".")] == [".lock"]
     train(replace(cut, resume=True), Catalog.load(), Silent())

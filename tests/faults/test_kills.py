@@ -1,6 +1,6 @@
 """Killed at random moments and gone on with: nothing is lost, nothing doubled, and it ends as if nothing had been.
 
-SRBENCH_LONG=1 kills 60 runs and 40 trainings; by default there are ten kills in all.
+SRBENCH_LONG=1 kills 60 runs, 40 trainings and 10 reports; by default there are 4, 6 and 2 kills.
 """
 
 from __future__ import annotations
@@ -48,6 +48,13 @@ def test_runs(kill):
         assert dict(found) == expected
         assert pictures(folder) == pictures(whole)
         assert (folder / "leaderboard.csv").read_bytes() == (whole / "leaderboard.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("photos")
+def test_reports(kill):
+    whole, rounds = kill("report", 10 if LONG else 2)
+    for folder in rounds:
+        assert (folder / "report.html").read_bytes() == (whole / "report.html").read_bytes()
 
 
 def weights(folder):
