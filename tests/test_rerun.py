@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from srbench import api
+from srbench import harness
 from srbench.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
 from srbench.request import Request
@@ -56,7 +56,7 @@ def asked(tmp_path, save_image):
 
 
 def make(request):
-    return api.score(request, Catalog.load(request.plugins), Silent())
+    return harness.score(request, Catalog.load(request.plugins), Silent())
 
 
 def csv(folder):

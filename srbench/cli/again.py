@@ -32,7 +32,7 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
       srbench rerun runs/20260101-120000
       srbench rerun shared/run.json --out runs/again
     """
-    from srbench.api import new_folder, score
+    from srbench.harness import new_folder, score
     from srbench.rerun import requests_of
     from srbench.terminal import Terminal
 

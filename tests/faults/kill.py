@@ -20,7 +20,7 @@ import matplotlib.figure  # noqa: F401
 import psutil
 import torchvision  # noqa: F401
 
-from srbench import api
+from srbench import harness
 from srbench.catalog import Catalog
 from srbench.report.page import write_report
 from srbench.request import Request
@@ -52,7 +52,7 @@ class Running:
             save_images=True,
             inline=turn % 2 == 0,
         )
-        return not api.score(request, Catalog.load(), Silent()).outcome.failed
+        return not harness.score(request, Catalog.load(), Silent()).outcome.failed
 
     def victim(self, child, turn):
         """The child, or every other time that it has one its worker."""

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 from safetensors.torch import load_file
 
-from srbench import api, assets
+from srbench import assets, harness
 from srbench.catalog import Catalog
 from srbench.errors import AssetError, ImageError, SRBenchError
 from srbench.images import read, write
@@ -52,7 +52,7 @@ def asked(tmp_path, save_image):
 
 
 def run(request):
-    return api.score(request, Catalog.load(), Silent())
+    return harness.score(request, Catalog.load(), Silent())
 
 
 def scores(folder):

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from srbench import api
+from srbench import harness
 from srbench.catalog import Catalog
 from srbench.errors import SRBenchError
 from srbench.leaderboard import load_board
@@ -35,7 +35,7 @@ def asked(tmp_path, save_image):
 
 
 def run(request):
-    return api.score(request, Catalog.load(), Silent()).board.frame
+    return harness.score(request, Catalog.load(), Silent()).board.frame
 
 
 def lines(folder):
