@@ -1,12 +1,14 @@
 """Files with a known SHA-256: the cache, the mirror, the download.
 
-A file enters the cache only after its hash was checked, by an atomic rename; one process at a time gets it.
+A file enters the cache only after its hash was checked, by an atomic rename (pooch does both); one process at a time
+gets it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -131,28 +133,39 @@ def _get(asset: Asset, target: Path) -> Path:
         AssetError: none has it.
         OSError: the cache cannot be written.
     """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
+    known_hash = f"sha256:{asset.sha256}"
     faults = [f"{target} (damaged)"] if target.exists() else []
-    incoming = target.with_name(f".{target.name}.incoming")
+    incoming = target.parent / ".incoming"  # a killed process leaves what it had under a random name
+    shutil.rmtree(incoming, ignore_errors=True)
     for source in sources(asset.path, asset.url):
+        url = source if is_remote(source) else f"file://{source}"
         try:
-            if is_remote(source):
-                download(source, incoming, Silent())
-            else:
-                shutil.copyfile(source, incoming)
-            if sha256(incoming) == asset.sha256:
-                return incoming.replace(target)
+            found = pooch.retrieve(url, known_hash, target.name, incoming, downloader=_bring)
+            return Path(found).replace(target)
+        except ValueError:
             faults.append(f"{source} (wrong content: its SHA-256 is not the pinned one)")
         except OSError as error:  # requests' errors too
             if is_our_disk(error, home()):
                 raise
             faults.append(f"{source} ({_fault(error)})")
         finally:
-            incoming.unlink(missing_ok=True)
+            shutil.rmtree(incoming, ignore_errors=True)
     tried = "; ".join(faults) or "no source is known"
     raise AssetError(
         f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
         "or try again with a network"
     )
+
+
+def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
+    """Pooch downloader: what a busy server refuses or breaks off is asked for again; a mirror may be a folder."""
+    if is_remote(url):
+        download(url, Path(output_file), Silent())
+    else:
+        shutil.copyfile(url.removeprefix("file://"), output_file)
 
 
 def _fault(error: OSError) -> str:

@@ -89,7 +89,7 @@ def test_no_file_of_a_run_is_ever_half_written(asked, tmp_path):
 
 
 class FillsDisk(Silent):
-    """Leaves the disk no room after some steps."""
+    """Leaves the disk no room after some steps, but for small files such as pictures."""
 
     def __init__(self, step, size):
         self.step, self.size, self.done = step, size, 0
