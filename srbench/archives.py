@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
 from srbench.assets import digest, home, is_remote, sources
+from srbench.checked_json import TEXT, Fields, parse
 from srbench.downloads import MIB, check_room, download, is_our_disk, network_fault
 from srbench.errors import AssetError
 from srbench.images import SUFFIXES
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from srbench.terminal import UI
 
 RECORD = "archive.json"
+NOTE = Fields(optional={**dict.fromkeys(("archive", "source", "sha256", "verified"), TEXT), "images": (int,)})
 BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 """What the readers of archives raise for damaged ones, or those that need a password."""
 MOST_TIMES = 100
@@ -58,10 +60,10 @@ def _complete(folder: Path, archive: Archive) -> Path | None:
 def read_record(folder: Path) -> dict[str, Any]:
     """Return what is recorded of an unpacked archive; empty for any other folder."""
     try:
-        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        record: dict[str, Any] = parse((folder / RECORD).read_text(encoding="utf-8"), NOTE)
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
+    return record
 
 
 def fetch_archive(archive: Archive, ui: UI) -> Path:

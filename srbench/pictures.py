@@ -51,5 +51,10 @@ def is_there(out: Path, row: Row, known: Mapping[str, Row]) -> bool:
 
 
 def last_pictures(rows: Iterable[Row]) -> dict[str, Row]:
-    """Return the row that counts for each saved SR file."""
-    return {row["sr"]: row for row in rows if row["kind"] == "picture"}
+    """Return the row that counts for each saved SR file; rows that point out of the run's folder are none of its."""
+    pictures = (row for row in rows if row["kind"] == "picture")
+    return {row["sr"]: row for row in pictures if all(_is_inside(row[kind]) for kind in KINDS)}
+
+
+def _is_inside(file: str) -> bool:
+    return not Path(file).is_absolute() and ".." not in Path(file).parts

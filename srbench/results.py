@@ -7,6 +7,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
+from srbench.checked_json import NONE, TEXT, Fields, fault
 from srbench.errors import SRBenchError
 
 if TYPE_CHECKING:
@@ -14,6 +15,24 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+
+WHO = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
+IMAGE = {**WHO, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
+TIMES = ("latency_ms", "latency_p10_ms", "latency_p90_ms")
+COSTS = (*TIMES, "params", "macs", "images_per_s", "mpix_per_s", "peak_mem_mib")
+FORMS: dict[str, Fields] = {
+    "job": Fields({**WHO, "dataset": TEXT, "status": TEXT, "reason": TEXT}),
+    "score": Fields(
+        {**IMAGE, "metric": TEXT, "protocol": TEXT, "value": (float, int, str, NONE)},
+        {"key": TEXT, "reason": TEXT, "degradation": TEXT, "missing": (bool,)},
+    ),
+    "speed": Fields(
+        WHO,
+        {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
+    ),
+    "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
+}
+"""What is relied on of a row, by its kind."""
 
 Row = dict[str, Any]
 
@@ -74,10 +93,12 @@ def read_rows(path: Path) -> Iterator[Row]:
         try:
             row = json.loads(line)
             schema = row["schema"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise SRBenchError(f"{path}:{number}: is no row of results; move the file away") from error
         if schema != SCHEMA:
             raise SRBenchError(f"{path}:{number}: was written with schema {schema}, this srbench reads {SCHEMA}")
+        if said := fault(row, FORMS.get(str(row.get("kind")), Fields())):
+            raise SRBenchError(f"{path}:{number}: is damaged or not srbench's ({said}); move the file away")
         yield row
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench.checked_json import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 from srbench.errors import SRBenchError, UsageError
 from srbench.results import write_json
 
@@ -24,6 +24,39 @@ if TYPE_CHECKING:
 
 NAME = "run.json"
 SCHEMA = 1
+
+FORM = Fields(
+    {
+        "commands": Several(
+            Fields(
+                {"command": TEXT, "time": TEXT},
+                {
+                    **dict.fromkeys(("device", "platform", "git_commit"), TEXT),
+                    "cuda": (str, NONE),
+                    "request": Fields(),
+                    "versions": Each(TEXT),
+                    "weights": Each(TEXT),
+                    "seconds": Each(NUMBER),
+                },
+            )
+        ),
+        "methods": Each(Fields(optional=dict.fromkeys(("summary", "family", "paper", "plugin", "origin"), TEXT))),
+        "metrics": Each(
+            Fields(
+                {"identity": TEXT, "better": frozenset({"higher", "lower"}), "decimals": range(13)}, {"summary": TEXT}
+            )
+        ),
+        "datasets": Each(
+            Fields(
+                {"source": TEXT, "hash": TEXT, "images": Each(TEXT)},
+                {"left_out": Several(TEXT), "degradation": Fields({"identity": TEXT, "summary": TEXT})},
+            )
+        ),
+        "protocols": Each(Fields({"name": TEXT, "version": (int,)})),
+    },
+    {"weights": Each(Fields({"path": TEXT, "origin": TEXT, "card": Fields()}, {"remark": TEXT}))},
+)
+"""What is relied on of a run's description."""
 
 
 def now() -> str:
@@ -134,15 +167,17 @@ def read_run_file(place: Path) -> Row:
     """
     path = place if place.is_file() else place / NAME
     try:
-        data: Row = json.loads(path.read_text(encoding="utf-8"))
+        data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
         raise SRBenchError(f"{place} holds no run: {NAME} is not there") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
     if schema != SCHEMA:
         raise SRBenchError(
             f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}; take another --out or the srbench "
             "that wrote it"
         )
+    if said := fault(data, FORM):
+        raise SRBenchError(f"{path}: is damaged or not srbench's ({said})")
     return data

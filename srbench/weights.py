@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.assets import home, sha256
+from srbench.checked_json import NONE, TEXT, Fields, parse
 from srbench.degradations import BICUBIC
 from srbench.errors import MethodError, UsageError
 
@@ -23,6 +24,14 @@ if TYPE_CHECKING:
     from srbench.specs import ModelSpec
 
 NAME = "weights.safetensors"
+CARD = Fields(
+    optional={
+        **dict.fromkeys(("method", "loss", "default_loss", "degradation", "sha256"), TEXT),
+        "scale": range(2, 1000),
+        "steps_done": (int, NONE),
+    }
+)
+"""What is relied on of a card; the rest is shown as it is."""
 LONGEST = 100
 """Letters of a tensor's name that are shown; it may be anything."""
 
@@ -105,10 +114,10 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, asked: str) -
     card: Any = {}
     if card_path(path).is_file():
         try:
-            card = json.loads(card_path(path).read_text(encoding="utf-8"))
-            said = card.get("method", spec.name), card.get("scale", scale)
-        except (OSError, ValueError, AttributeError) as error:
+            card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
+        except (OSError, ValueError) as error:
             raise UsageError(f"{card_path(path)}: is no card of weights ({error})") from error
+        said = card.get("method", spec.name), card.get("scale", scale)
         if said != (spec.name, scale):
             raise UsageError(f"{path}: its card says {said[0]} x{said[1]}, not {spec.name} x{scale}")
     return Weights(path, origin, card)

@@ -320,7 +320,8 @@ def test_weights_trained_on_another_loss_are_remarked_on_every_board(run):
     run.method("a", noise(0))
     run.method("b", noise(1))
     path = run.folder / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights": {"w1": {"remark": "trained on the loss x"}}}))
+    used = {"path": "w", "origin": "trained", "card": {}, "remark": "trained on the loss x"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights": {"w1": used}}))
     assert "trained on" not in to_markdown(run.board())
     run.file = ResultsFile(run.folder / "results.jsonl")
     changed = {"weights": "w1"}

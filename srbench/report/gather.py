@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.checked_json import NUMBER, Fields, fits, parse
 from srbench.errors import SRBenchError
 from srbench.leaderboard import load_board
 from srbench.pictures import KINDS, last_pictures
 from srbench.results import read_rows
 from srbench.runfile import read_run_file
+from srbench.weights import CARD
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from srbench.results import Row
 
 Key = tuple[str, ...]
+
+LOGGED = Fields({"step": range(2**53)})
+"""A line of a training's log."""
 
 WHO = ("dataset", "scale", "device", "precision")
 """What the images of a gallery have in common."""
@@ -154,10 +158,10 @@ def _trainings(board: Board, runs: list[Row]) -> list[Training]:
 
 def _card(path: Path) -> Row:
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card: Row = parse(path.read_text(encoding="utf-8"), CARD)
     except (OSError, ValueError):
         return {}
-    return card if isinstance(card, dict) else {}
+    return card
 
 
 def _log(path: Path) -> list[Row]:
@@ -169,11 +173,9 @@ def _log(path: Path) -> list[Row]:
         return []
     for line in lines:
         try:
-            row = json.loads(line)
+            rows.append(parse(line, LOGGED))
         except ValueError:
             continue
-        if isinstance(row, dict) and isinstance(row.get("step"), int):
-            rows.append(row)
     return rows
 
 
@@ -192,6 +194,6 @@ def series(log: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
         validated = isinstance(row.get("validation"), dict)
         values = row["validation"] if validated else {k: v for k, v in row.items() if k not in ("step", "seconds")}
         for name, value in values.items():
-            if isinstance(value, int | float):
+            if fits(value, NUMBER):
                 found.setdefault(f"validation {name}" if validated else name, []).append((row["step"], float(value)))
     return found

@@ -1,0 +1,117 @@
+"""JSON that others may have written: read whole, and held against the form that the code behind it relies on.
+
+A form is a tuple of types, a range of whole numbers, a frozenset of words, `Fields`, `Each` or `Several`.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+DEEPEST = 32
+"""Levels of nesting; nothing of srbench's has more, and what prints JSON cannot follow much deeper."""
+LARGEST = 2**63
+
+NONE = type(None)
+TEXT = (str,)
+NUMBER = (int, float)
+
+
+@dataclass(frozen=True)
+class Fields:
+    """An object with these fields; it may have others."""
+
+    needed: Mapping[str, Any] = field(default_factory=dict)
+    optional: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Each:
+    """An object with fields of any name and of one form."""
+
+    form: Any
+
+
+@dataclass(frozen=True)
+class Several:
+    """A list of parts of one form."""
+
+    form: Any
+
+
+def parse(text: str, form: Any = Fields()) -> Any:
+    """Return what a JSON text says; an object where nothing else is asked for.
+
+    Raises:
+        ValueError: it is no JSON, nested too deep, or not of the form; says in one line where and why.
+    """
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        raise ValueError("is nested too deep") from None
+    if _depth(value) > DEEPEST:
+        raise ValueError("is nested too deep")
+    if said := fault(value, form):
+        raise ValueError(said)
+    return value
+
+
+def fault(value: Any, form: Any, where: str = "it") -> str:
+    """Say what is wrong with a value that should be of a form; empty when nothing is."""
+    if isinstance(form, Fields):
+        return _fields_fault(value, form, where)
+    if isinstance(form, Each | Several):
+        kind, name = (dict, "no object") if isinstance(form, Each) else (list, "no list")
+        if not isinstance(value, kind):
+            return f"{where} is {name}"
+        parts = value.items() if isinstance(value, dict) else enumerate(value)
+        return next((said for key, part in parts if (said := fault(part, form.form, f"{where}.{key}"))), "")
+    return "" if fits(value, form) else f"{where} is {_shown(value)}"
+
+
+def fits(value: Any, form: Any) -> bool:
+    """Say whether a value is of one of these types, in the range or among the words; a number must be a usual one."""
+    if type(form) is tuple:
+        return type(value) in form and (type(value) is not int or -LARGEST < value < LARGEST)
+    return type(value) is (int if isinstance(form, range) else str) and value in form
+
+
+def _fields_fault(value: Any, form: Fields, where: str) -> str:
+    if not isinstance(value, dict):
+        return f"{where} is no object"
+    for name, inner in form.needed.items():
+        if name not in value:
+            return f"{where} has no {name!r}"
+        if type(inner) is tuple and fits(value[name], inner):  # most are; a run has a million rows
+            continue
+        if said := fault(value[name], inner, f"{where}.{name}"):
+            return said
+    for name in form.optional.keys() & value.keys():
+        if said := fault(value[name], form.optional[name], f"{where}.{name}"):
+            return said
+    return ""
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value) if isinstance(value, str | int | float | NONE) else type(value).__name__
+    return text if len(text) < 40 else f"{text[:40]}..."
+
+
+def _depth(value: Any) -> int:
+    """Count levels without recursion."""
+    depth, level = 0, [value]
+    while level and depth <= DEEPEST:
+        depth += 1
+        level = [part for parent in level for part in _parts(parent)]
+    return depth
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        yield from value.values()
+    elif isinstance(value, list):
+        yield from value
