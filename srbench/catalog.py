@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 import pluggy
 
 from srbench import hookspecs
-from srbench.errors import SRBenchError, UsageError, describe, one_line, place, unknown
+from srbench.errors import SRBenchError, UsageError, one_line, place, say, unknown
 from srbench.model_files import ModelFileSpec, open_file, parse
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
@@ -342,4 +342,4 @@ def _validation(error: Exception) -> str:
 
 
 def _line(error: BaseException) -> str:
-    return one_line(error) if isinstance(error, SRBenchError) else describe(error)
+    return one_line(error) if isinstance(error, SRBenchError) else say(error)

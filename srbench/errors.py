@@ -1,14 +1,15 @@
 """What a user can be told: every expected failure is one of these, and prints as one line.
 
-What a plugin or a library raises is told by `describe`, and its place in the plugin's own code by `place`.
+What a plugin or a library raises is told by `say`, and its place in the plugin's own code by `place`.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 LONGEST = 300
@@ -68,7 +69,7 @@ def one_line(said: object) -> str:
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
 
 
-def describe(error: BaseException) -> str:
+def say(error: BaseException) -> str:
     """Return a foreign exception's type and text as one line."""
     return f"{type(error).__name__}: {one_line(error) or 'no message'}"
 
@@ -97,3 +98,20 @@ def place(error: BaseException, home: Path | None) -> str:
                 found = f" ({file.name}:{frame.lineno})"
         cause = cause.__cause__
     return found
+
+
+@contextmanager
+def blaming(name: str, home: Path | None) -> Iterator[None]:
+    """Tell what comes out of a plugin's own code as the plugin's failure; anything else goes on as it is.
+
+    Raises:
+        MethodError: a plugin's code raised; names the method, the error and the place.
+    """
+    try:
+        yield
+    except SRBenchError:
+        raise
+    except Exception as error:
+        if where := place(error, home):
+            raise MethodError(f"{name} failed: {say(error)}{where}") from error
+        raise

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from srbench.datasets import load_pair, planes
 from srbench.degradations import BICUBIC
-from srbench.errors import MethodError, UndefinedScoreError, describe, one_line
+from srbench.errors import MethodError, UndefinedScoreError, one_line, say
 from srbench.images import Picture
 from srbench.weights import load_weights
 
@@ -81,7 +81,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     try:
         net = spec.build(scale)
     except Exception as error:  # a plugin may raise anything
-        raise MethodError(f"build({scale}) failed: {describe(error)}") from error
+        raise MethodError(f"build({scale}) failed: {say(error)}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
     if weights is not None and spec.file is None:

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,8 +70,7 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
         with torch.inference_mode(), FlopCounterMode(display=False) as counter:
             sr = net(lr)
     except Exception as error:  # a plugin may raise anything
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise SRBenchError(f"the network fails on LR of {size}x{size}: {what}") from error
+        raise SRBenchError(f"the network fails on LR of {size}x{size}: {say(error)}") from error
     finally:
         for hook in hooks:
             hook.remove()

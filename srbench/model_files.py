@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import SpecError, SRBenchError, UsageError, describe
+from srbench.errors import SpecError, SRBenchError, UsageError, say
 from srbench.specs import NAME, ModelSpec
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def open_file(spec: ModelFileSpec, asked: ModelFile) -> ModelSpec:
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything, and so may the readers of damaged files
-        raise UsageError(f"{what}: cannot be opened ({describe(error)})") from error
+        raise UsageError(f"{what}: cannot be opened ({say(error)})") from error
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (asked.name, asked.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")
     return opened

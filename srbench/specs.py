@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from srbench.errors import SpecError, SRBenchError, UsageError, describe
+from srbench.errors import SpecError, SRBenchError, UsageError, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -305,7 +305,7 @@ class DatasetSpec:
         except SRBenchError:
             raise
         except Exception as error:  # a plugin may raise anything
-            raise UsageError(f"dataset {self.name}: images({scale}) failed: {describe(error)}") from error
+            raise UsageError(f"dataset {self.name}: images({scale}) failed: {say(error)}") from error
         if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
             raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")
         for pair in pairs:

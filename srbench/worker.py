@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.devices import device_name, find_device
-from srbench.errors import MethodError, SRBenchError, describe, one_line, place
+from srbench.errors import MethodError, SRBenchError, one_line, place, say
 from srbench.memory import keep_memory
 from srbench.pipe import serve
 
@@ -338,7 +338,7 @@ def explain(error: BaseException, home: Path | None = None) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     if frames and not where:
         where = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
-    return describe(error) + where
+    return say(error) + where
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:

@@ -14,7 +14,7 @@ from torch import nn
 from srbench.conformance.bench import picture, require, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
-from srbench.errors import MethodError, describe, one_line
+from srbench.errors import MethodError, one_line, say
 from srbench.evaluate import upscale
 from srbench.inference import Inference
 from srbench.weights import load_weights, save_weights
@@ -112,7 +112,7 @@ def odd_sizes(bench: MethodBench) -> None:
             try:
                 bench.sr(lr, scale)
             except Exception as error:
-                what = one_line(error) if isinstance(error, MethodError) else describe(error)
+                what = one_line(error) if isinstance(error, MethodError) else say(error)
                 raise FaultError(f"x{scale}: LR of {width}x{height} fails: {what}") from error
 
 

@@ -12,7 +12,7 @@ from srbench.backbones import fetch_backbone, only_local
 from srbench.conformance.bench import picture, require
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
-from srbench.errors import AssetError, UndefinedScoreError, describe
+from srbench.errors import AssetError, UndefinedScoreError, say
 from srbench.evaluate import to_8bit, to_float
 from srbench.protocols import PROTOCOLS
 
@@ -24,7 +24,7 @@ SIDE = 96
 SCALE = 4
 NOISE = (1, 4, 16, 64)
 """Deviations of noise, of 255."""
-BLUR = (0.6, 1.2, 2.4, 4.8)
+BLUR = (0.6, 1.2, 2.4)
 """Deviations of Gaussian blur, in pixels."""
 
 
@@ -173,7 +173,7 @@ def _try(bench: MetricBench, hr: torch.Tensor, what: str) -> None:
         except UndefinedScoreError as error:
             require(bool(str(error)), f"an image {what} has no score, and no reason is given")
         except Exception as error:
-            raise FaultError(f"protocol {protocol.name}: an image {what} ends in {describe(error)}") from error
+            raise FaultError(f"protocol {protocol.name}: an image {what} ends in {say(error)}") from error
 
 
 def global_state(bench: MetricBench) -> None:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from srbench.backbones import only_local
-from srbench.errors import AssetError, MethodError, SRBenchError
+from srbench.errors import AssetError, MethodError, SRBenchError, place, say
 from srbench.training import expression
 from srbench.training.devices import make_fabric
 from srbench.training.session import Overrides, Training
@@ -101,8 +101,8 @@ def describe(spec: ModelSpec, scale: int, catalog: Catalog) -> Description | Non
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything
-        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        raise MethodError(f"the recipe of {spec.name} cannot be built: {what}") from error
+        where = place(error, catalog.models.owner(spec.name).home)
+        raise MethodError(f"the recipe of {spec.name} cannot be built: {say(error)}{where}") from error
     if reading.settings is None:
         raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")
     objective = getattr(recipe, "formula", "min G: loss(G(x), y)")

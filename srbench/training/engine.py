@@ -14,7 +14,7 @@ import torch
 
 from srbench import __version__
 from srbench.degradations import BICUBIC, get_degradation
-from srbench.errors import MethodError, SRBenchError, UsageError
+from srbench.errors import MethodError, SRBenchError, UsageError, blaming, one_line
 from srbench.locks import locked
 from srbench.terminal import Silent
 from srbench.training.average import MovingAverage
@@ -79,15 +79,16 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
-        loop = _Loop(request, spec, catalog, fabric, *chosen, ui)
-        with _alone(request.out):
-            return loop.run()
+        with blaming(spec.name, catalog.models.owner(spec.name).home):
+            loop = _Loop(request, spec, catalog, fabric, *chosen, ui)
+            with _alone(request.out):
+                return loop.run()
     try:
         _Loop(request, spec, catalog, fabric, *chosen, Silent()).run()
     except SRBenchError as error:  # the first process says it
         raise SystemExit(error.exit_code) from error
     except Exception as error:
-        ui.warn(f"process {fabric.global_rank} of the training ended: {' '.join(str(error).split())}")
+        ui.warn(f"process {fabric.global_rank} of the training ended: {one_line(error)}")
         raise SystemExit(1) from error
     raise SystemExit(0)
 

@@ -38,9 +38,9 @@ class Settings:
     batch: int
     patch: int
     steps: int
-    schedule: str
-    clip: float
-    ema: float
+    schedule: str = "onecycle"
+    clip: float = 0.0
+    ema: float = 0.999
     draws: int = 1
     """Batches that one step is given, one behind the other (the critic's updates)."""
     best: str = "psnr"
