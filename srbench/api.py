@@ -19,12 +19,13 @@ from PIL import Image
 from srbench.catalog import Catalog
 from srbench.devices import find_device
 from srbench.errors import UsageError
-from srbench.evaluate import SEED, build_net, upscale
+from srbench.evaluate import SEED, build_net
 from srbench.folders import upscale_picture
 from srbench.harness import new_folder, score
 from srbench.images import Picture, from_pillow, read, to_pillow
 from srbench.request import Request
 from srbench.terminal import Silent, Terminal
+from srbench.tiles import Enlarger, Tiler
 from srbench.weights import find_weights
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from srbench.specs import ModelSpec
+    from srbench.specs import ModelSpec, Tile
     from srbench.terminal import UI
     from srbench.weights import Weights
 
@@ -66,6 +67,7 @@ def run(
     threads: int = 0,
     precision: str = "fp32",
     compiled: bool = False,
+    tile: Tile = "auto",
     timeout_s: float = 1800,
     max_memory: int = 0,
     inline: bool = False,
@@ -98,6 +100,8 @@ def run(
         threads: CPU threads; 0 for torch's choice.
         precision: ``fp32``, ``bf16`` or ``fp16``, the latter two by autocast.
         compiled: run networks by torch.compile.
+        tile: ``auto``: images are enlarged in tiles where memory would not do; a tile's height and width in LR pixels;
+            ``off``.
         timeout_s: longest time for one image or one measurement of speed; 0 for no limit.
         max_memory: most bytes that a method's process may use; 0 for no limit.
         inline: work in this process, without isolation.
@@ -127,6 +131,7 @@ def run(
         threads=threads,
         precision=precision,
         compiled=compiled,
+        tile=tile,
         speed={"size": speed_size, "batch": speed_batch, "seconds": speed_seconds} if speed else None,
         save_images=save_images,
         force=force,
@@ -170,14 +175,24 @@ class Upscaler:
         weights: ``shipped``, ``trained``, a path, or empty for the first that there is.
         device: ``auto``, ``cpu``, ``cuda``.
         asked: how the weights were asked for, for messages.
+        tile: ``auto``: large images are enlarged in tiles where memory would not do; a tile's height and width in LR
+            pixels; ``off``.
 
     Raises:
-        UsageError: the method does not do the scale, or the weights asked for do not exist.
+        UsageError: the method does not do the scale or such tiles, or the weights asked for do not exist.
         MethodError: it has to learn and there are no weights, or it cannot be built.
         SRBenchError: there is no such device.
     """
 
-    def __init__(self, spec: ModelSpec, scale: int, weights: str = "", device: str = "auto", asked: str = "") -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        scale: int,
+        weights: str = "",
+        device: str = "auto",
+        asked: str = "",
+        tile: Tile = "auto",
+    ) -> None:
         if type(scale) is not int or scale not in spec.scales:
             does = ", ".join(f"x{s}" for s in sorted(spec.scales))
             asked_for = f"x{scale}" if type(scale) is int else repr(scale)
@@ -186,6 +201,7 @@ class Upscaler:
         self.device = find_device(device)
         self.weights: Weights | None = find_weights(spec, scale, weights, asked)
         self.net: torch.nn.Module = build_net(spec, scale, self.device, self.weights.path if self.weights else None)
+        self.tiler = Tiler(Enlarger.of(spec, self.net, scale), self.device, tile)
 
     def __repr__(self) -> str:
         weights = f", {self.weights.origin} weights {self.weights.digest}" if self.weights else ""
@@ -236,7 +252,7 @@ class Upscaler:
         Raises:
             MethodError: the method fails or breaks the contract.
         """
-        return upscale_picture(picture, self.net, self.scale, self.spec.multiple, self.device, seed)
+        return upscale_picture(picture, self.tiler, seed)
 
     def _tensor(self, image: torch.Tensor, seed: int) -> torch.Tensor:
         if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
@@ -246,12 +262,7 @@ class Upscaler:
             )
         _check_range(float(image.min()), float(image.max()))
         lr = (image if image.ndim == 4 else image[None]).to(self.device, torch.float32)
-        sr = (
-            upscale(self.net, lr, self.scale, self.spec.multiple, seed)
-            .clamp(0, 1)
-            .clone()
-            .to(image.device, image.dtype)
-        )
+        sr = self.tiler(lr, seed=seed).clamp(0, 1).clone().to(image.device, image.dtype)
         return sr if image.ndim == 4 else sr[0]
 
     def _array(self, image: Array, seed: int) -> Array:
@@ -296,6 +307,7 @@ def load(
     *,
     weights: str | Path = "",
     device: str = "auto",
+    tile: Tile = "auto",
     plugins: str | Path | Sequence[str | Path] = (),
 ) -> Upscaler:
     """Return a method to call on images.
@@ -305,12 +317,15 @@ def load(
         scale: the factor.
         weights: a path, ``trained`` or ``shipped``; without it those shipped with the plugin, else those trained here.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
+        tile: ``auto``: large images are enlarged in tiles where memory would not do; a tile's height and width in LR
+            pixels; ``off``.
         plugins: plugin files to load too.
 
     Raises:
-        UsageError: there is no such method or scale, or the weights asked for do not exist.
+        UsageError: there is no such method, scale or tiling, or the weights asked for do not exist.
         MethodError: it has to learn and there are no weights, or it cannot be built.
         SRBenchError: there is no such device.
     """
     catalog = Catalog.load(_several(plugins))
-    return Upscaler(catalog.models[method], scale, str(weights), device, f"weights={str(weights)!r}" if weights else "")
+    asked = f"weights={str(weights)!r}" if weights else ""
+    return Upscaler(catalog.models[method], scale, str(weights), device, asked, tile)

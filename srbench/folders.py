@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -15,22 +15,31 @@ import torch
 from srbench.datasets import planes
 from srbench.degradations import BICUBIC
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
-from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture, upscale
-from srbench.images import Picture, list_folder, mod_crop, read_8bit, write
+from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture
+from srbench.footprint import available
+from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, read_size
 from srbench.memory import keep_memory
 from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
 from srbench.resize import imresize
+from srbench.saving import check_writable, joined, write, write_bands
+from srbench.streams import STREAMS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from srbench.degradations import Degradation
     from srbench.protocols import Protocol
     from srbench.specs import MetricSpec, ModelSpec
+    from srbench.tiles import Tiler
 
 STORE_BYTES = 256 * 2**20
+STRIPE = 64
+"""Rows of SR that are rounded at once."""
+CPU = torch.device("cpu")
 
 
 def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") -> list[tuple[Path, Path]]:
@@ -62,50 +71,130 @@ def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") ->
     return pairs
 
 
-def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path], Picture], done: Callable[[str], None]) -> list[str]:
-    """Read, work on and write each file; return the faults of those that failed."""
+def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object]) -> list[str]:
+    """Let ``work`` make each file of its source; return the faults of those that failed."""
     faults = []
     for source, target in pairs:
         try:
-            write(target, work(source))
+            work(source, target)
         except (ImageError, MethodError) as error:
             text = str(error)
             faults.append(text if str(source) in text or str(target) in text else f"{source}: {text}")
-        done(source.name)
     return faults
 
 
-def upscale_picture(
-    picture: Picture,
-    net: Callable[[torch.Tensor], torch.Tensor],
-    scale: int,
-    multiple: int,
-    device: torch.device,
-    seed: int = SEED,
-) -> Picture:
+def upscale_file(
+    source: Path, target: Path, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
+) -> None:
+    """Enlarge a file, tile by tile where that is called for; the picture is then written as its bands come.
+
+    Args:
+        source: what to read.
+        target: what to write.
+        tiler: the method.
+        seed: of what is random in it.
+        done: called after each tile.
+
+    Raises:
+        ImageError: the file cannot be used, its kind or size not be written in the format asked for.
+        MethodError: the method fails or breaks the contract.
+    """
+    picture = read(source)
+    check_writable(target, picture)
+    width, height = picture.size
+    size = width * tiler.enlarger.scale, height * tiler.enlarger.scale
+    bands = upscale_bands(picture, tiler, seed, done)
+    if tiler.tiles(height, width) > 1 and target.suffix.lower() in STREAMS:
+        write_bands(target, size, bands)
+        return
+    check_fits(target, size, picture)
+    write(target, joined(bands))
+
+
+def tiles_of(path: Path, tiler: Tiler) -> int:
+    """Return how many tiles a file will be enlarged in, by its header; 1 where it cannot be read."""
+    try:
+        width, height = read_size(path)
+    except ImageError:  # said when its turn comes
+        return 1
+    return tiler.tiles(height, width)
+
+
+def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture:
     """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
 
     Raises:
-        MethodError: the network fails or breaks the contract.
+        MethodError: the method fails or breaks the contract.
+    """
+    return joined(upscale_bands(picture, tiler, seed))
+
+
+def upscale_bands(
+    picture: Picture, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
+) -> Iterator[Picture]:
+    """Do the same and yield it from top to bottom.
+
+    Raises:
+        MethodError: the method fails or breaks the contract.
     """
     top = 65535 if picture.bits == 16 else 255
-    dtype = picture.pixels.dtype
-    lr = torch.from_numpy(picture.pixels.astype(np.float32)).permute(2, 0, 1)[None] / top
+    dtype, scale = picture.pixels.dtype, tiler.enlarger.scale
+    height, width = picture.pixels.shape[:2]
+
+    def cut(rows: slice, columns: slice) -> torch.Tensor:
+        lr = torch.from_numpy(picture.pixels[rows, columns].astype(np.float32)).permute(2, 0, 1)[None] / top
+        return lr.to(tiler.device)
+
+    def rounded(sr: torch.Tensor) -> torch.Tensor:
+        values = sr[0].cpu().clamp(0, 1).double().numpy()
+        if picture.grey:
+            values = grey_values(values).repeat(3, axis=0)
+        return torch.from_numpy(np.floor(values * top + 0.5).astype(dtype))[None]
+
+    def finish(sr: torch.Tensor) -> torch.Tensor:  # in parts: float64 of all of a tile would be more than the network's
+        return torch.cat([rounded(rows) for rows in torch.split(sr, STRIPE, -2)], dim=-2)
+
+    done_rows = 0
     try:
-        sr = upscale(net, lr.to(device), scale, multiple, seed)[0].cpu().clamp(0, 1).double().numpy()
+        for band in tiler.bands((height, width), cut, finish, seed, done):
+            pixels = np.ascontiguousarray(band[0].permute(1, 2, 0).numpy())
+            rows = slice(done_rows, done_rows + len(pixels) // scale)
+            done_rows = rows.stop
+            alpha = None if picture.alpha is None else _enlarged_rows(picture.alpha, rows, scale, top)
+            yield Picture(pixels, picture.grey, alpha, picture.icc)
     except SRBenchError:
         raise
     except (Exception, SystemExit) as error:
         raise MethodError(f"the method failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
-    if picture.grey:
-        sr = grey_values(sr).repeat(3, axis=0)
-    pixels = np.floor(sr * top + 0.5).astype(dtype).transpose(1, 2, 0)
-    alpha = None
-    if picture.alpha is not None:
-        plane = torch.from_numpy(picture.alpha.astype(np.float64))
-        large = imresize(plane, (plane.shape[0] * scale, plane.shape[1] * scale)).clamp(0, top)
-        alpha = (large + 0.5).floor().numpy().astype(dtype)
-    return Picture(np.ascontiguousarray(pixels), picture.grey, alpha, picture.icc)
+
+
+def _enlarged_rows(plane: NDArray[Any], rows: slice, scale: int, top: int) -> NDArray[Any]:
+    """Enlarge rows of an alpha plane bicubically, as they are in the whole: two more on either side matter to them."""
+    first, last = max(0, rows.start - 2), min(len(plane), rows.stop + 2)
+    values = torch.from_numpy(plane[first:last].astype(np.float64))
+    large = imresize(values, (len(values) * scale, plane.shape[1] * scale)).clamp(0, top)
+    inner = large[(rows.start - first) * scale : (rows.stop - first) * scale]
+    return (inner + 0.5).floor().numpy().astype(plane.dtype)
+
+
+def check_fits(path: Path, size: tuple[int, int], picture: Picture) -> None:
+    """Refuse what would have to be in memory whole, and cannot be.
+
+    Args:
+        path: the file to write.
+        size: its width and height.
+        picture: what it is made of, of the same kind.
+
+    Raises:
+        ImageError: says which formats are written as they come.
+    """
+    channels = 3 + (picture.alpha is not None)
+    needed = 2 * size[0] * size[1] * channels * picture.bits // 8  # the pixels, and the encoder's copy
+    if needed > available(CPU):
+        raise ImageError(
+            f"{path}: {size[0]}x{size[1]} pixels take {needed / 2**30:.0f} GiB of memory, more than there is; "
+            f"{', '.join(STREAMS)} are written in bands, with --tile auto or N"
+        )
 
 
 def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
@@ -127,19 +216,6 @@ def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
     does = ", ".join(f"x{s}" for s in sorted(spec.scales))
     hint = f" (--repeat goes {' then '.join(f'x{s}' for s in ways[scale])})" if scale in ways else ""
     raise UsageError(f"{spec.name} does not do x{scale}; it does {does}{hint}")
-
-
-def chain(
-    nets: Sequence[tuple[Callable[[torch.Tensor], torch.Tensor], int]], multiple: int
-) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Return what runs networks one behind the other, each with its scale, on images clamped to [0, 1]."""
-
-    def run(x: torch.Tensor) -> torch.Tensor:
-        for net, scale in nets:
-            x = upscale(net, x, scale, multiple).clamp(0, 1)
-        return x
-
-    return run
 
 
 def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:

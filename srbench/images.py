@@ -1,4 +1,4 @@
-"""Image files in and out: decoding with every fault named, encoding, cropping. numpy and Pillow, no torch."""
+"""Image files in: decoding with every fault named, cropping. numpy and Pillow, no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import ctypes
 import logging
 import os
 import warnings
-import zlib
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
@@ -63,6 +62,12 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """Width and height."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    @property
+    def interleaved(self) -> NDArray[Any]:
+        """Pixels as files hold them, ``(H, W, C)``: one channel of grey or three, and alpha."""
+        pixels = self.pixels[..., :1] if self.grey else self.pixels
+        return pixels if self.alpha is None else np.concatenate([pixels, self.alpha[..., None]], axis=2)
 
     def crop(self, width: int, height: int) -> Picture:
         """Keep the top left corner."""
@@ -137,41 +142,6 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
     return picture.crop(width, height)
 
 
-def write(path: Path, picture: Picture) -> None:
-    """Encode a picture in the format of the suffix: grey as grey; alpha, 16 bits and profile kept; written atomically.
-
-    Raises:
-        ImageError: the format cannot hold it, or the disk refuses.
-    """
-    suffix = path.suffix.lower()
-    if suffix not in SUFFIXES - {".gif"}:
-        raise ImageError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .png")
-    channels = [picture.pixels[..., :1] if picture.grey else picture.pixels]
-    if picture.alpha is not None:
-        channels.append(picture.alpha[..., None])
-    array = np.concatenate(channels, axis=2)
-    if (picture.bits == 16 or picture.alpha is not None) and suffix != ".png":
-        what = "16 bits" if picture.bits == 16 else "transparency"
-        raise ImageError(f"{path}: keeping {what} needs a .png")
-    temporary = path.with_name(f".{os.getpid()}-{path.stem[:32]}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if picture.bits == 16:
-            _write_png16(temporary, array, picture.icc)
-        else:
-            options: dict[str, Any] = {"icc_profile": picture.icc or None}
-            if suffix in {".jpg", ".jpeg"}:
-                options["quality"] = 95
-            if suffix == ".webp":
-                options["lossless"] = True
-            Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).save(temporary, **options)
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def from_pillow(image: Pillow.Image) -> Picture:
     """Return a Pillow image as a picture; its orientation is taken as it is.
 
@@ -187,10 +157,7 @@ def to_pillow(picture: Picture) -> Pillow.Image:
     Raises:
         ImageError: Pillow has no mode for it, such as colours of 16 bits.
     """
-    channels = [picture.pixels[..., :1] if picture.grey else picture.pixels]
-    if picture.alpha is not None:
-        channels.append(picture.alpha[..., None])
-    array = np.concatenate(channels, axis=2)
+    array = picture.interleaved
     if picture.bits == 16 and array.shape[2] > 1:
         raise ImageError("Pillow has no image of 16 bits with colours or alpha; work on arrays, or 'srbench upscale'")
     return Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array)
@@ -306,21 +273,6 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
     alpha = None if picture.alpha is None else turn(picture.alpha)
     return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
-
-
-def _write_png16(path: Path, array: NDArray[Any], icc: bytes) -> None:
-    import png
-
-    height, width, planes = array.shape
-    writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes in {2, 4}, bitdepth=16)
-    with path.open("w+b") as file:
-        writer.write(file, array.reshape(height, width * planes).tolist())
-        if icc:  # pypng writes no profile; its chunk goes behind the header's
-            file.seek(33)
-            rest = file.read()
-            file.seek(33)
-            png.write_chunk(file, b"iCCP", b"ICC profile\0\0" + zlib.compress(icc))
-            file.write(rest)
 
 
 def list_folder(folder: Path) -> list[Path]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from srbench.backbones import fetch_backbone
 from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
-from srbench.specs import PRECISIONS
+from srbench.specs import LEAST_TILE, PRECISIONS
 from srbench.weights import NAME as WEIGHTS
 from srbench.weights import Weights, find_weights, trained_folder
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from srbench.catalog import Catalog
     from srbench.results import Row
-    from srbench.specs import DatasetSpec, MetricSpec, ModelSpec
+    from srbench.specs import DatasetSpec, MetricSpec, ModelSpec, Tile
     from srbench.terminal import UI
 
 
@@ -67,6 +67,7 @@ class Request:
     """Sets on which methods without weights are trained first; none: they are not trained."""
     train_steps: int | None = None
     degradation: str = "bicubic"
+    tile: Tile = "auto"
     only: frozenset[Output] | None = None
     """What is scored of it; None: everything."""
 
@@ -120,6 +121,8 @@ def check(request: Request) -> None:
         raise UsageError(f"scale must be whole numbers from 2 to 16, not {request.scales!r}")
     if request.precision not in PRECISIONS:
         raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not {request.precision!r}")
+    if request.tile not in ("auto", "off") and not (type(request.tile) is int and request.tile >= LEAST_TILE):
+        raise UsageError(f"tile must be 'auto', 'off' or a number of LR pixels from {LEAST_TILE}, not {request.tile!r}")
     numbers = {"timeout_s": request.timeout_s, "max_memory": request.max_memory, "threads": request.threads}
     for name, value in numbers.items():
         if not isinstance(value, int | float) or not 0 <= value < math.inf:

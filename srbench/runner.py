@@ -126,7 +126,7 @@ class _Run:
 
     def go(self) -> Outcome:
         how = self.request
-        session = Session(how.device, how.threads, how.plugins, how.precision, how.compiled)
+        session = Session(how.device, how.threads, how.plugins, how.precision, how.compiled, how.tile, how.max_memory)
         if self.request.inline:
             executor: Executor = InlineExecutor(session)
         else:
@@ -189,8 +189,8 @@ class _Run:
             for method in self.methods:
                 if images.scale not in method.scales:
                     self._end(images, method, "unsupported", f"does not do x{images.scale}")
-                elif self.request.precision not in method.precisions:
-                    self._end(images, method, "unsupported", f"does not do {self.request.precision}")
+                elif reason := self._refusal(method):
+                    self._end(images, method, "unsupported", reason)
                 elif images.fault:
                     self._fail(images, method, images.fault)
                 elif pending := self._pending(images, method):
@@ -199,6 +199,14 @@ class _Run:
                 else:
                     self._end(images, method, "ok", "")
         return todo
+
+    def _refusal(self, method: ModelSpec) -> str:
+        """Say why a method cannot be run as was asked; empty if it can."""
+        if self.request.precision not in method.precisions:
+            return f"does not do {self.request.precision}"
+        if isinstance(self.request.tile, int) and method.indivisible:
+            return f"cannot be cut into tiles: {method.indivisible}"
+        return ""
 
     def _pending(self, images: ImageSet, method: ModelSpec) -> dict[str, list[Cell]]:
         """Return the cells still to score by image; notes the values that cannot be had."""
@@ -282,7 +290,7 @@ class _Run:
         jobs = []
         for method in self.methods:
             for scale in dict.fromkeys(images.scale for images in self.sets):
-                if scale in method.scales and self.request.precision in method.precisions:
+                if scale in method.scales and not self._refusal(method):
                     row = {"kind": "speed", **self._who(method, scale), **settings, "srbench": __version__}
                     row["key"] = digest(row)
                     if row["key"] not in self.done:
@@ -325,7 +333,8 @@ class _Run:
 
     def _cell_row(self, event: Row) -> None:
         row = {**self.identities[event["cell"]], "value": encode_value(event["value"]), "reason": event["reason"]}
-        self.results.append({**row, **({"missing": True} if event.get("missing") else {}), "time": now()})
+        row |= {name: event[name] for name in ("missing", "tile") if event.get(name)}
+        self.results.append({**row, "time": now()})
 
     def _events(self, executor: Executor, job: Job) -> Iterator[Row]:
         """Run a job and yield what it finds as it comes.

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from srbench.errors import SpecError, SRBenchError, UsageError, say
 
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
 FILE_NAME = re.compile(f"{NAME.pattern}:{NAME.pattern}")
 PRECISIONS = ("fp32", "bf16", "fp16")
+Tile: TypeAlias = int | Literal["auto", "off"]
+"""Height and width of tiles in LR pixels; or tiles where memory would not do, or never."""
+LEAST_TILE = 16
 TOLERANCE = {"psnr": 0.05, "ssim": 0.002}
 """Of published figures: what rounding to their digits and small differences between scripts come to."""
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -148,6 +151,13 @@ class ModelSpec:
         published = tuple(self.published)
         _require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)
+
+    @property
+    def indivisible(self) -> str:
+        """Why an image cannot be cut into tiles for it; empty if it can."""
+        if self.stochastic:
+            return "its output is drawn at random, and tiles would be drawn apart"
+        return "" if self.halo is not None else "its spec states no halo, so a pixel may depend on the whole image"
 
     @property
     def reference(self) -> str:

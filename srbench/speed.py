@@ -6,17 +6,15 @@ Every iteration is synchronised with the device before the clock is read.
 from __future__ import annotations
 
 import time
-import weakref
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from srbench.evaluate import upscale
+from srbench.footprint import held_bytes
 from srbench.inference import TYPES, Inference
 
 if TYPE_CHECKING:
@@ -146,32 +144,4 @@ def _peak_bytes(forward: Callable[[], None], net: torch.nn.Module, lr: torch.Ten
         forward()
         return int(torch.cuda.max_memory_allocated(device))
     held = {tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers(), lr)}
-    with _LiveStorages() as live:
-        forward()
-    total: int = live.peak + sum(storage.nbytes() for storage in held)
-    return total
-
-
-class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follow the bytes of storages that operators create, until they are freed."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.now = self.peak = 0
-        self._seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        before = {id(t.untyped_storage()) for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                storage = tensor.untyped_storage()
-                if id(storage) not in before and storage not in self._seen:
-                    self._seen.add(storage)
-                    self.now += storage.nbytes()
-                    weakref.finalize(storage, self._free, storage.nbytes())
-        self.peak = max(self.peak, self.now)
-        return result
-
-    def _free(self, size: int) -> None:
-        self.now -= size
+    return held_bytes(forward, device) + sum(storage.nbytes() for storage in held)

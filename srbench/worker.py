@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
     from srbench.catalog import Catalog
     from srbench.evaluate import Sample
-    from srbench.specs import ModelSpec
+    from srbench.inference import Inference
+    from srbench.specs import ModelSpec, Tile
+    from srbench.tiles import Tiler
 
     Emit = Callable[[dict[str, Any]], None]
 
@@ -52,6 +54,10 @@ class Session:
     precision: str = "fp32"
     compiled: bool = False
     """Run networks by torch.compile."""
+    tile: Tile = "auto"
+    """Whether images go through networks in tiles."""
+    max_memory: int = 0
+    """Bytes that this process may use; 0 for no limit."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,7 @@ class Worker:
         self.catalog: Catalog = Catalog.load(session.plugins)
         self.store = ReferenceStore(STORE_BYTES)
         self.scorer = Scorer(self.store)
-        self.nets: OrderedDict[tuple[str, int, str], torch.nn.Module] = OrderedDict()
+        self.nets: OrderedDict[tuple[str, int, str], tuple[Inference, Tiler]] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
         self._clocks = threading.Lock()
         self.batch = GPU_BATCH if self.device.type == "cuda" else 1
@@ -137,9 +143,9 @@ class Worker:
 
             emit({"peak_flops": peak_flops(self.device, self.session.precision, **(job.speed or {}))})
             return
-        net = self._net(job)
+        net, tiler = self._net(job)
         if job.speed is None:
-            self._score(job, net, emit)
+            self._score(job, tiler, emit)
         else:
             self._speed(job, net, emit)
 
@@ -161,23 +167,27 @@ class Worker:
         name = job.reference or job.method
         return self.catalog.models.owner(name).home if name in self.catalog.models else None
 
-    def _net(self, job: Job) -> torch.nn.Module:
+    def _net(self, job: Job) -> tuple[Inference, Tiler]:
         from srbench.evaluate import build_net
+        from srbench.footprint import available
         from srbench.inference import Inference
+        from srbench.tiles import Enlarger, Tiler
 
         key = job.method, job.scale, job.weights
         if key not in self.nets:
             with self._clock("build"):
                 weights = Path(job.weights) if job.weights else None
-                net = build_net(self._spec(job), job.scale, self.device, weights)
-                how = self.session
-                self.nets[key] = Inference(net, self.device, how.precision, compiled=how.compiled)
+                spec, how = self._spec(job), self.session
+                built = build_net(spec, job.scale, self.device, weights)
+                net = Inference(built, self.device, how.precision, compiled=how.compiled)
+                most = available(self.device, how.max_memory) // 2 if how.max_memory else 0
+                self.nets[key] = net, Tiler(Enlarger.of(spec, net, job.scale), self.device, how.tile, most)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)
         self.nets.move_to_end(key)
         return self.nets[key]
 
-    def _score(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
+    def _score(self, job: Job, tiler: Tiler, emit: Emit) -> None:
         from srbench.datasets import find_dataset
 
         pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
@@ -190,11 +200,12 @@ class Worker:
             try:
                 for group in self._groups(job, coming):
                     with self._clock("forward"):
-                        outputs = self._forward(net, job, group)
+                        outputs = self._forward(tiler, group)
                     for (name, sample), sr in zip(group.items(), outputs, strict=True):
                         with self._clock("metrics"):
                             for cell in job.images[name]:
-                                emit({"cell": cell.key, **self._value(sr, sample, cell, f"{job.dataset}/{name}")})
+                                value = self._value(sr, sample, cell, f"{job.dataset}/{name}")
+                                emit({"cell": cell.key, **value, **({"tile": tiler.used} if tiler.used else {})})
                         if target := job.save_to.get(name):
                             writing.append((name, encoder.submit(self._write, Path(target), sr, sample)))
                         else:
@@ -219,16 +230,16 @@ class Worker:
                 yield open_groups.pop(sample.lr.shape)
         yield from open_groups.values()
 
-    def _forward(self, net: torch.nn.Module, job: Job, group: dict[str, Sample]) -> torch.Tensor:
+    def _forward(self, tiler: Tiler, group: dict[str, Sample]) -> torch.Tensor:
         """Return SR of images of one size, ``(N, 3, H, W)`` uint8."""
         import torch
 
-        from srbench.evaluate import to_8bit, to_float, upscale
+        from srbench.evaluate import to_8bit, to_float
         from srbench.speed import synchronise
 
         lr = torch.cat([to_float(sample.lr) for sample in group.values()])
         try:
-            sr = to_8bit(upscale(net, lr, job.scale, self._spec(job).multiple))
+            sr = tiler(lr, to_8bit)
         except MethodError as error:
             raise MethodError(f"{error} (image {', '.join(group)})") from error
         synchronise(self.device)
@@ -244,7 +255,7 @@ class Worker:
     def _write(self, target: Path, sr: torch.Tensor, sample: Sample) -> None:
         """Write what a method made, and HR and LR beside it, once for all methods."""
         from srbench.evaluate import to_picture
-        from srbench.images import write
+        from srbench.saving import write
 
         with self._clock("write"):
             write(target, to_picture(sr, grey=sample.grey))

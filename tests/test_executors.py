@@ -125,7 +125,7 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     def run(batch):
         worker, seen, found = Worker(Session("cpu", 1)), [], {}
         worker.batch = batch
-        worker._forward = lambda net, job, group: seen.append(list(group)) or Worker._forward(worker, net, job, group)
+        worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
         worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda row: found.update({row.get("cell"): row}))
         return seen, {key: row["value"] for key, row in found.items() if key}
 

@@ -12,7 +12,8 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 
 from srbench.errors import ImageError, UsageError
-from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, read_size, write
+from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, read_size
+from srbench.saving import write
 
 GENERATOR = np.random.default_rng(5)
 RGB = GENERATOR.integers(0, 256, (7, 9, 3), dtype=np.uint8)

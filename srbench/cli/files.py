@@ -6,9 +6,9 @@ import csv
 import io
 import json
 import math
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -19,15 +19,17 @@ from srbench.cli.options import (
     metrics_option,
     plugin_option,
     protocol_option,
+    tile_option,
 )
 
 if TYPE_CHECKING:
     from srbench.evaluate import Score
     from srbench.folders import FolderScores
-    from srbench.images import Picture
     from srbench.terminal import Terminal
 
 SCALE = click.IntRange(2, 16)
+PASS = 2**30
+"""Bytes that a pass may hold on a CPU: with more, tiles are no faster, and large images take more than they must."""
 
 
 def _report(faults: list[str], ui: Terminal) -> None:
@@ -51,6 +53,7 @@ def _report(faults: list[str], ui: Terminal) -> None:
     help="Write N different answers, OUT_1 to OUT_N, of a method that knows several.",
 )
 @click.option("--repeat", is_flag=True, help="Reach a scale that METHOD does not do by repeating those that it does.")
+@tile_option
 @device_option
 @plugin_option
 def upscale_command(
@@ -63,12 +66,14 @@ def upscale_command(
     weights: str,
     samples: int | None,
     repeat: bool,
+    tile: int | Literal["auto", "off"],
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
     """Enlarge an image, or every image of a folder, with METHOD.
 
-    Any size; alpha, 16 bits and greyscale are kept. A folder's images are written as PNG under their names.
+    Any size; alpha, 16 bits and greyscale are kept. A folder's images are written as PNG under their names. Large
+    images are enlarged in tiles, which gives the same, and written as they come: PNG, PPM and PGM of any size.
 
     \b
     Examples:
@@ -78,7 +83,7 @@ def upscale_command(
       srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
     """
     from srbench.errors import UsageError
-    from srbench.folders import chain, each, outputs, passes
+    from srbench.folders import each, outputs, passes
 
     spec = load_catalog(plugins).models[method]
     scales = passes(spec, scale, repeat=repeat)
@@ -88,29 +93,30 @@ def upscale_command(
     pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
     from srbench.api import Upscaler
-    from srbench.folders import upscale_picture
-    from srbench.images import read
+    from srbench.folders import tiles_of, upscale_file
     from srbench.terminal import Terminal
+    from srbench.tiles import Enlarger, Tiler
 
     ui = Terminal()
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
-    net, where = loaded[scales[0]].net, loaded[scales[0]].device
-    if samples and not hasattr(net, "sample"):
+    if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
-    answer: Any = net.sample if samples else net
-    multiple = spec.multiple
+    passed = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
+    where = loaded[scales[0]].device
+    tiler = Tiler(reduce(Enlarger.then, passed), where, tile, PASS if where.type == "cpu" else 0)
     if len(scales) > 1:
-        answer, multiple = chain([(loaded[s].net, s) for s in scales], multiple), 1
         steps = ", then ".join(f"x{s}" for s in scales)
         ui.note(f"{spec.name} does not do x{scale}: repeated, {steps}; each pass takes the last one's output for LR")
 
-    def enlarge(path: Path, seed: int) -> Picture:
-        return upscale_picture(read(path), answer, scale, multiple, where, seed)
-
     faults = []
-    with ui.track("upscaling", sum(len(files) for files in pairs.values())) as advance:
+    count = sum(tiles_of(path, tiler) for path, _ in pairs[seeds[0]]) * len(seeds)
+    with ui.track("upscaling", count) as advance:
+
+        def enlarge(path: Path, to: Path, seed: int) -> None:
+            upscale_file(path, to, tiler, seed, partial(advance, path.name))
+
         for seed, files in pairs.items():
-            faults += each(files, partial(enlarge, seed=seed), advance)
+            faults += each(files, partial(enlarge, seed=seed))
     _report(faults, ui)
 
 
@@ -133,14 +139,20 @@ def degrade_command(*, source: Path, target: Path, scale: int, degradation: str,
     """
     from srbench.degradations import get_degradation
     from srbench.folders import degrade_file, each, outputs
+    from srbench.saving import write
     from srbench.terminal import Terminal
 
     ui = Terminal()
     pairs = outputs(source, target, overwrite=overwrite)
     with ui.track("degrading", len(pairs)) as advance:
-        faults = each(
-            pairs, partial(degrade_file, scale=scale, degradation=get_degradation(degradation), seed=seed), advance
-        )
+
+        def shrink(path: Path, to: Path) -> None:
+            try:
+                write(to, degrade_file(path, scale, get_degradation(degradation), seed))
+            finally:
+                advance(path.name)
+
+        faults = each(pairs, shrink)
     _report(faults, ui)
 
 

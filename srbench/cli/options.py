@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from srbench.specs import LEAST_TILE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -123,6 +125,24 @@ class Memory(click.ParamType[int]):
         return int(float(match[1]) * self.UNITS[match[2]])
 
 
+class TileSide(click.ParamType[int | str]):
+    """``auto``, ``off`` or a number of pixels."""
+
+    name = "auto|N|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Read it.
+
+        Raises:
+            click.BadParameter: it is none of these.
+        """
+        if isinstance(value, int) or value in {"auto", "off"}:
+            return value  # type: ignore[no-any-return]
+        if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < LEAST_TILE:
+            self.fail(f"{value!r} is neither auto, off nor a number of LR pixels from {LEAST_TILE}", param, ctx)
+        return int(value)
+
+
 plugin_option = click.option(
     "--plugin",
     "plugins",
@@ -135,6 +155,13 @@ device_option = click.option(
 )
 threads_option = click.option(
     "--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]"
+)
+tile_option = click.option(
+    "--tile",
+    type=TileSide(),
+    default="auto",
+    show_default=True,
+    help="Enlarge in tiles of N x N LR pixels, with overlap; auto: where memory would not do.",
 )
 precision_option = click.option(
     "--precision",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -24,6 +24,7 @@ from srbench.cli.options import (
     protocol_option,
     split_choices,
     threads_option,
+    tile_option,
     weights_option,
 )
 
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 @device_option
 @precision_option
 @compile_option
+@tile_option
 @threads_option
 @click.option(
     "--timeout",
@@ -109,6 +111,7 @@ def run_command(
     device: str,
     precision: str,
     compiled: bool,
+    tile: int | Literal["auto", "off"],
     threads: int,
     timeout: float,
     max_memory: int,
@@ -148,6 +151,7 @@ def run_command(
         threads=threads,
         precision=precision,
         compiled=compiled,
+        tile=tile,
         speed=None if no_speed else {"size": speed_size, "batch": speed_batch, "seconds": speed_seconds},
         save_images=save_images or report,
         force=force,

@@ -8,9 +8,9 @@ from srbench.datasets import find_dataset, prepare
 from srbench.degradations import BICUBIC
 from srbench.errors import AssetError
 from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, to_picture, upscale
-from srbench.images import write
 from srbench.protocols import get_protocol
 from srbench.references import ReferenceStore
+from srbench.saving import write
 from srbench.specs import DatasetSpec, ImagePair
 from srbench.training.data import HELD_OUT
 

@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 
 from srbench.errors import SRBenchError, UsageError
-from srbench.images import Picture, write
+from srbench.images import Picture
 from srbench.report.gather import gather
 from srbench.report.page import MAX_BYTES, write_report
+from srbench.saving import write
 from srbench.tables import to_csv, to_latex, to_markdown
 
 if TYPE_CHECKING:

@@ -1,0 +1,118 @@
+"""What a forward pass holds in memory, how much memory there is, and what running out of it looks like."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import psutil
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+T = TypeVar("T")
+
+CGROUPS = Path("/sys/fs/cgroup")
+REFUSALS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory", "out of memory")
+
+
+class LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Follow the bytes of storages that operators create, until they are freed."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        self._seen: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        before = {id(t.untyped_storage()) for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                storage = tensor.untyped_storage()
+                if id(storage) not in before and storage not in self._seen:
+                    self._seen.add(storage)
+                    self.now += storage.nbytes()
+                    weakref.finalize(storage, self._free, storage.nbytes())
+        self.peak = max(self.peak, self.now)
+        return result
+
+    def _free(self, size: int) -> None:
+        self.now -= size
+
+
+def held_bytes(work: Callable[[], object], device: torch.device) -> int:
+    """Return the most bytes that tensors made by some work hold at once, beyond those that were there before."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+        before = torch.cuda.memory_allocated(device)
+        work()
+        torch.cuda.synchronize(device)
+        return int(torch.cuda.max_memory_allocated(device) - before)
+    with LiveStorages() as live:
+        work()
+    peak: int = live.peak
+    return peak
+
+
+def available(device: torch.device, limit: int = 0) -> int:
+    """Return the bytes that this process could still have: of the GPU's memory, or within the machine and its group.
+
+    Args:
+        device: whose memory.
+        limit: of the bytes that the process may use on a CPU; 0 for none.
+    """
+    if device.type == "cuda":
+        unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0] + unused)
+    rooms = [psutil.virtual_memory().available, *group_room(CGROUPS)]
+    if limit:
+        rooms.append(max(1, limit - psutil.Process().memory_info().rss))
+    return int(min(rooms))
+
+
+def group_room(root: Path) -> list[int]:
+    """Return the bytes left under the limits of this process's control groups, of either version; often there is none.
+
+    Args:
+        root: where they are mounted. Within a container its own limit stands right there.
+    """
+    files = (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file"),
+    )
+    room = []
+    for limit, usage, cache in files:
+        try:
+            most, used = ((root / name).read_text().strip() for name in (limit, usage))
+            counts = dict(line.split() for line in (root / limit).with_name("memory.stat").read_text().splitlines())
+        except (OSError, ValueError):
+            continue
+        if most.isdecimal() and used.isdecimal():  # "max": no limit
+            room.append(max(0, int(most) - int(used) + int(counts.get(cache, "0"))))  # file cache gives way
+    return room
+
+
+def unless_out_of_memory(work: Callable[[], T], device: torch.device) -> T | None:
+    """Return what some work returns; None where its memory was refused, after what it held was given back."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    gc.collect()
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+    return None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that the GPU, torch's CPU allocator or Python was refused memory."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in REFUSALS)
