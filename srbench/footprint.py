@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -105,7 +104,6 @@ def unless_out_of_memory(work: Callable[[], T], device: torch.device) -> T | Non
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-    gc.collect()
     if device.type == "cuda":
         torch.cuda.empty_cache()
     return None
