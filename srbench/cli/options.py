@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-from srbench.specs import LEAST_TILE
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -136,6 +134,8 @@ class TileSide(click.ParamType[int | str]):
         Raises:
             click.BadParameter: it is none of these.
         """
+        from srbench.specs import LEAST_TILE
+
         if isinstance(value, int) or value in {"auto", "off"}:
             return value  # type: ignore[no-any-return]
         if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < LEAST_TILE:
