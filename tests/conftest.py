@@ -23,10 +23,13 @@ MIRROR = Path(os.environ["SRBENCH_MIRROR"]).resolve() if os.environ.get("SRBENCH
 
 @pytest.fixture(autouse=True)
 def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test sees the user's cache or mirror, or writes beside the sources."""
+    """No test sees the user's cache or mirror or a network, or writes beside the sources."""
     monkeypatch.setenv("SRBENCH_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.delenv("SRBENCH_MIRROR", raising=False)
     monkeypatch.delenv("SRBENCH_MAX_PIXELS", raising=False)
+    for scheme in ("http", "https"):  # nothing listens there: what is not on this machine cannot be had, at once
+        monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
 
 
 @pytest.fixture
