@@ -1,7 +1,8 @@
 """The speed gate: does a benchmark take more than 1.2 times as long as before, three times out of three?
 
 ``pytest --benchmark-only --speed-gate=REV`` lets this tree and another revision take turns, a few dozen milliseconds
-each, in two processes: what disturbs the machine disturbs both. ``--speed-gate`` alone compares with
+each, in two processes: what disturbs the machine disturbs both, and the time that the system gave to others does not
+count. ``--speed-gate`` alone compares with
 ``baseline.json``: the time of each benchmark, in units of a fixed calibration workload that takes turns with it, for
 this class of machine; ``--speed-baseline`` writes that file. A repetition that is not worse ends the matter, so an
 unchanged tree costs little more than running its benchmarks once.
@@ -39,6 +40,8 @@ TURN_S = 0.05
 REPETITION_S = 2.5
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
+SCHEDULED = Path("/proc/thread-self/schedstat")
+"""Linux's account of this thread: nanoseconds on a core, nanoseconds ready for one, turns."""
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -64,13 +67,21 @@ class Turns(BenchmarkFixture):  # type: ignore[misc]  # pytest-benchmark insists
 
 
 def turn(run: Run, loops: int) -> float:
-    """Return the seconds of one call, over so many."""
-    began = time.perf_counter()
+    """Return the seconds of one call, over so many, without those in which other processes had this one's core."""
+    began, kept = time.perf_counter(), _kept_waiting()
     for _ in range(loops):
         run()
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - began) / loops
+    return (time.perf_counter() - began - (_kept_waiting() - kept)) / loops
+
+
+def _kept_waiting() -> float:
+    """Return the seconds that this thread could have run and others did; 0 where the system does not tell."""
+    try:
+        return int(SCHEDULED.read_text().split()[1]) / 1e9
+    except (OSError, IndexError):
+        return 0.0
 
 
 def loops_for(run: Run) -> int:
