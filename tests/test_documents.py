@@ -32,6 +32,17 @@ def test_plugin_of_the_readme_has_15_lines_and_works(srbench, tmp_path, save_ima
     assert board.psnr["sharpened"] != board.psnr["bicubic"]
 
 
+def test_recipe_of_contributing_passes_every_check(tmp_path):
+    from srbench.conformance import check
+
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(# consistent\.py.*?)```", contributing, flags=re.DOTALL)
+    (tmp_path / "consistent.py").write_text(code)
+    results = {result.check: result for result in check(plugins=[tmp_path / "consistent.py"])}
+    assert not [result for result in results.values() if result.status == "failed"]
+    assert results["learns"].status == results["halo"].status == "passed"
+
+
 def test_every_hook_is_documented_with_its_signature():
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for name in HOOKS:

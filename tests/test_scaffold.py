@@ -15,6 +15,7 @@ from srbench.cli import main
 from srbench.scaffold import TEMPLATES
 
 PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation", "--no-index"]
+KINDS = {"mynet": "method", "my-edges": "loss", "charts": "dataset", "mae": "metric"}
 
 
 def call(monkeypatch, *args):
@@ -24,25 +25,34 @@ def call(monkeypatch, *args):
     return ended.value.code
 
 
-def install(site, *folders):
-    done = subprocess.run([*PIP, "--target", site, *folders], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    return {"PYTHONPATH": os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])}
+@pytest.fixture(scope="module")
+def made(once):
+    """One plugin of each kind, as ``srbench new`` prints and writes them, and all installed in ``site``."""
+
+    def make(folder):
+        said = {}
+        for name, kind in KINDS.items():
+            command = [sys.executable, "-c", "from srbench.cli import main; main()", "new", name, "--kind", kind]
+            said[name] = subprocess.run(
+                command, capture_output=True, text=True, cwd=folder, timeout=60, check=True
+            ).stdout
+        (folder / "said.json").write_text(json.dumps(said))
+        install = [*PIP, "--target", "site", *(f"./{name}" for name in KINDS)]
+        done = subprocess.run(install, capture_output=True, text=True, cwd=folder, timeout=300, check=False)
+        assert done.returncode == 0, done.stderr
+
+    return once("scaffold", make)
 
 
-def own_tests(environment, *folders):
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib", *folders]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
-    )
+@pytest.fixture
+def environment(made):
+    return {"PYTHONPATH": os.pathsep.join([str(made / "site"), os.environ.get("PYTHONPATH", "")])}
 
 
-def test_a_newcomers_script(srbench, tmp_path):
+def test_a_newcomers_script(srbench, made, environment, tmp_path):
     """new, pip install, check, run, with no edits; and the network brought is better than bicubic."""
-    made = srbench("new", "mynet")
-    assert made.returncode == 0, made.stderr
-    environment = install(tmp_path / "site", tmp_path / "mynet")
-    commands = [line.split()[1:] for line in made.stdout.splitlines() if line.startswith("  srbench")]
+    said = json.loads((made / "said.json").read_text())["mynet"]
+    commands = [line.split()[1:] for line in said.splitlines() if line.startswith("  srbench")]
     assert [command[0] for command in commands] == ["check", "run"]
     checked = srbench(*commands[0], **environment)
     assert checked.returncode == 0, checked.stdout
@@ -55,24 +65,25 @@ def test_a_newcomers_script(srbench, tmp_path):
     assert board.psnr["mynet"] > board.psnr["bicubic"] + 1
 
 
-def test_every_kind_passes_its_own_test_and_works_in_a_run(srbench, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    kinds = {"my-net": "method", "edges": "loss", "charts": "dataset", "mae": "metric"}
-    for name, kind in kinds.items():
-        assert call(monkeypatch, "new", name, "--kind", kind, "--dir", "made") == 0
-    folders = [tmp_path / "made" / name for name in kinds]
-    environment = install(tmp_path / "site", *folders)
+def test_every_kind_passes_its_own_test(made, environment):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--import-mode=importlib"]
     # a method's checks are what the newcomer's script runs already
-    done = own_tests(environment, *folders, "-k", "not (test_srbench_my_net and test_every_check)")
+    command += [*(made / name for name in KINDS), "-k", "not (test_srbench_mynet and test_every_check)"]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
+    )
     assert done.returncode == 0, done.stdout
+
+
+def test_every_kind_works_in_a_run(srbench, environment, tmp_path):
     listed = json.loads(srbench("list", "--json", **environment).stdout)
-    for name, kind in kinds.items():
+    for name, kind in KINDS.items():
         assert name in {row["name"] for row in listed[f"{kind}s" if kind != "loss" else "losses"]}
     options = ["--dataset", "charts", "--metrics", "psnr,mae", "--no-speed", "--inline", "--out", "out"]
-    run = srbench("run", "--methods", "my-net,nearest", *options, **environment)
+    run = srbench("run", "--methods", "mynet,nearest", *options, **environment)
     assert run.returncode == 0, run.stderr
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
-    assert board.mae["my-net"] < board.mae["nearest"]
+    assert board.mae["mynet"] < board.mae["nearest"]
 
 
 @pytest.mark.parametrize(

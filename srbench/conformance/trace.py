@@ -60,7 +60,8 @@ class Surroundings:
     """By the module or class that holds each, and its name there."""
     files: frozenset[str]
     """Of the working folder."""
-    children: frozenset[int]
+    children: dict[int, str]
+    """Processes that it started and that run, by id; their names."""
     threads: frozenset[threading.Thread]
 
 
@@ -71,7 +72,7 @@ def look() -> Surroundings:
         dict(os.environ),
         {(holder, name): value for holder in _holders() for name, value in vars(holder).items() if callable(value)},
         frozenset(path.name for path in Path().iterdir()),
-        frozenset(child.pid for child in psutil.Process().children(recursive=True)),
+        {child.pid: name for child in psutil.Process().children(recursive=True) if (name := _running(child))},
         frozenset(threading.enumerate()),
     )
 
@@ -86,6 +87,13 @@ def _holders() -> Iterator[Any]:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] == "srbench":
             yield module
+
+
+def _running(process: psutil.Process) -> str:
+    """Return the name of a process; empty where it has ended."""
+    with suppress(psutil.Error):
+        return str(process.name()) if process.status() != psutil.STATUS_ZOMBIE else ""
+    return ""
 
 
 def changes(before: Surroundings) -> list[str]:
@@ -103,8 +111,8 @@ def changes(before: Surroundings) -> list[str]:
         found.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
     if files := sorted(after.files - before.files):
         found.append(f"the working folder's files (wrote {', '.join(files[:3])})")
-    if started := after.children - before.children:
-        found.append(f"the processes that run (left {len(started)} of its own)")
+    if started := dict.fromkeys(name for pid, name in after.children.items() if pid not in before.children):
+        found.append(f"the processes that run (left {', '.join(started)})")
     if threads := after.threads - before.threads:
         found.append(f"the threads that run (left {', '.join(thread.name for thread in threads)})")
     return found
