@@ -6,7 +6,8 @@ A ranking never mixes datasets, scales, protocols, devices or precisions: each c
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+import sys
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -110,7 +111,7 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
         run = read_run_file(folder)
         try:
             metrics |= run["metrics"]
-            found = list(_entries(run, list(read_rows(folder / "results.jsonl"))))
+            found = list(_entries(run, read_rows(folder / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise SRBenchError(f"{folder}: run.json or results.jsonl is damaged or not srbench's ({what})") from error
@@ -136,45 +137,68 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     return _sorted(board)
 
 
-def _entries(run: Row, rows: list[Row]) -> Iterable[Entry]:
+@dataclass
+class _Scores:
+    """What one method, with the same code and weights, scored on a dataset under one protocol."""
+
+    values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> image -> value."""
+    undefined: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> image -> why it has no value."""
+    missing: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> the reasons why it could not be computed."""
+    degradation: str = ""
+
+    def add(self, metric: str, row: Row) -> None:
+        """Take one row; of an image the last one counts."""
+        self.degradation = row.get("degradation", "")
+        if row.get("missing"):
+            self.missing[metric][row["reason"]] = None
+            return
+        image = sys.intern(row["image"])
+        self.values[metric][image] = decode_value(row["value"])
+        self.undefined[metric].pop(image, None)
+        if row["value"] is None:
+            self.undefined[metric][image] = row["reason"]
+
+
+def _entries(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
     """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
     keys = ("method", "scale", "device", "precision")
+    names = {metric["identity"]: name for name, metric in run["metrics"].items()}
     jobs: dict[tuple[Any, ...], Row] = {}
-    scores: dict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    scores: dict[tuple[Any, ...], _Scores] = defaultdict(_Scores)
     speeds: dict[tuple[Any, ...], Row] = {}
-    for row in rows:
+    for row in rows:  # there may be millions: of a score only its value is kept
         who = tuple(row[k] for k in keys)
         variant = (row["plugin"], row["weights"])
         if row["kind"] == "speed":
             speeds[(*who, *variant)] = row
-            continue
-        group = (*who, row["dataset"])
-        if row["kind"] == "job":
-            jobs[group] = row
-        elif row["kind"] == "score":
-            scores[(*group, *variant)].append(row)
+        elif row["kind"] == "job":
+            jobs[(*who, row["dataset"])] = row
+        elif row["kind"] == "score" and row["metric"] in names:
+            known = _described(run, row)["images"].get(row["image"])
+            if known == row["image_sha256"]:
+                scores[(*who, row["dataset"], *variant, row["protocol"])].add(names[row["metric"]], row)
     for group, job in jobs.items():
-        described = run["datasets"].get(f"{job['dataset']} x{job['scale']}", {"images": {}, "hash": ""})
         variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
         speed = speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
-            entry = _entry(job, described, (name, protocol), scores[(*group, *variant)], speed, run["metrics"])
+            parts = [scores[(*group, *variant, of)] for of in ("", name) if (*group, *variant, of) in scores]
+            entry = _entry(job, _described(run, job), protocol, parts, speed)
             if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
                 entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
             yield entry
 
 
-def _entry(
-    job: Row,
-    described: Row,
-    protocol: tuple[str, Row],
-    scores: list[Row],
-    speed: Row,
-    metrics: dict[str, Row],
-) -> Entry:
-    identity, definition = protocol
+def _described(run: Row, row: Row) -> Row:
+    described: Row = run["datasets"].get(f"{row['dataset']} x{row['scale']}", {"images": {}, "hash": ""})
+    return described
+
+
+def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], speed: Row) -> Entry:
     who = {k: job[k] for k in ("method", "dataset", "scale", "device", "precision", "plugin", "weights")}
-    who |= {"protocol": definition["name"], "protocol_version": definition["version"]}
+    who |= {"protocol": protocol["name"], "protocol_version": protocol["version"]}
     who["dataset_hash"] = described["hash"]
     status, reason = job["status"], job["reason"]
     if status == "started":
@@ -183,26 +207,16 @@ def _entry(
     entry = Entry(who, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
         entry.notes.append(f"{who['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
-    names = {metric["identity"]: name for name, metric in metrics.items()}
-    undefined: dict[tuple[str, str], int] = defaultdict(int)
-    for row in scores:
-        fits = row["protocol"] in ("", identity) and described["images"].get(row["image"]) == row["image_sha256"]
-        if not fits or row["metric"] not in names:
-            continue
-        name = names[row["metric"]]
-        entry.degradation = row.get("degradation", "")
-        if row.get("missing"):
-            entry.notes.append(f"no {name}: {row['reason']}")
-            continue
-        entry.values[name][row["image"]] = decode_value(row["value"])
-        if row["value"] is None:
-            undefined[name, row["reason"]] += 1
-    for (name, why), count in undefined.items():
-        entry.notes.append(
-            f"{name} on {who['dataset']} x{who['scale']}: {count} of {entry.expected} images left out: {why}"
-        )
-    for name in entry.values:  # a value that came later makes an earlier "missing" moot
-        entry.notes = [note for note in entry.notes if not note.startswith(f"no {name}:")]
+    for part in parts:
+        entry.degradation = part.degradation
+        for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it
+            entry.values[name] = {image: values[image] for image in described["images"] if image in values}
+            for why, count in Counter(part.undefined[name].values()).items():
+                where = f"{name} on {who['dataset']} x{who['scale']}"
+                entry.notes.append(f"{where}: {count} of {entry.expected} images left out: {why}")
+        for name, reasons in part.missing.items():
+            if name not in part.values:  # a value that came later makes an earlier "missing" moot
+                entry.notes += [f"no {name}: {reason}" for reason in reasons]
     return entry
 
 

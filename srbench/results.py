@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.checked_json import NONE, TEXT, Fields, fault
 from srbench.errors import SRBenchError
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCHEMA = 1
+BLOCK = 2**16
 
 WHO = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
 IMAGE = {**WHO, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
@@ -49,11 +50,7 @@ class ResultsFile:
         self.path = path
         try:
             with path.open("ab+") as file:
-                file.seek(0)
-                text = file.read()
-                whole = text.rfind(b"\n") + 1
-                if whole < len(text):
-                    file.truncate(whole)
+                file.truncate(_whole(file))
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
             raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
@@ -77,29 +74,46 @@ class ResultsFile:
             self._file.close()
 
 
+def _whole(file: BinaryIO) -> int:
+    """Return the length of a file up to its last newline, looked for from the end."""
+    position = file.seek(0, os.SEEK_END)
+    while position:
+        size = min(BLOCK, position)
+        position = file.seek(position - size)
+        newline = file.read(size).rfind(b"\n")
+        if newline >= 0:
+            return position + newline + 1
+    return 0
+
+
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read all rows; a torn last line is passed over.
+    """Read all rows, one at a time; a torn last line is passed over.
 
     Raises:
         SRBenchError: the file cannot be read, or a line in it is no row of this schema.
     """
-    if not path.exists():
-        return
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise SRBenchError(f"{path}: cannot be read ({error})") from error
-    for number, line in enumerate(lines[:-1], start=1):  # behind the last newline: nothing, or a torn line
-        try:
-            row = json.loads(line)
-            schema = row["schema"]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise SRBenchError(f"{path}:{number}: is no row of results; move the file away") from error
-        if schema != SCHEMA:
-            raise SRBenchError(f"{path}:{number}: was written with schema {schema}, this srbench reads {SCHEMA}")
-        if said := fault(row, FORMS.get(str(row.get("kind")), Fields())):
-            raise SRBenchError(f"{path}:{number}: is damaged or not srbench's ({said}); move the file away")
-        yield row
+        with path.open("rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.endswith(b"\n"):
+                    yield _row(line, f"{path}:{number}")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise SRBenchError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _row(line: bytes, place: str) -> Row:
+    try:
+        row: Row = json.loads(line)
+        schema = row["schema"]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise SRBenchError(f"{place}: is no row of results; move the file away") from error
+    if schema != SCHEMA:
+        raise SRBenchError(f"{place}: was written with schema {schema}, this srbench reads {SCHEMA}")
+    if said := fault(row, FORMS.get(str(row.get("kind")), Fields())):
+        raise SRBenchError(f"{place}: is damaged or not srbench's ({said}); move the file away")
+    return row
 
 
 def encode_value(value: float | None) -> float | str | None:
