@@ -71,6 +71,10 @@ def run(
     timeout_s: float = 1800,
     max_memory: int = 0,
     inline: bool = False,
+    executor: str = "local",
+    scheduler: str = "",
+    workers: int = 0,
+    slurm: str | Sequence[str] = (),
     plugins: str | Path | Sequence[str | Path] = (),
     quiet: bool = False,
 ) -> pd.DataFrame:
@@ -105,6 +109,10 @@ def run(
         timeout_s: longest time for one image or one measurement of speed; 0 for no limit.
         max_memory: most bytes that a method's process may use; 0 for no limit.
         inline: work in this process, without isolation.
+        executor: where jobs run: ``local``, ``dask``, ``slurm``.
+        scheduler: address of Dask's scheduler; a local cluster without it.
+        workers: workers of a local Dask cluster, or most SLURM jobs at once; 0 for the default.
+        slurm: what SLURM jobs need, each ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``.
         plugins: plugin files to load too.
         quiet: print nothing.
 
@@ -143,6 +151,10 @@ def run(
         train_on=tuple(str(name) for name in _several(train)),
         train_steps=train_steps,
         degradation=degradation,
+        executor=executor,
+        scheduler=scheduler,
+        workers=workers,
+        slurm=_several(slurm),
     )
     frame = score(request, open_catalog(files, ui), ui, sort).board.frame
     frame.attrs["out"] = str(request.out)

@@ -28,16 +28,37 @@ class JobFailedError(SRBenchError):
 
 
 class Executor(Protocol):
-    """Runs jobs one after the other."""
+    """Runs jobs."""
 
-    def environment(self) -> dict[str, Any]:
-        """Describe where jobs run: device, versions."""
+    def environment(self, method: str = "") -> dict[str, Any]:
+        """Describe where jobs run, or those of one method: device, versions."""
+
+    def room(self, *, timed: bool) -> int:
+        """Return how many jobs are worth submitting at once; of those that measure time, as many as do not collide."""
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
         """Queue a job."""
 
+    def check(self) -> None:
+        """See whether submitted jobs can still end.
+
+        Raises:
+            SRBenchError: they cannot.
+        """
+
     def shutdown(self) -> None:
         """Stop at once, dropping what is queued."""
+
+
+class OneAtATime:
+    """What holds for executors that run one job after the other, on this machine."""
+
+    def room(self, *, timed: bool) -> int:
+        """Return 1."""
+        return 1
+
+    def check(self) -> None:
+        """Nothing can be lost here."""
 
 
 def _settle(message: dict[str, Any], emit: Emit) -> bool:
@@ -56,13 +77,13 @@ def _settle(message: dict[str, Any], emit: Emit) -> bool:
     return False
 
 
-class InlineExecutor:
+class InlineExecutor(OneAtATime):
     """Runs each job in this process when it is submitted; no time-out, no limit, and a crash ends the run."""
 
     def __init__(self, session: Session) -> None:
         self.worker = Worker(session)
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self, method: str = "") -> dict[str, Any]:
         """Describe where jobs run."""
         return self.worker.environment()
 
@@ -89,7 +110,7 @@ class InlineExecutor:
         """Nothing is left to stop."""
 
 
-class WorkerExecutor:
+class WorkerExecutor(OneAtATime):
     """Runs jobs in one persistent worker process, started anew after it died or was killed.
 
     Args:
@@ -108,7 +129,7 @@ class WorkerExecutor:
         self._stopped = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
 
-    def environment(self) -> dict[str, Any]:
+    def environment(self, method: str = "") -> dict[str, Any]:
         """Start the worker and describe it.
 
         Raises:

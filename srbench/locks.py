@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import socket
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
+
+from srbench.errors import SRBenchError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+LOCK, HOLDER = ".lock", ".lock-holder"
 
 
 @contextmanager
@@ -36,3 +43,37 @@ def locked(file: Path, busy: Callable[[], object], patience_s: float = 0) -> Ite
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Keep other runs off a folder.
+
+    Raises:
+        SRBenchError: another process holds it, or it cannot be written.
+    """
+    holder = folder / HOLDER  # beside the lock, which whoever asks for it may empty
+
+    def refuse() -> NoReturn:
+        raise SRBenchError(f"{folder} is in use by {_named(holder)}; wait until it ends, or take another --out")
+
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(locked(folder / LOCK, refuse))
+        except OSError as error:
+            raise SRBenchError(f"{folder}: cannot be written ({error.strerror or error})") from error
+        with contextlib.suppress(OSError):  # only what others are told depends on it
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+        stack.callback(_remove, holder)
+        yield
+
+
+def _named(holder: Path) -> str:
+    with contextlib.suppress(OSError, UnicodeDecodeError):
+        return " ".join(holder.read_text(encoding="utf-8").split()) or "another process"
+    return "another process"
+
+
+def _remove(file: Path) -> None:
+    with contextlib.suppress(OSError):
+        file.unlink()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 WORDS = ("shipped", "trained")
 """What weights are asked for by, other than their path."""
-UNRECORDED = ("out", "command", "force", "inline", "only")
+UNRECORDED = ("out", "command", "force", "inline", "only", "executor", "scheduler", "workers", "slurm")
 """Of a request, what says nothing about its results."""
 
 
@@ -68,6 +68,14 @@ class Request:
     train_steps: int | None = None
     degradation: str = "bicubic"
     tile: Tile = "auto"
+    executor: str = "local"
+    """Where jobs go: ``local``, ``dask``, ``slurm``."""
+    scheduler: str = ""
+    """Address of Dask's scheduler; empty for a local cluster."""
+    workers: int = 0
+    """Workers of a local Dask cluster, or most SLURM jobs at once; 0 for the default."""
+    slurm: tuple[str, ...] = ()
+    """What SLURM jobs need, each ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``."""
     only: frozenset[Output] | None = None
     """What is scored of it; None: everything."""
 

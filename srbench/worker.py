@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from srbench.catalog import Catalog
     from srbench.evaluate import Sample
     from srbench.inference import Inference
-    from srbench.specs import ModelSpec, Tile
+    from srbench.specs import ImagePair, ModelSpec, Tile
     from srbench.tiles import Tiler
 
     Emit = Callable[[dict[str, Any]], None]
@@ -87,6 +87,8 @@ class Job:
     degradation: str = "bicubic"
     reference: str = ""
     """What the catalog is asked for where the method's name is not enough: of a method that is a file."""
+    expected: dict[str, str] = field(default_factory=dict)
+    """Hashes by which another machine sees whether it has the same: ``plugin``, ``weights``, ``image NAME``."""
 
     def to_json(self) -> str:
         """Return the job as one line."""
@@ -127,6 +129,7 @@ class Worker:
         self.seconds: dict[str, float] = defaultdict(float)
         self._clocks = threading.Lock()
         self.batch = GPU_BATCH if self.device.type == "cuda" else 1
+        self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
         self.written: set[Path] = set()
         self.chunk: set[tuple[Any, ...]] = set()
         """Keys of the last job's images."""
@@ -143,9 +146,15 @@ class Worker:
 
             emit({"peak_flops": peak_flops(self.device, self.session.precision, **(job.speed or {}))})
             return
+        pairs = self._listed(job)
+        if job.expected:
+            from srbench.same import compare
+
+            plugin = self.catalog.models.owner(job.reference or job.method)
+            compare(job.expected, plugin, job.weights, pairs, job.degradation)
         net, tiler = self._net(job)
         if job.speed is None:
-            self._score(job, tiler, emit)
+            self._score(job, tiler, pairs, emit)
         else:
             self._speed(job, net, emit)
 
@@ -187,12 +196,20 @@ class Worker:
         self.nets.move_to_end(key)
         return self.nets[key]
 
-    def _score(self, job: Job, tiler: Tiler, emit: Emit) -> None:
+    def _listed(self, job: Job) -> dict[str, ImagePair]:
+        """Return a job's images by name; a dataset is listed once, and again where one is not among them."""
         from srbench.datasets import find_dataset
 
-        pairs = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
-        if lost := [name for name in job.images if name not in pairs]:
+        if not job.images:
+            return {}
+        place = job.dataset, job.scale
+        if not job.images.keys() <= self.pairs.get(place, {}).keys():
+            self.pairs[place] = {pair.name: pair for pair in find_dataset(self.catalog, job.dataset).pairs(job.scale)}
+        if lost := [name for name in job.images if name not in self.pairs[place]]:
             raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
+        return {name: self.pairs[place][name] for name in job.images}
+
+    def _score(self, job: Job, tiler: Tiler, pairs: dict[str, ImagePair], emit: Emit) -> None:
         self._forget_others(job)
         with ThreadPoolExecutor(AHEAD) as decoders, ThreadPoolExecutor(1) as encoder:
             coming = {name: self._coming(decoders, job, pairs[name]) for name in job.images}

@@ -87,6 +87,29 @@ if TYPE_CHECKING:
 )
 @click.option("--max-memory", type=Memory(), default=0, help="Most memory a method's process may use, e.g. 8GiB.")
 @click.option("--inline", is_flag=True, help="Run jobs in this process, for debugging: no time-out, no isolation.")
+@click.option(
+    "--executor",
+    type=click.Choice(["local", "dask", "slurm"]),
+    default="local",
+    show_default=True,
+    help="Where jobs run: a worker process here, a Dask cluster, or SLURM (by submitit).",
+)
+@click.option(
+    "--scheduler", default="", metavar="ADDRESS", help="Dask's scheduler [default: a local cluster of --workers]"
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(0, 4096),
+    default=0,
+    help="Workers of a local Dask cluster, or most SLURM jobs at once [default: 2, 64]",
+)
+@click.option(
+    "--slurm",
+    multiple=True,
+    metavar="[METHOD:]NAME=VALUE,...",
+    help="What SLURM jobs need: partition, gpus, cpus, time, mem, any of sbatch's; cluster=local runs them here. "
+    "Repeatable.",
+)
 @plugin_option
 def run_command(
     *,
@@ -116,6 +139,10 @@ def run_command(
     timeout: float,
     max_memory: int,
     inline: bool,
+    executor: str,
+    scheduler: str,
+    workers: int,
+    slurm: tuple[str, ...],
     plugins: tuple[str, ...],
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
@@ -130,6 +157,8 @@ def run_command(
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine --report
       srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
+      srbench run --methods espcn,unet --dataset set5 --executor dask --scheduler tcp://10.0.0.1:8786
+      srbench run --methods espcn,unet --executor slurm --slurm partition=gpu,gpus=1 --slurm unet:mem=32GB
     """
     from srbench.harness import new_folder, score
     from srbench.request import Request
@@ -163,6 +192,10 @@ def run_command(
         train_on=training_sets or (),
         train_steps=train_steps,
         degradation=degradation,
+        executor=executor,
+        scheduler=scheduler,
+        workers=workers,
+        slurm=slurm,
     )
     try:
         scored = score(request, catalog, ui, sort)
