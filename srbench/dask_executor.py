@@ -44,6 +44,7 @@ CLOSE_S = 20
 COUNT_S = 2.0
 AHEAD = 2
 """Jobs per thread of the cluster: the next one is there when one ends."""
+GOES_ON = "what is done is saved, and the same command on the same --out goes on"
 
 
 class WarmWorkers(WorkerPlugin):
@@ -129,7 +130,8 @@ class DaskExecutor:
     """
 
     def __init__(self, terms: Terms, scheduler: str = "", workers: int = 1) -> None:
-        logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters of it is said in errors
+        for logger in ("distributed", "distributed.client"):  # what matters of it is said in errors
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         self._where = f"the Dask cluster at {scheduler}" if scheduler else "the local Dask cluster"
         self._name = f"srbench-{uuid.uuid4().hex[:12]}"
         self._terms = terms
@@ -168,7 +170,7 @@ class DaskExecutor:
         except ImportError as error:
             raise SRBenchError(f"a worker of {self._where} cannot run jobs: {error}; install srbench there") from error
         except (OSError, CancelledError) as error:
-            raise SRBenchError(f"{self._where} was lost ({_line(error)})") from error
+            raise self._lost() from error
         self._place = one_kind(place for place in found if isinstance(place, dict))
         return self._place
 
@@ -202,8 +204,8 @@ class DaskExecutor:
         except KilledWorker as error:
             lost = f"{error.allowed_failures + 1} workers were lost while they ran it"
             done.set_exception(JobFailedError(f"{lost}, the last at {error.last_worker.address}"))
-        except (OSError, CancelledError) as error:
-            done.set_exception(SRBenchError(f"{self._where} was lost ({_line(error)})"))
+        except (OSError, CancelledError):
+            done.set_exception(self._lost())
         except Exception as error:  # noqa: BLE001  (what a worker of another make may send)
             done.set_exception(JobFailedError(f"{type(error).__name__}: {_line(error)}"))
         else:
@@ -237,13 +239,16 @@ class DaskExecutor:
         except (OSError, CancelledError):
             workers = None
         if workers is None:
-            raise SRBenchError(f"{self._where} was lost")
+            raise self._lost()
         if workers:
             self._workerless_since = None
         elif self._workerless_since is None:
             self._workerless_since = time.monotonic()
         elif time.monotonic() - self._workerless_since > WORKERLESS_S:
-            raise SRBenchError(f"{self._where} has had no worker for {WORKERLESS_S} s")
+            raise SRBenchError(f"{self._where} has had no worker for {WORKERLESS_S} s; {GOES_ON}")
+
+    def _lost(self) -> SRBenchError:
+        return SRBenchError(f"{self._where} was lost; {GOES_ON}")
 
     def shutdown(self) -> None:
         """Take back what has not ended, and end what was started."""

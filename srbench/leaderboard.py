@@ -31,6 +31,8 @@ COST = ["params", "macs", "latency_ms", "images_per_s", "mpix_per_s", "peak_mem_
 TAIL = ["device", "precision", "weights", "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"]
 END = ["images", "protocol_version", "dataset_hash", "degradation", "reason"]
 SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
+TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
+"""What cannot be compared where a device was shared."""
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
 
 RESAMPLES = 2000
@@ -119,11 +121,15 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
             identity = tuple(entry.who[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
                 entry.values = defaultdict(dict, {**earlier.values, **entry.values})
-                entry.speed = entry.speed or earlier.speed
+                entry.speed = _comparable(earlier.speed, entry.speed)
             entries[identity] = entry
     if sort not in {"psnr", "method", *metrics, *COST}:
         raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join([*metrics, *COST, 'method'])}")
     extra = [name for name in metrics if name not in QUALITY]
+    for entry in entries.values():
+        if why := entry.speed.get("shared"):
+            who = f"{entry.who['method']} x{entry.who['scale']}"
+            entry.notes.append(f"{who}: timed on a shared device ({why}), which compares with nothing: not shown")
     records = [_record(entry, [*QUALITY, *extra]) for entry in entries.values()]
     intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
     columns = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
@@ -173,7 +179,7 @@ def _entries(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
         who = tuple(row[k] for k in keys)
         variant = (row["plugin"], row["weights"])
         if row["kind"] == "speed":
-            speeds[(*who, *variant)] = row
+            speeds[(*who, *variant)] = _comparable(speeds.get((*who, *variant), {}), row)
         elif row["kind"] == "job":
             jobs[(*who, row["dataset"])] = row
         elif row["kind"] == "score" and row["metric"] in names:
@@ -189,6 +195,11 @@ def _entries(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
             if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
                 entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
             yield entry
+
+
+def _comparable(earlier: Row, later: Row) -> Row:
+    """Return of two measurements of speed the later, unless only the earlier had its device to itself."""
+    return earlier if earlier and (not later or ("shared" in later and "shared" not in earlier)) else later
 
 
 def _described(run: Row, row: Row) -> Row:
@@ -228,7 +239,9 @@ def _record(entry: Entry, metrics: list[str]) -> Row:
     for name in metrics:
         record[name] = entry.mean(name)
         record[f"{name}_low"], record[f"{name}_high"] = entry.interval(name)
-    record |= {name: entry.speed.get(name) for name in (*COST, "latency_p10_ms", "latency_p90_ms")}
+    hidden = TIMED if "shared" in entry.speed else ()
+    costs = (*COST, "latency_p10_ms", "latency_p90_ms")
+    record |= {name: None if name in hidden else entry.speed.get(name) for name in costs}
     record |= {"speed_size": entry.speed.get("size"), "speed_batch": entry.speed.get("batch")}
     return record
 

@@ -58,7 +58,7 @@ class Run:
         self.score(method, "psnr", values, **who)
         self.job(method, status, **who)
 
-    def speed(self, method, mpix, size=256):
+    def speed(self, method, mpix, size=256, **more_yet):
         figures = {
             "params": 5,
             "macs": 7,
@@ -67,7 +67,7 @@ class Run:
             "mpix_per_s": mpix,
             "peak_mem_mib": 3.0,
         }
-        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": size, "batch": 1}
+        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": size, "batch": 1, **more_yet}
         self.file.append({"kind": "speed", **self.who(method), **figures, **more})
 
     def board(self, sort="psnr"):
@@ -255,6 +255,36 @@ def test_speeds_of_different_settings_are_not_compared(tmp_path):
     shown = {row[0]: row[section.headings.index("MPix/s")] for row in section.rows}
     assert sorted(shown.values()) == ["-", "6"] or sorted(shown.values()) == ["-", "5"]
     assert any("another size or batch" in remark for remark in section.remarks)
+
+
+def test_timings_on_a_shared_device_are_never_ranked(run):
+    for method in "abc":
+        run.method(method, noise(0))
+    run.speed("a", 5.0)
+    run.speed("b", 99.0, shared="other work on node7")
+    run.speed("c", 4.0)
+    run.speed("c", 98.0, shared="other work on node7")
+    board = run.board("mpix_per_s")
+    frame = board.frame.set_index("method")
+    assert frame.mpix_per_s.dropna().to_dict() == {"a": 5.0, "c": 4.0}
+    assert frame.latency_ms.notna().to_dict() == {"a": True, "b": False, "c": True}
+    assert frame.macs.tolist() == [7, 7, 7]
+    (note,) = board.notes
+    assert note.startswith("b x4: timed on a shared device (other work on node7)")
+
+
+def test_values_count_alike_in_whatever_order_they_came(tmp_path):
+    values = noise(3)
+    tables = []
+    for name, order in (("one", range(10)), ("two", reversed(range(10)))):
+        run = Run(tmp_path / name)
+        for i in order:
+            images, run.images = run.images, {f"i{i}": f"hash{i}"}
+            run.score("a", "psnr", [values[i]])
+            run.images = images
+        run.job("a")
+        tables.append(to_csv(run.board()))
+    assert tables[0] == tables[1]
 
 
 @pytest.mark.parametrize(("name", "content"), [("run.json", '{"schema": 1}'), ("results.jsonl", '{"schema": 1}\n')])

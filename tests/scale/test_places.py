@@ -1,0 +1,177 @@
+"""What cannot go to other machines is said before anything is started, or in the row with its reason."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from srbench.assets import sha256
+from srbench.errors import SRBenchError
+from srbench.remote import Terms, answer, one_kind
+from srbench.slurm_executor import minutes, parse_settings
+from srbench.worker import Cell, Job, Session
+
+ENVIRONMENT = {"device": "cpu, one", "versions": {"srbench": __import__("srbench").__version__}}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler is Dask's: add --executor dask"),
+        (["--workers", "3"], "--workers goes with --executor dask or slurm"),
+        (["--slurm", "gpus=1"], "--slurm says what SLURM jobs need: add --executor slurm"),
+        (["--executor", "dask", "--inline"], "--inline runs jobs in this process; leave --executor out"),
+        (["--executor", "dask", "--scheduler", "x:1", "--workers", "3"], "the one at --scheduler has its own"),
+        (["--executor", "slurm", "--slurm", "gpus"], "--slurm takes [METHOD:]NAME=VALUE[,NAME=VALUE...], not 'gpus'"),
+        (["--executor", "slurm", "--slurm", "time=soon"], "--slurm time=soon: write minutes, H:MM:SS or D-HH:MM:SS"),
+        (["--executor", "slurm", "--slurm", "espcn:gpus=1"], "--slurm names espcn, which is not among --methods"),
+        (["--executor", "ray"], "'ray' is not one of 'local', 'dask', 'slurm'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_exit_code_2(options, said, tmp_path, monkeypatch, capsys):
+    assert _fails(["--methods", "nearest", *options], tmp_path, monkeypatch) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("executor", "package"), [("dask", "distributed"), ("slurm", "submitit")])
+def test_a_missing_extra_is_named(executor, package, tmp_path, monkeypatch, capsys):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *more: None if name == package else find(name, *more))
+    assert _fails(["--methods", "nearest", "--executor", executor], tmp_path, monkeypatch) == 2
+    assert f"needs {package}: pip install 'srbench[{executor}]'\n" in capsys.readouterr().err
+
+
+def test_slurm_that_is_not_here_is_said(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
+    assert _fails(["--methods", "nearest", "--executor", "slurm"], tmp_path, monkeypatch) == 1
+    assert capsys.readouterr().err.startswith("error: --executor slurm: Could not detect")
+
+
+def _fails(args, tmp_path, monkeypatch):
+    from srbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["srbench", "run", *args])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    return ended.value.code
+
+
+def test_a_scheduler_that_does_not_answer_is_one_line(srbench, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    asked = ["--methods", "nearest", "--dataset", "set", "--metrics", "psnr", "--no-speed", "--out", "out"]
+    done = srbench("run", *asked, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 1
+    assert "error: the Dask cluster at tcp://127.0.0.1:9 does not answer" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_settings_of_slurm_jobs_by_method():
+    texts = ["partition=gpu,gpus=1", "time=1:30:00", "onnx:a.onnx:mem=32GB,exclude=node[1,2]", "unet:time=5"]
+    assert parse_settings(texts) == {
+        "": {"partition": "gpu", "gpus": "1", "time": "1:30:00"},
+        "onnx:a.onnx": {"mem": "32GB", "exclude": "node[1,2]"},
+        "unet": {"time": "5"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("5", 5), ("1:30", 90), ("2:00:30", 121), ("1-00:00:00", 1440), ("2-12", 3600), ("0", 1)]
+)
+def test_times_are_read_as_slurm_reads_them(text, expected):
+    assert minutes(text) == expected
+
+
+def test_machines_of_several_kinds_are_refused():
+    assert one_kind([ENVIRONMENT, ENVIRONMENT])["device"] == "cpu, one"
+    with pytest.raises(SRBenchError, match=r"of several kinds, .*cpu, one; cpu, two"):
+        one_kind([ENVIRONMENT, ENVIRONMENT | {"device": "cpu, two"}])
+    with pytest.raises(SRBenchError, match="a worker has srbench 0.0.0"):
+        one_kind([ENVIRONMENT | {"versions": {"srbench": "0.0.0"}}])
+    with pytest.raises(SRBenchError, match="no such Python file"):
+        one_kind([ENVIRONMENT, {"refused": "--plugin x.py: no such Python file (on node7)"}])
+
+
+def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
+    """This machine plays the other one, on which files are missing or are others."""
+    image = save_image(tmp_path / "set" / "a.png")
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"other")
+    cells = {"a": [Cell("key", "psnr", "y")]}
+
+    def job(dataset=tmp_path / "set", weights="", **expected):
+        return Job("nearest", 2, str(dataset), cells, weights=str(weights), expected=expected)
+
+    executor = Terms(Session("cpu", 1)).executor(tmp_path / "log")
+    try:
+        device = executor.environment()["device"]
+
+        def reason(job, device=device):
+            return answer(executor, job, device)[-1].get("failed", "")
+
+        assert "no such folder" in reason(job(tmp_path / "gone"))
+        assert "w0: no such weights here" in reason(job(weights=tmp_path / "w0", weights_="x", **{"weights": "0" * 16}))
+        assert "are other weights here" in reason(job(weights=weights, **{"weights": "0" * 16}))
+        assert "(srbench " in reason(job(plugin="0" * 16))
+        assert "has other code here than where the run was started (on " in reason(job(plugin="0" * 16))
+        assert "is another here" in reason(job(**{"image a": "0" * 64}))
+        assert "but " in reason(job(), device="cuda, another")
+        assert reason(job(**{"image a": sha256(image)})) == ""
+        events = answer(executor, job(), device)
+        assert [next(iter(event)) for event in events] == ["cell", "image", "seconds"]
+    finally:
+        executor.shutdown()
+
+
+def test_a_plugin_file_that_is_not_there_is_the_reason(tmp_path):
+    executor = Terms(Session("cpu", 1, (str(tmp_path / "mine.py"),))).executor(tmp_path / "log")
+    try:
+        (event,) = answer(executor, Job("mine", 2, "set"), "")
+    finally:
+        executor.shutdown()
+    assert "mine.py: no such Python file (on " in event["failed"]
+
+
+FAKE = {  # SLURM's commands as submitit uses them: a job is a process in the background
+    "sbatch": 'echo "$@" >> $SLURM_FAKE/calls; cat "$1" >> $SLURM_FAKE/scripts; n=$(wc -l < $SLURM_FAKE/calls)\n'
+    'SLURM_JOB_ID=$n bash "$1" >/dev/null 2>&1 &\necho "Submitted batch job $n"',
+    "srun": 'while [ "${1#-}" != "$1" ]; do case "$1" in --output|--error) shift;; esac; shift; done; exec "$@"',
+    "sacct": 'echo "JobID|State|NodeList"; for n in $(seq 1 99); do echo "$n|COMPLETED|here"; done',
+    "scancel": "true",
+}
+
+
+def test_slurm_is_given_what_each_method_needs(srbench, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    for name, code in FAKE.items():
+        path = tmp_path / "bin" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"#!/bin/bash\n{code}\n")
+        path.chmod(0o755)
+    asked = ["--methods", "nearest,bicubic", "--dataset", "set", "--metrics", "psnr", "--out", "out"]
+    speed = ["--speed-size", 8, "--speed-seconds", 0.05]
+    slurm = [
+        "--executor",
+        "slurm",
+        "--slurm",
+        "partition=cpu,time=2:00:00",
+        "--slurm",
+        "nearest:mem=2GB,reservation=me",
+    ]
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    there = os.cpu_count() or 1
+    done = srbench("run", *asked, *speed, *slurm, PATH=path, SLURM_FAKE=str(tmp_path), SLURM_CPUS_ON_NODE=str(there))
+    assert done.returncode == 0, done.stderr
+    scripts = (tmp_path / "scripts").read_text().split("#!/bin/bash")[1:]
+    own = [script for script in scripts if "--mem=2GB" in script]
+    assert 0 < len(own) < len(scripts)
+    assert all("#SBATCH --reservation=me" in script for script in own)
+    assert all("#SBATCH --partition=cpu" in script and "#SBATCH --time=120" in script for script in scripts)
+    assert not Path(tmp_path / "out" / "slurm").exists()
