@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import socket
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
+from srbench import __version__
 from srbench.assets import sha256
 from srbench.errors import SRBenchError
 from srbench.remote import Terms, answer, one_kind
 from srbench.slurm_executor import minutes, parse_settings
 from srbench.worker import Cell, Job, Session
 
-ENVIRONMENT = {"device": "cpu, one", "versions": {"srbench": __import__("srbench").__version__}}
+ENVIRONMENT = {"device": "cpu, one", "versions": {"srbench": __version__}}
 
 
 @pytest.mark.parametrize(
@@ -50,7 +53,7 @@ def test_a_missing_extra_is_named(executor, package, tmp_path, monkeypatch, caps
 
 def test_slurm_that_is_not_here_is_said(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
-    assert _fails(["--methods", "nearest", "--executor", "slurm"], tmp_path, monkeypatch) == 1
+    assert _fails(["--methods", "nearest", "--metrics", "psnr", "--executor", "slurm"], tmp_path, monkeypatch) == 1
     assert capsys.readouterr().err.startswith("error: --executor slurm: Could not detect")
 
 
@@ -93,7 +96,7 @@ def test_machines_of_several_kinds_are_refused():
     assert one_kind([ENVIRONMENT, ENVIRONMENT])["device"] == "cpu, one"
     with pytest.raises(SRBenchError, match=r"of several kinds, .*cpu, one; cpu, two"):
         one_kind([ENVIRONMENT, ENVIRONMENT | {"device": "cpu, two"}])
-    with pytest.raises(SRBenchError, match="a worker has srbench 0.0.0"):
+    with pytest.raises(SRBenchError, match=r"a worker has srbench 0\.0\.0"):
         one_kind([ENVIRONMENT | {"versions": {"srbench": "0.0.0"}}])
     with pytest.raises(SRBenchError, match="no such Python file"):
         one_kind([ENVIRONMENT, {"refused": "--plugin x.py: no such Python file (on node7)"}])
@@ -106,7 +109,7 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
     weights.write_bytes(b"other")
     cells = {"a": [Cell("key", "psnr", "y")]}
 
-    def job(dataset=tmp_path / "set", weights="", **expected):
+    def job(expected, weights="", dataset=tmp_path / "set"):
         return Job("nearest", 2, str(dataset), cells, weights=str(weights), expected=expected)
 
     executor = Terms(Session("cpu", 1)).executor(tmp_path / "log")
@@ -116,15 +119,14 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
         def reason(job, device=device):
             return answer(executor, job, device)[-1].get("failed", "")
 
-        assert "no such folder" in reason(job(tmp_path / "gone"))
-        assert "w0: no such weights here" in reason(job(weights=tmp_path / "w0", weights_="x", **{"weights": "0" * 16}))
-        assert "are other weights here" in reason(job(weights=weights, **{"weights": "0" * 16}))
-        assert "(srbench " in reason(job(plugin="0" * 16))
-        assert "has other code here than where the run was started (on " in reason(job(plugin="0" * 16))
-        assert "is another here" in reason(job(**{"image a": "0" * 64}))
-        assert "but " in reason(job(), device="cuda, another")
-        assert reason(job(**{"image a": sha256(image)})) == ""
-        events = answer(executor, job(), device)
+        other = "0" * 16
+        assert "no such folder" in reason(job({}, dataset=tmp_path / "gone"))
+        assert "w0: no such weights here" in reason(job({"weights": other}, weights=tmp_path / "w0"))
+        assert "are other weights here" in reason(job({"weights": other}, weights=weights))
+        assert "has other code here than where the run was started (on " in reason(job({"plugin": other}))
+        assert "is another here" in reason(job({"image a": other}))
+        assert f"but {socket.gethostname()} has" in reason(job({}), device="cuda, another")
+        events = answer(executor, job({"image a": sha256(image)}), device)
         assert [next(iter(event)) for event in events] == ["cell", "image", "seconds"]
     finally:
         executor.shutdown()
@@ -166,8 +168,8 @@ def test_slurm_is_given_what_each_method_needs(srbench, tmp_path, save_image):
         "nearest:mem=2GB,reservation=me",
     ]
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
-    there = os.cpu_count() or 1
-    done = srbench("run", *asked, *speed, *slurm, PATH=path, SLURM_FAKE=str(tmp_path), SLURM_CPUS_ON_NODE=str(there))
+    # of more cores than one job is given
+    done = srbench("run", *asked, *speed, *slurm, PATH=path, SLURM_FAKE=str(tmp_path), SLURM_CPUS_ON_NODE="0")
     assert done.returncode == 0, done.stderr
     scripts = (tmp_path / "scripts").read_text().split("#!/bin/bash")[1:]
     own = [script for script in scripts if "--mem=2GB" in script]
@@ -175,3 +177,7 @@ def test_slurm_is_given_what_each_method_needs(srbench, tmp_path, save_image):
     assert all("#SBATCH --reservation=me" in script for script in own)
     assert all("#SBATCH --partition=cpu" in script and "#SBATCH --time=120" in script for script in scripts)
     assert not Path(tmp_path / "out" / "slurm").exists()
+    assert f"timed on a shared device (0 of {os.cpu_count()} cores of {socket.gethostname()})" in done.stdout
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert board.latency_ms.isna().all()
+    assert (board.psnr > 0).all()
