@@ -66,8 +66,8 @@ def open_executor(request: Request, catalog: Catalog) -> Iterator[Executor]:
 
 
 def _open(request: Request, catalog: Catalog) -> Executor:
-    how = request
-    session = Session(how.device, how.threads, how.plugins, how.precision, how.compiled, how.tile, how.max_memory)
+    names = ("device", "threads", "plugins", "precision", "compiled", "tile", "max_memory")
+    session = Session(**{name: getattr(request, name) for name in names})
     terms = Terms(session, request.timeout_s, request.max_memory)
     if request.executor == "dask":
         from srbench.dask_executor import DaskExecutor
