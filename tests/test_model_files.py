@@ -172,14 +172,14 @@ def test_a_file_has_no_other_weights(plugin, tmp_path):
         find_weights(spec, 2, "trained")
 
 
-def test_a_run_scores_each_file_by_its_own_content(srbench, plugin, tmp_path, save_image, monkeypatch):
+def test_a_run_scores_each_file_by_its_own_content(here, plugin, tmp_path, save_image, monkeypatch):
     monkeypatch.chdir(tmp_path)
     save_image(tmp_path / "set" / "a.png")
     write(tmp_path / "a" / "net.txt", "1")
     write(tmp_path / "b" / "net.txt", "0.5")
     options = ["--plugin", plugin, "--dataset", "set", "--scale", "2", "--metrics", "psnr", "--out", "out"]
     options += ["--no-speed", "--device", "cpu", "--methods", "nearest,gain:a/net.txt,dark=gain:b/net.txt"]
-    done = srbench("run", "--save-images", *options)
+    done = here("run", "--save-images", *options)
     assert done.returncode == 0, done.stderr
     assert "gain:net x2: file weights" in done.stderr
 

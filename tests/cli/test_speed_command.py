@@ -39,9 +39,9 @@ def plugin(tmp_path):
     return path
 
 
-def test_a_curve_ends_where_memory_does(srbench, plugin, tmp_path):
+def test_a_curve_ends_where_memory_does(here, plugin, tmp_path):
     asked = ["speed", "--methods", "small,large,bicubic", "--plugin", plugin, "--scale", 2, "--size", "32,16,8"]
-    result = srbench(*asked, "--batch", "1,3", "--seconds", 0.02, "--threads", 1)
+    result = here(*asked, "--batch", "1,3", "--seconds", 0.02, "--threads", 1)
     assert result.returncode == 0, result.stderr
     assert result.stderr.count("stopped there: small x2, 1 of 32x32: out of memory") == 1
     table = pd.read_csv(tmp_path / "speed" / "speed.csv")
@@ -68,15 +68,15 @@ def test_a_curve_ends_where_memory_does(srbench, plugin, tmp_path):
         (["--methods", "bicubic", "--weights", "espcn=x"], "--weights names espcn, which is not among --methods"),
     ],
 )
-def test_wrong_usage_is_one_line(srbench, plugin, options, said):
-    result = srbench("speed", "--plugin", plugin, *options)
+def test_wrong_usage_is_one_line(here, plugin, options, said):
+    result = here("speed", "--plugin", plugin, *options)
     assert result.returncode == 2
     assert said in result.stderr
     assert len(result.stderr.strip().splitlines()) <= 2
 
 
-def test_a_method_without_weights_fails_and_says_how_to_get_them(srbench, tmp_path):
-    result = srbench("speed", "--methods", "espcn,nearest", "--size", 8, "--seconds", 0.02, "--threads", 1)
+def test_a_method_without_weights_fails_and_says_how_to_get_them(here, tmp_path):
+    result = here("speed", "--methods", "espcn,nearest", "--size", 8, "--seconds", 0.02, "--threads", 1)
     assert result.returncode == 1
     assert "failed: espcn x4, 1 of 8x8: no weights for x4: 'srbench train espcn" in result.stderr
     assert list(pd.read_csv(tmp_path / "speed" / "speed.csv")["method"]) == ["nearest"]

@@ -20,11 +20,11 @@ MEASURED = {
 PUBLISHED = {"set5": (28.42, 0.8104), "set14": (26.00, 0.7027), "bsd100": (25.96, 0.6675)}
 
 
-def test_boards_equal_the_measured_and_published_ones(srbench, mirror, tmp_path):
+def test_boards_equal_the_measured_and_published_ones(here, mirror, tmp_path):
     import pandas as pd
 
     options = ["--dataset", "set5,set14,bsd100", "--protocol", "y,y-uint8", "--metrics", "psnr,ssim", "--no-speed"]
-    done = srbench("run", "--methods", "nearest,bicubic", *options, "--out", "out")
+    done = here("run", "--methods", "nearest,bicubic", *options, "--out", "out")
     assert done.returncode == 0, done.stderr
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index(["method", "protocol", "dataset"])
     assert len(board) == 12

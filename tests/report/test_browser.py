@@ -115,7 +115,7 @@ def wait_for(browser, condition):
 
 
 @pytest.mark.parametrize(("style", "file"), [("csv", "leaderboard.csv"), ("markdown", "leaderboard.md"), ("latex", "")])
-def test_copies_equal_the_exports(opened, report, style, file, srbench):
+def test_copies_equal_the_exports(opened, report, style, file, here):
     grant = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     opened.execute_cdp_cmd("Browser.grantPermissions", grant)
     find(opened, f"[data-copy={style}]").click()
@@ -124,7 +124,7 @@ def test_copies_equal_the_exports(opened, report, style, file, srbench):
     if file:
         assert copied == (report.parent / file).read_text()
     else:
-        assert copied == srbench("leaderboard", report.parent, "--format", style).stdout
+        assert copied == here("leaderboard", report.parent, "--format", style).stdout
 
 
 def test_what_is_copied_follows_the_order_that_is_shown(opened, report):
@@ -424,11 +424,11 @@ def srbench_models():
 """
 
 
-def test_a_board_of_8_methods_on_set5_from_the_run_to_the_clipboard(browser, srbench, mirror, tmp_path):
+def test_a_board_of_8_methods_on_set5_from_the_run_to_the_clipboard(browser, here, mirror, tmp_path):
     (tmp_path / "up.py").write_text(FOUR_MORE)
     methods = "nearest,bilinear,bicubic,lanczos,up0,up1,up2,up3"
     options = ["--plugin", "up.py", "--dataset", "set5", "--speed-seconds", 0.1, "--speed-size", 32]
-    done = srbench("run", "--methods", methods, *options, "--out", "out", "--report")
+    done = here("run", "--methods", methods, *options, "--out", "out", "--report")
     assert done.returncode == 0, done.stderr
     size(browser, 1440)
     browser.get_log("browser")
