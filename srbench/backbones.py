@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import socket
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench import assets
+from srbench.downloads import TIMEOUT_S
 from srbench.errors import AssetError, unknown
 from srbench.specs import Asset
 
@@ -140,6 +142,8 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
         raise AssetError(f"backbone {backbone.name} is not here: {before}'srbench fetch {backbone.name}' gets it")
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
+    patience = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT_S)  # torch.hub would wait for a silent server for ever
     try:
         with contextlib.redirect_stdout(sys.stderr):  # torch.hub says what it downloads, and results go to stdout
             state = weights.get_state_dict(
@@ -156,11 +160,18 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
             f"backbone {backbone.name} is missing: {where}; {weights.url} could not be downloaded "
             f"({' '.join(str(error).split())}). With a network, run 'srbench fetch {backbone.name}'"
         ) from error
+    finally:
+        socket.setdefaulttimeout(patience)
     features = {key: value.contiguous() for key, value in state.items() if key.startswith("features.")}
     path = assets.home() / backbone.path
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(save(features))
-    path.with_name(path.name + ".sha256").write_text(assets.sha256(temporary) + "\n")
-    temporary.replace(path)
-    return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(save(features))
+        path.with_name(path.name + ".sha256").write_text(assets.sha256(temporary) + "\n")
+        return temporary.replace(path)
+    except OSError as error:
+        raise AssetError(f"{path}: cannot be written ({error.strerror})") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -34,8 +34,8 @@ def picture_row(who: Row) -> Row:
 
 
 def made_from(row: Row) -> tuple[str, ...]:
-    """Return what tells one picture of an image from another of the same name: code, weights, device, HR."""
-    return tuple(str(row[k]) for k in ("plugin", "weights", "device", "image_sha256"))
+    """Return what tells one picture of an image from another of the same name: code, weights, device, precision, HR."""
+    return tuple(str(row[k]) for k in ("plugin", "weights", "device", "precision", "image_sha256"))
 
 
 def is_there(out: Path, row: Row, known: Mapping[str, Row]) -> bool:

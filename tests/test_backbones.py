@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from dataclasses import replace
+
 import pytest
 import torch
 import torchvision
@@ -32,6 +35,18 @@ def test_conversion_from_torchvision_keeps_the_features_alone(monkeypatch):
     path = cached_path("squeezenet1_1")
     path.write_bytes(path.read_bytes()[:-1])
     assert cached_path("squeezenet1_1") is None
+
+
+def test_a_silent_server_is_not_waited_for_forever(monkeypatch, tmp_path):
+    monkeypatch.setattr("srbench.backbones.TIMEOUT_S", 0.3)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/vgg19-dcbb9e9d.pth"
+        member = torchvision.models.VGG19_Weights.IMAGENET1K_V1
+        monkeypatch.setattr(member, "_value_", replace(member.value, url=url))
+        with pytest.raises(AssetError, match=r"could not be downloaded .*timed out"):
+            fetch_backbone("vgg19")
+    assert socket.getdefaulttimeout() is None
 
 
 def test_missing_backbone_names_mirror_and_address(monkeypatch, tmp_path):

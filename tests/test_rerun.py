@@ -9,15 +9,18 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
 from srbench import harness
+from srbench.assets import sha256
 from srbench.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
 from srbench.request import Request
 from srbench.rerun import requests_of
 from srbench.terminal import Silent
 from srbench.verify import verify
+from srbench.weights import save_weights
 
 SHARP = """
 import torch
@@ -109,6 +112,28 @@ def test_what_changed_is_said_before_and_what_is_gone_is_left_out(asked, tmp_pat
         requests_of(tmp_path / "run", tmp_path / "again")
 
 
+def test_weights_that_are_others_now_are_said_and_those_that_are_gone_left_out(asked, tmp_path):
+    catalog = Catalog.load()
+    path = tmp_path / "espcn.safetensors"
+
+    def save(seed):
+        torch.manual_seed(seed)
+        save_weights(catalog.models["espcn"].build(2), path, {"method": "espcn", "scale": 2})
+        return sha256(path)[:16]
+
+    then = save(0)
+    make(replace(asked, methods=("espcn", "nearest"), plugins=(), weights={"espcn": str(path)}))
+    now = save(1)
+    (again,) = requests_of(tmp_path / "run", tmp_path / "again")
+    assert again.remarks == (f"the weights of espcn x2 changed: {then} then, {now} now",)
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.method for check in found.differing} == {"espcn"}
+    path.unlink()
+    (again,) = requests_of(tmp_path / "run", tmp_path / "again")
+    assert again.remarks == (f"left out: --weights espcn={path}: no such file",)
+    assert (again.request.methods, again.request.weights) == (("nearest",), {})
+
+
 def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path):
     make(asked)
     stored = json.loads((tmp_path / "run" / "run.json").read_text())
@@ -152,6 +177,15 @@ def test_a_saved_image_that_changed_is_found(asked, tmp_path):
     file.write_bytes(b"no image")
     found = verify(tmp_path / "run", 0, Silent())
     assert all("p1.png" in check.reason for check in found.differing)
+
+
+def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):
+    for precision in ("fp32", "bf16", "bf16"):
+        make(replace(asked, methods=("nearest",), save_images=True, precision=precision))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
+    assert [row["precision"] for row in rows if row["kind"] == "picture"] == ["fp32"] * 3 + ["bf16"] * 3
+    found = verify(tmp_path / "run", 0, Silent())
+    assert (found.rescored, found.repeated, found.differing) == (3, 3, [])
 
 
 def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_path):

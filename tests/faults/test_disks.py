@@ -9,9 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+import torchvision
 from safetensors.torch import load_file
 
 from srbench import assets, harness
+from srbench.backbones import cached_path, fetch_backbone
 from srbench.catalog import Catalog
 from srbench.errors import AssetError, ImageError, SRBenchError
 from srbench.images import read, write
@@ -146,6 +148,17 @@ def test_a_download_that_the_disk_refuses_leaves_the_cache_clean(tmp_path, monke
     assert str(error.value) == f"{assets.home() / 'a.bin'}: cannot be written (File too large)"
     assert [path.name for path in assets.home().iterdir()] == [".lock"]
     assert assets.fetch(asset).read_bytes() == content
+
+
+def test_a_backbone_that_the_disk_refuses_is_missing_and_nothing_else(monkeypatch):
+    state = torchvision.models.squeezenet1_1(weights=None).state_dict()
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda url, *args, **kwargs: state)
+    path = assets.home() / "weights" / "squeezenet1_1_features.safetensors"
+    with full_disk(4000), pytest.raises(AssetError) as error:
+        fetch_backbone("squeezenet1_1")
+    assert str(error.value) == f"{path}: cannot be written (File too large)"
+    assert list(path.parent.iterdir()) == []
+    assert fetch_backbone("squeezenet1_1") == cached_path("squeezenet1_1") == path
 
 
 def test_folders_that_cannot_be_written_are_named(asked, tmp_path, monkeypatch):
