@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from srbench.backbones import fetch_backbone
+from srbench.checked_json import NONE, NUMBER, TEXT, Each, Fields, Several, fault
 from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
 from srbench.specs import LEAST_TILE, PRECISIONS
@@ -27,6 +28,23 @@ WORDS = ("shipped", "trained")
 """What weights are asked for by, other than their path."""
 UNRECORDED = ("out", "command", "force", "inline", "only", "executor", "scheduler", "workers", "slurm")
 """Of a request, what says nothing about its results."""
+RECORDED = Fields(
+    {
+        **dict.fromkeys(("methods", "datasets", "protocols", "metrics"), Several(TEXT)),
+        "scales": Several((int,)),
+    },
+    {
+        **dict.fromkeys(("plugins", "train_on"), Several(TEXT)),
+        **dict.fromkeys(("device", "precision", "degradation"), TEXT),
+        **dict.fromkeys(("threads", "timeout_s", "max_memory"), NUMBER),
+        **dict.fromkeys(("compiled", "save_images"), (bool,)),
+        "train_steps": (int, NONE),
+        "tile": (int, str),
+        "weights": Each(TEXT),
+        "speed": (dict, NONE),
+    },
+)
+"""What is relied on of a request that was recorded."""
 
 
 class Output(NamedTuple):
@@ -103,16 +121,17 @@ def read_request(recorded: Row, out: Path) -> Request:
     """Return the request that `record_request` recorded, to be made in another folder.
 
     Raises:
-        UsageError: it asks for what this srbench does not know.
+        UsageError: it is none, or asks for what this srbench does not know.
     """
-    if strange := set(recorded) - {known.name for known in fields(Request)}:
-        raise UsageError(
-            f"it was recorded by another version of srbench ({', '.join(sorted(strange))} is not known here)"
-        )
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()
-    }
-    return Request(**values, out=out)
+    known = {field.name for field in fields(Request)} - set(UNRECORDED)
+    if strange := sorted(set(recorded) - known):
+        raise UsageError(f"the run was asked for by another version of srbench: {', '.join(strange)} is not known here")
+    if said := fault(recorded, RECORDED, "its request"):
+        raise UsageError(f"the run's description is damaged or not srbench's ({said})")
+    values: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
+    request = Request(**values, out=out)
+    check(request)
+    return request
 
 
 def check(request: Request) -> None:

@@ -105,7 +105,7 @@ class _Checked:
 
     def _versions(self) -> bool:
         """Say which versions are others now; whether none is."""
-        then: dict[str, str] = self.entry["versions"]
+        then: dict[str, str] = self.entry.get("versions", {})
         now = {package: _version(package) for package in then}
         self.remarks += [f"{name}: {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]]
         return now == then
@@ -117,7 +117,7 @@ class _Checked:
         self._compare(f"the plugin of {spec.name}", then, owner.fingerprint)
         choices = self.request.weights
         for scale in (scale for scale in self.request.scales if scale in spec.scales):
-            then = self.entry["weights"].get(f"{spec.name} x{scale}", "")
+            then = self.entry.get("weights", {}).get(f"{spec.name} x{scale}", "")
             found = find_weights(spec, scale, choices.get(spec.name, ""))
             if then or not self.request.train_on:  # else they are trained first, then as now
                 self._compare(f"the weights of {spec.name} x{scale}", then, found.digest if found else "")

@@ -106,7 +106,7 @@ def verify(place: Path, sample: int, ui: UI, device: str = "") -> Verified:
     result = Verified()
     with TemporaryDirectory(prefix="srbench-verify-") as scratch:
         asked = requests_of(place, Path(scratch))
-        result.remarks = tuple(dict.fromkeys(remark for again in asked for remark in again.remarks))
+        remarks = [remark for again in asked for remark in again.remarks]
         with ui.track("verifying", len(asked)) as advance:
             for number, again in enumerate(asked):
                 request = replace(again.request, out=Path(scratch) / str(number), device=device or again.request.device)
@@ -116,10 +116,13 @@ def verify(place: Path, sample: int, ui: UI, device: str = "") -> Verified:
                 found = _rescore(place, replace(again, request=request), kept) if kept else {}
                 found |= _repeat(replace(again, request=request), lost) if lost else {}
                 result.rescored, result.repeated = result.rescored + len(kept), result.repeated + len(lost)
-                for made, cell in found:
+                for (made, cell), value in found.items():
                     if row := left[made].pop(cell, None):
-                        result.checks.append(_check(made, cell, row, found[made, cell], run, exact=again.same_versions))
+                        result.checks.append(_check(made, cell, row, value, run, exact=again.same_versions))
+                        if value.device not in ("", row["device"]):
+                            remarks.append(f"the device changed: {row['device']} then, {value.device} now")
                 advance("")
+    result.remarks = tuple(dict.fromkeys(remarks))
     for made, cells in left.items():
         for cell, row in cells.items():
             nothing = Found(math.nan, "", "it cannot be had any more")

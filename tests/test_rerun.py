@@ -118,7 +118,10 @@ def test_weights_that_are_others_now_are_said_and_those_that_are_gone_left_out(a
 
     def save(seed):
         torch.manual_seed(seed)
-        save_weights(catalog.models["espcn"].build(2), path, {"method": "espcn", "scale": 2})
+        net = catalog.models["espcn"].build(2)
+        for weights in net.parameters():
+            torch.nn.init.normal_(weights, std=0.1)
+        save_weights(net, path, {"method": "espcn", "scale": 2})
         return sha256(path)[:16]
 
     then = save(0)
@@ -141,6 +144,28 @@ def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path
     (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
     with pytest.raises(SRBenchError, match=r"of an older srbench; run again: srbench run \.\.\.$"):
         requests_of(tmp_path / "run", tmp_path / "again")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"methods": 5}, "its request.methods is no list"),
+        ({"methods": []}, "methods must be one name or several"),
+        ({"scales": ["two"]}, "its request.scales.0 is"),
+        ({"weights": ["espcn"]}, "its request.weights is no object"),
+        ({"speed": {"size": "large", "batch": 1, "seconds": 1}}, "size"),
+        ({"out": "/"}, "asked for by another version of srbench: out is not known here"),
+        ({"quantum": True}, "asked for by another version of srbench: quantum is not known here"),
+    ],
+)
+def test_a_request_that_is_none_is_refused(asked, tmp_path, change, said):
+    make(asked)
+    stored = json.loads((tmp_path / "run" / "run.json").read_text())
+    stored["commands"][0]["request"] |= change
+    (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
+    with pytest.raises(UsageError) as error:
+        requests_of(tmp_path / "run", tmp_path / "again")
+    assert said in str(error.value)
 
 
 @pytest.mark.parametrize("saved", [True, False])
@@ -189,19 +214,27 @@ def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_pa
 
 
 def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_path):
-    make(asked)
-    for change, differ in ((0.009, 0), (0.011, 1)):
-        text = (tmp_path / "run" / "results.jsonl").read_text().splitlines()
-        rows = [json.loads(line) for line in text]
-        row = next(row for row in rows if row["kind"] == "score" and row["metric"].startswith("psnr"))
-        moved = [{**r, "value": r["value"] + change} if r is row else r for r in rows]
-        place = tmp_path / f"moved-{differ}"
-        place.mkdir()
-        stored = json.loads((tmp_path / "run" / "run.json").read_text())
-        stored["commands"][0]["versions"]["torch"] = "1.0"
-        (place / "run.json").write_text(json.dumps(stored))
-        (place / "results.jsonl").write_text("".join(json.dumps(r) + "\n" for r in moved))
-        assert len(verify(place, 0, Silent()).differing) == differ
+    make(replace(asked, save_images=True))
+    results, described = tmp_path / "run" / "results.jsonl", tmp_path / "run" / "run.json"
+    lines = results.read_text().splitlines()
+    number, row = next((i, json.loads(line)) for i, line in enumerate(lines) if '"metric":"psnr/' in line)
+    stored = json.loads(described.read_text())
+    here = row["device"], stored["commands"][0]["versions"]["torch"]
+    for (device, version), change, differ in (
+        (here, 0, 0),
+        (here, 1e-9, 1),
+        (("abacus", here[1]), 0.009, 0),
+        ((here[0], "1.0"), 0.009, 0),
+        ((here[0], "1.0"), 0.011, 1),
+    ):
+        moved = [line.replace(here[0], device) for line in lines]
+        moved[number] = json.dumps(row | {"value": row["value"] + change, "device": device})
+        results.write_text("".join(f"{line}\n" for line in moved))
+        stored["commands"][0]["versions"]["torch"] = version
+        described.write_text(json.dumps(stored))
+        found = verify(tmp_path / "run", 0, Silent())
+        assert len(found.differing) == differ
+        assert ("the device changed: abacus then" in "".join(found.remarks)) == (device == "abacus")
 
 
 def test_commands(srbench, asked, tmp_path):

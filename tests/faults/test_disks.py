@@ -16,9 +16,10 @@ from srbench import assets, harness
 from srbench.backbones import cached_path, fetch_backbone
 from srbench.catalog import Catalog
 from srbench.errors import AssetError, ImageError, SRBenchError
-from srbench.images import read, write
+from srbench.images import read
 from srbench.report.page import write_report
 from srbench.request import Request
+from srbench.saving import write
 from srbench.specs import Asset
 from srbench.terminal import Silent
 from srbench.training.engine import train
