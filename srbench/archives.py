@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 from srbench.assets import digest, home, is_remote, sources
 from srbench.checked_json import TEXT, Fields, parse
 from srbench.downloads import MIB, check_room, download, is_our_disk, network_fault
-from srbench.errors import AssetError
+from srbench.errors import AssetError, without_passwords
 from srbench.images import SUFFIXES
 from srbench.locks import locked
 
@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from srbench.terminal import UI
 
 RECORD = "archive.json"
-NOTE = Fields(optional={**dict.fromkeys(("archive", "source", "sha256", "verified"), TEXT), "images": (int,)})
+NOTE = Fields(
+    optional={**dict.fromkeys(("archive", "source", "sha256", "verified", "content"), TEXT), "images": (int,)}
+)
 BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 """What the readers of archives raise for damaged ones, or those that need a password."""
 MOST_TIMES = 100
@@ -169,7 +171,7 @@ def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int
         content = digest(hashes)
         if file.is_dir() and content != record.get("content"):
             raise ValueError("wrong content: its images are not those that were unpacked there")
-        text = json.dumps({**record, "images": count, "content": content}, indent=2) + "\n"
+        text = without_passwords(json.dumps({**record, "images": count, "content": content}, indent=2)) + "\n"
         (partial / RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         partial.replace(folder)

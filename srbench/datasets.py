@@ -16,7 +16,7 @@ import numpy as np
 from srbench.archives import fetch_archive, unpacked
 from srbench.assets import digest, fetch_all, file_hash, local_path
 from srbench.degradations import BICUBIC, Degradation
-from srbench.errors import AssetError, ImageError, SRBenchError, UsageError
+from srbench.errors import AssetError, ImageError, SRBenchError, UsageError, one_line
 from srbench.images import Picture, list_folder, mod_crop, read_8bit
 from srbench.specs import NAME, Asset, DatasetSpec, ImagePair
 
@@ -113,7 +113,7 @@ def folder_dataset(folder: Path) -> DatasetSpec:
     name = re.sub(r"[^a-z0-9._-]+", "-", folder.name.lower()).strip("-._")
     return DatasetSpec(
         name=name if NAME.fullmatch(name) else "folder",
-        summary=f"the images in {' '.join(str(folder).split())}",
+        summary=f"the images in {one_line(folder)}",
         scales=FOLDER_SCALES,
         images=images,
         source=str(folder),

@@ -5,6 +5,7 @@ What a plugin or a library raises is told by `say`, and its place in the plugin'
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ class SRBenchError(Exception):
     """Something went wrong that a user can understand and act on; the command ends with exit code 1."""
 
     exit_code = 1
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(without_passwords(message))
 
 
 class UsageError(SRBenchError):
@@ -64,9 +68,21 @@ def one_line(said: object) -> str:
         text = " ".join(str(said).split())
     except Exception:  # noqa: BLE001  (a plugin's __str__ may raise anything)
         return "no text"
-    # what cannot be printed, lone surrogates above all, cannot be written as UTF-8 either
-    plain = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    plain = printable(without_passwords(text))
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
+
+
+def printable(text: str) -> str:
+    """Return a text in which all is escaped that would steer a terminal; line breaks stay.
+
+    What cannot be printed, lone surrogates above all, cannot be written as UTF-8 either.
+    """
+    return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def without_passwords(text: str) -> str:
+    """Return a text, JSON too, in which no URL says who its user is and by which password."""
+    return re.sub(r'://[^/\s"]*@', "://***@", text)
 
 
 def say(error: BaseException) -> str:

@@ -8,7 +8,7 @@ import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.checked_json import NONE, TEXT, Fields, fault
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,12 +129,12 @@ def decode_value(value: float | str | None) -> float:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file atomically.
+    """Replace a JSON file atomically; passwords in URLs stay out of it.
 
     Raises:
         SRBenchError: it cannot be written.
     """
-    write_text(path, json.dumps(data, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, without_passwords(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")
 
 
 def write_text(path: Path, text: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from srbench.errors import printable
 from srbench.leaderboard import COST, FEWEST_FOR_TEST, QUALITY
 from srbench.results import write_text
 
@@ -59,7 +61,7 @@ def _si(value: float) -> str:
 def _text(board: Board, row: Row, column: str) -> str:
     """Return one cell as it is shown."""
     if column in ("method", "status", "vs_best"):
-        return str(row[column])
+        return _plain(str(row[column]))
     if column == "interval":
         low, high = (_number(board, row[f"{board.judged}_{side}"], board.judged) for side in ("low", "high"))
         return "-" if low == "-" else f"{low} to {high}"
@@ -109,16 +111,21 @@ def sections(board: Board) -> list[Section]:
                 texts.append([_text(board, row, name) for name in columns])
                 best.append([name in marks and row[name] == marks[name] for name in columns])
             else:
-                texts.append([str(row["method"]), str(row["status"])] + [""] * (len(columns) - 2))
+                texts.append([_plain(str(row["method"])), _plain(str(row["status"]))] + [""] * (len(columns) - 2))
                 best.append([False] * len(columns))
                 remarks.append(f"{row['method']} {row['status']}: {row['reason']}")
         top = rows[0]
         title = f"{top['dataset']} x{top['scale']} | protocol {top['protocol']} | {top['device']} | {top['precision']}"
+        title = _plain(title)
         if sized:
             size = int(sized["speed_size"])
             title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
         headings = [_heading(name) for name in columns]
-        result.append(Section(f"{title} | {int(top['images'])} images", columns, headings, texts, best, remarks))
+        result.append(
+            Section(
+                f"{title} | {int(top['images'])} images", columns, headings, texts, best, list(map(_plain, remarks))
+            )
+        )
     return result
 
 
@@ -141,7 +148,7 @@ def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
     from rich.text import Text
 
     parts = [part for section in sections(board) for part in render_section(section, plain=plain, width=width)]
-    return [*parts, *(Text(note) for note in [*board.notes, *_legend(board)])]
+    return [*parts, *(Text(_plain(note)) for note in [*board.notes, *_legend(board)])]
 
 
 def render_section(section: Section, *, plain: bool, width: int) -> list[RenderableType]:
@@ -194,7 +201,17 @@ def _legend(board: Board) -> list[str]:
 
 def to_csv(board: Board) -> str:
     """Return the whole board, full precision, one line per row; undefined values are empty, infinite ones ``inf``."""
-    return board.frame.to_csv(index=False, lineterminator="\n")
+    return frame_to_csv(board.frame)
+
+
+def frame_to_csv(frame: pd.DataFrame, *, header: bool = True) -> str:
+    """Return rows of a board as CSV; texts are what a spreadsheet shows as texts."""
+    return frame.map(spreadsheet_text).to_csv(index=False, header=header, lineterminator="\n")
+
+
+def spreadsheet_text(value: Any) -> Any:
+    """Return a value of which no spreadsheet makes a formula; numbers are left as they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
 def to_json(board: Board) -> str:
@@ -247,7 +264,12 @@ def markdown_lines(section: Section) -> Lines:
 
 
 def _markdown(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")
+    return re.sub(r"([\\|`*\[\]])", r"\\\1", _plain(text)).replace("<", "&lt;")
+
+
+def _plain(text: str) -> str:
+    """Return a text of any origin as one line that steers nothing."""
+    return printable(" ".join(text.split()))
 
 
 def to_latex(board: Board) -> str:

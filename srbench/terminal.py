@@ -6,6 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
+from srbench.errors import printable, without_passwords
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
@@ -59,11 +61,11 @@ class Terminal:
 
     def note(self, text: str) -> None:
         """Say something worth knowing."""
-        self.console.print(text, markup=False)
+        self.console.print(_plain(text), markup=False)
 
     def warn(self, text: str) -> None:
         """Say that something is wrong, though the run goes on."""
-        self.console.print(f"warning: {text}", markup=False, style="yellow")
+        self.console.print(f"warning: {_plain(text)}", markup=False, style="yellow")
 
     @contextmanager
     def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
@@ -74,8 +76,12 @@ class Terminal:
         from rich.progress import Progress
 
         with Progress(_one_line(), console=self.console, transient=True) as progress:
-            task = progress.add_task(what, total=total, detail="")
-            yield lambda detail: progress.update(task, advance=1, detail=detail)
+            task = progress.add_task(_plain(what), total=total, detail="")
+            yield lambda detail: progress.update(task, advance=1, detail=_plain(detail))
+
+
+def _plain(text: str) -> str:
+    return printable(without_passwords(text))
 
 
 def _one_line() -> ProgressColumn:

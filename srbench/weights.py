@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from srbench.assets import home, sha256
 from srbench.checked_json import NONE, TEXT, Fields, parse
 from srbench.degradations import BICUBIC
-from srbench.errors import MethodError, UsageError
+from srbench.errors import MethodError, UsageError, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -192,7 +192,8 @@ def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any
         temporary.write_bytes(save(dict(state)))  # safetensors' own files can be read by their owner alone
         digest = sha256(temporary)
         temporary.replace(path)
-        temporary.write_text(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False) + "\n")
+        text = without_passwords(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False))
+        temporary.write_text(text + "\n")
         temporary.replace(card_path(path))
     finally:
         temporary.unlink(missing_ok=True)

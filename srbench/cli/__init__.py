@@ -8,7 +8,7 @@ import sys
 import click
 
 from srbench import __version__
-from srbench.errors import SRBenchError, unknown
+from srbench.errors import SRBenchError, printable, unknown
 
 COMMANDS = {
     "run": "srbench.cli.run",
@@ -84,7 +84,7 @@ def main() -> None:
         code, message = _explain(error)
         if code is None:
             raise
-        click.echo(message, err=True)
+        click.echo(printable(message), err=True)
     sys.exit(code)
 
 

@@ -229,11 +229,13 @@ def _cell(score: Score | None) -> float | str | None:
 
 
 def _csv(result: FolderScores, metrics: list[str]) -> str:
+    from srbench.tables import spreadsheet_text
+
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(["image", "protocol", *metrics])
     for (image, protocol), scores in result.scores.items():
-        writer.writerow([image, protocol, *(_cell(scores.get(name)) for name in metrics)])
+        writer.writerow([spreadsheet_text(image), protocol, *(_cell(scores.get(name)) for name in metrics)])
     return buffer.getvalue()
 
 
@@ -247,9 +249,11 @@ def _json(result: FolderScores, metrics: list[str]) -> str:
 
 
 def _table(result: FolderScores, metrics: list[str]) -> str:
+    from srbench.errors import printable
+
     rows = [["image", "protocol", *metrics]]
     for (image, protocol), scores in result.scores.items():
-        rows.append([image, protocol, *(_number(_cell(scores.get(name))) for name in metrics)])
+        rows.append([printable(image), protocol, *(_number(_cell(scores.get(name))) for name in metrics)])
     for protocol in dict.fromkeys(protocol for _, protocol in result.scores):
         of = [scores for (_, name), scores in result.scores.items() if name == protocol]
         means = []

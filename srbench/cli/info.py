@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srbench.cli.options import load_catalog, plugin_option
+from srbench.errors import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -152,12 +153,12 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
         console.print(Text(title, style="" if plain else "bold"))
 
     names = ", ".join([spec.name, *spec.aliases])
-    console.print(Text(f"{names}: {spec.summary}", style="" if plain else "bold"))
+    console.print(Text(printable(f"{names}: {spec.summary}"), style="" if plain else "bold"))
     origin = [f"scales {_scales(spec)}", f"plugin {facts.plugin}", *([f"paper {spec.paper}"] if spec.paper else [])]
     console.print(" | ".join(origin))
     for paragraph in spec.about.split("\n\n") if spec.about else ():
         console.print()
-        console.print(" ".join(paragraph.split()))
+        console.print(printable(" ".join(paragraph.split())))
     part(f"Network at x{facts.scale}: LR {_shape(network.lr)} to SR {_shape(network.sr)}")
     if network.layers:
         rows = [
@@ -215,9 +216,9 @@ def _show_weights(facts: Facts, console: Console, *, plain: bool) -> None:
     if weights is None:
         console.print(f"There are none: 'srbench train {facts.spec.name} --scale {facts.scale} --data ...' makes them.")
         return
-    console.print(f"{weights.origin}, {weights.digest}, {weights.path}", soft_wrap=True)
+    console.print(printable(f"{weights.origin}, {weights.digest}, {weights.path}"), soft_wrap=True)
     if weights.remark:
-        console.print(weights.remark)
+        console.print(printable(weights.remark))
     rows = [[name, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)] for name, v in weights.card.items()]
     if rows:
         console.print(_table(["card", ""], rows, plain=plain))
@@ -231,7 +232,7 @@ def _table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...]
     for i, heading in enumerate(headings):
         table.add_column(heading, justify="right" if i in right else "left", overflow="fold")
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(printable, row))
     return table
 
 

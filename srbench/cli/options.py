@@ -220,10 +220,11 @@ def load_catalog(plugins: tuple[str, ...]) -> Catalog:
         UsageError: a plugin file does not exist.
     """
     from srbench.catalog import Catalog
+    from srbench.errors import printable
 
     catalog = Catalog.load(plugins)
     for complaint in catalog.complaints(plugins):
-        click.echo(f"warning: {complaint}", err=True)
+        click.echo(f"warning: {printable(complaint)}", err=True)
     return catalog
 
 

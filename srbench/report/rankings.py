@@ -184,7 +184,7 @@ def copies(board: Board) -> dict[str, Any]:
     """Return the board as text, row by row, for what is copied from the page."""
     head, *_ = tables.to_csv(board).split("\n", 1)
     frame = board.frame
-    csv = [frame.iloc[[i]].to_csv(index=False, header=False, lineterminator="\n") for i in range(len(frame))]
+    csv = [tables.frame_to_csv(frame.iloc[[i]], header=False) for i in range(len(frame))]
     found: dict[str, Any] = {"csv": {"head": head + "\n", "rows": csv}}
     for style, make in (("markdown", tables.markdown_lines), ("latex", tables.latex_lines)):
         parts = [make(section) for section in tables.sections(board)]
