@@ -162,6 +162,7 @@ def upscale_bands(
             done_rows = rows.stop
             alpha = None if picture.alpha is None else _enlarged_rows(picture.alpha, rows, scale, top)
             yield Picture(pixels, picture.grey, alpha, picture.icc)
+            del band, pixels, alpha  # it has been written before the next one is made
     except SRBenchError:
         raise
     except (Exception, SystemExit) as error:

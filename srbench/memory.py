@@ -6,6 +6,16 @@ import contextlib
 import ctypes
 
 
+def return_memory() -> None:
+    """Let glibc give freed blocks of 4 MiB and more back at once, where memory counts for more than time.
+
+    By default it keeps what has been freed up to 32 MiB, and large tiles leave holes that the next ones do not fit in.
+    """
+    mmap_threshold = -3  # malloc.h
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").mallopt(mmap_threshold, 2**22)
+
+
 def keep_memory() -> None:
     """Let glibc keep freed blocks up to 64 MiB, and 256 MiB at the end of the heap, for the next tensor.
 

@@ -71,6 +71,7 @@ def write_bands(path: Path, size: tuple[int, int], bands: Iterable[Picture]) -> 
                 layout = Layout(*size, array.shape[2], band.bits, band.icc)
                 stream = STREAMS[path.suffix.lower()](file, layout)
             stream.write(array)
+            del array, band  # not to be in memory with the next one
         if stream is not None:
             stream.close()
 

@@ -116,7 +116,7 @@ class ModelSpec:
     paper: str = ""
     published: Iterable[Published] = ()
     halo: int | None = None
-    """Receptive-field radius in LR pixels; None when unknown or global."""
+    """Receptive-field radius in LR pixels, the overlap of tiles; None when unknown or global: whole images only."""
     multiple: int = 1
     """LR height and width must be multiples of this; the harness pads (replicating edges) and crops."""
     stochastic: bool = False

@@ -25,6 +25,8 @@ STRIPE = 2**22
 """Bytes that are filtered at once."""
 CHUNK = 2**20
 """Compressed bytes of a PNG's chunk, at least."""
+EFFORT = 4
+"""Of zlib: a third of the time that its default 6 takes, for a tenth more bytes."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class PngStream:
         self.file, self.layout = file, layout
         self.bytes_per_pixel = layout.channels * layout.bits // 8
         self._above = np.zeros((1, layout.width * self.bytes_per_pixel), np.uint8)
-        self._deflate = zlib.compressobj(6, strategy=zlib.Z_FILTERED)
+        self._deflate = zlib.compressobj(EFFORT, strategy=zlib.Z_FILTERED)
         self._packed = bytearray()
         file.write(b"\x89PNG\r\n\x1a\n")
         kind = COLOUR_TYPES[layout.channels]

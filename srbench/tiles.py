@@ -30,6 +30,8 @@ PROBE = 32
 """LR height and width of the forward pass by which memory is estimated."""
 HEAVY = 2**18
 """Bytes per LR pixel beyond any network that we know: what needs no more than this fits without being measured."""
+BAND = 2**27
+"""Bytes of 8-bit SR that a band holds at most, where that leaves it a height that is not mostly overlap."""
 SCRATCH = 2.0
 """On a CPU, what a pass takes for each byte that its tensors hold: the kernels' own copies are seen by nobody."""
 
@@ -199,13 +201,15 @@ class Tiler:
         top = 0
         while top < size[0]:
             self.used = 0 if side >= max(size) else side
-            rows = spans(top, min(size[0], top + side), size[0], side, self.margin)[0]
+            high = self._high(side, size[1])
+            rows = spans(top, min(size[0], top + high), size[0], high, self.margin)[0]
             work = partial(self._band, rows, size[1], side, cut, finish, seed, done)
             band = unless_out_of_memory(work, self.device)
             if band is None:
                 side = self._smaller(min(side, max(size)))
             else:
                 yield band
+                del band  # it has been written before the next one is made
                 top = rows.stop
 
     def side(self, height: int, width: int) -> int:
@@ -221,7 +225,7 @@ class Tiler:
     def tiles(self, height: int, width: int) -> int:
         """Return into how many tiles an image is cut."""
         side = self.side(height, width)
-        return math.ceil(height / side) * math.ceil(width / side)
+        return math.ceil(height / self._high(side, width)) * math.ceil(width / side)
 
     @torch.inference_mode()
     def _band(
@@ -237,8 +241,8 @@ class Tiler:
         scale = self.enlarger.scale
         band = torch.empty(0)
         for columns in spans(0, width, width, side, self.margin):
-            sr = self.enlarger.run(cut(slice(rows.first, rows.last), slice(columns.first, columns.last)), seed)
-            part = finish(sr[..., rows.inner(scale), columns.inner(scale)])
+            lr = cut(slice(rows.first, rows.last), slice(columns.first, columns.last))
+            part = finish(self.enlarger.run(lr, seed)[..., rows.inner(scale), columns.inner(scale)])
             done()
             if columns.stop - columns.start == width:
                 return part
@@ -246,7 +250,15 @@ class Tiler:
                 size = (*part.shape[:-1], width * scale)
                 band = torch.empty(size, dtype=part.dtype, device=part.device, memory_format=torch.channels_last)
             band[..., columns.start * scale : columns.stop * scale] = part
+            del part  # not to be in memory with the next one
         return band
+
+    def _high(self, side: int, width: int) -> int:
+        """Return the height of tiles, in LR pixels: less than their side for images so wide that bands are large."""
+        if isinstance(self.tile, int) or side >= width:
+            return side
+        low = BAND // (3 * self.enlarger.scale**2 * width)
+        return self._up(min(side, max(low, 2 * self.margin, 2 * LEAST_TILE)))
 
     def _fitting(self, height: int, width: int) -> int:
         """Return the side of tiles that memory does for: that of the image where it does for all of it."""
@@ -268,7 +280,10 @@ class Tiler:
     def _bytes_per_pixel(self, probe: Callable[[torch.Tensor], object]) -> float:
         side = self._up(PROBE)
         lr = torch.full((1, 3, side, side), 0.5, device=self.device)
-        held = held_bytes(lambda: probe(lr), self.device)
+        try:
+            held = held_bytes(lambda: probe(lr), self.device)
+        except (Exception, SystemExit):  # noqa: BLE001  (a plugin may raise anything; it is heard when its output is due)
+            return HEAVY
         return held * (SCRATCH if self.device.type == "cpu" else 1) / side**2
 
     def _smaller(self, side: int) -> int:

@@ -189,7 +189,7 @@ class Worker:
                 spec, how = self._spec(job), self.session
                 built = build_net(spec, job.scale, self.device, weights)
                 net = Inference(built, self.device, how.precision, compiled=how.compiled)
-                most = available(self.device, how.max_memory) // 2 if how.max_memory else 0
+                most = max(1, available(self.device, how.max_memory) // 2) if how.max_memory else 0
                 self.nets[key] = net, Tiler(Enlarger.of(spec, net, job.scale), self.device, how.tile, most)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)

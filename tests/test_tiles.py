@@ -8,6 +8,7 @@ from functools import reduce
 import pytest
 import torch
 
+from srbench.api import load
 from srbench.catalog import Catalog
 from srbench.conformance.bench import MethodBench, picture
 from srbench.errors import MethodError, UsageError
@@ -219,6 +220,14 @@ def test_other_errors_are_the_methods_own():
     with pytest.raises(RuntimeError, match="shapes do not match"):
         tiler(net)(picture(40, 40))
     assert len(net.seen) == 1
+
+
+def test_python_takes_tiles_too():
+    lr = picture(40, 30)
+    for tile in (16, "auto"):
+        assert torch.equal(load("bicubic", 2, tile=tile)(lr), load("bicubic", 2, tile="off")(lr))
+    batch = torch.cat([lr, picture(40, 30, 1)])
+    assert torch.equal(load("bicubic", 2, tile=16)(batch), load("bicubic", 2)(batch))
 
 
 def test_room_is_the_least_of_machine_group_and_limit(tmp_path):

@@ -164,7 +164,8 @@ def _upscale(spec: Any, sample: Any, scale: int, choice: str, device: Any) -> An
         MethodError: the method does not do this scale, has no weights, or fails.
     """
     from srbench.errors import MethodError, SRBenchError
-    from srbench.evaluate import build_net, to_8bit, to_float, upscale
+    from srbench.evaluate import build_net, to_8bit, to_float
+    from srbench.tiles import Enlarger, Tiler
     from srbench.weights import find_weights
 
     if scale not in spec.scales:
@@ -173,7 +174,7 @@ def _upscale(spec: Any, sample: Any, scale: int, choice: str, device: Any) -> An
     found = find_weights(spec, scale, choice)
     try:
         net = build_net(spec, scale, device, found.path if found else None)
-        return to_8bit(upscale(net, to_float(sample.lr), scale, spec.multiple)[0])
+        return Tiler(Enlarger.of(spec, net, scale), device)(to_float(sample.lr), to_8bit)[0]
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything

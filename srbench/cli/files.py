@@ -94,9 +94,11 @@ def upscale_command(
 
     from srbench.api import Upscaler
     from srbench.folders import tiles_of, upscale_file
+    from srbench.memory import return_memory
     from srbench.terminal import Terminal
     from srbench.tiles import Enlarger, Tiler
 
+    return_memory()
     ui = Terminal()
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):

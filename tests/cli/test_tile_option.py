@@ -14,6 +14,7 @@ from PIL import Image as Pillow
 
 from srbench import folders
 from srbench.cli import main
+from srbench.worker import Cell, Job, Session, Worker
 
 PLUGIN = """
 from srbench import ModelSpec, hookimpl
@@ -144,6 +145,53 @@ def test_run_in_tiles_gives_the_same_scores_and_says_so(call, tmp_path, save_ima
     assert "nothing to do" in err
 
 
+GREEDY = """
+from srbench import ModelSpec, hookimpl
+
+def build(scale):
+    import torch
+    class Greedy(torch.nn.Module):
+        def forward(self, lr):
+            if lr[:, 0].numel() > 1000:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+            return lr.repeat_interleave(2, -1).repeat_interleave(2, -2)
+    return Greedy()
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name="greedy", summary="x", scales={2}, build=build, halo=0),
+            ModelSpec(name="stuck", summary="x", scales={2}, build=build)]
+"""
+
+
+def test_memory_that_is_refused_costs_no_row_where_tiles_will_do(call, tmp_path, save_image):
+    (tmp_path / "mine.py").write_text(GREEDY)
+    save_image(tmp_path / "photos" / "a.png", 80, 72)
+    asked = ["--methods", "nearest,greedy,stuck", "--plugin", "mine.py", "--dataset", "photos", "--scale", 2]
+    code, _, err = call("run", *asked, "--metrics", "psnr", "--no-speed", "--inline", "--out", "out")
+    assert code == 1
+    assert "stuck on photos x2 failed: out of memory, and it cannot be cut into tiles: its spec states no halo" in err
+    rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
+    scores = {row["method"]: row for row in rows if row["kind"] == "score"}
+    assert scores["greedy"]["value"] == scores["nearest"]["value"]
+    assert scores["greedy"]["tile"] == 20  # of 40 pixels
+    assert list(scores) == ["nearest", "greedy"]
+    for method in ("nearest", "greedy"):
+        assert call("upscale", method, "photos/a.png", f"{method}.png", "--scale", 2, "--plugin", "mine.py")[0] == 0
+    np.testing.assert_array_equal(values(tmp_path / "greedy.png")[0], values(tmp_path / "nearest.png")[0])
+
+
+def test_limit_on_memory_makes_a_worker_cut(tmp_path, save_image):
+    save_image(tmp_path / "photos" / "a.png", 140, 130)
+    cells = {"a": [Cell("k", "psnr", "y")]}
+    for limit, tile in ((0, None), (1, 24)):
+        found = []
+        Worker(Session("cpu", 1, max_memory=limit)).run(
+            Job("bicubic", 2, str(tmp_path / "photos"), cells), found.append
+        )
+        assert found[0].get("tile") == tile
+
+
 def grown(tmp_path, save_image, small, large):
     """Return the bytes by which a process grows when it enlarges a larger image after a smaller one."""
     for name, side in (("small", small), ("large", large)):
@@ -158,8 +206,8 @@ def grown(tmp_path, save_image, small, large):
 
 
 def test_memory_does_not_grow_with_the_image(tmp_path, save_image):
-    """SR of 2048 and 4096 pixels a side: a pass over the whole would hold 500 MiB more."""
-    assert grown(tmp_path, save_image, 512, 1024) < 128 * 2**20
+    """SR of 1536 and 3072 pixels a side: a pass over the whole would hold 280 MiB more."""
+    assert grown(tmp_path, save_image, 384, 768) < 96 * 2**20
 
 
 @pytest.mark.skipif(not os.environ.get("SRBENCH_LONG"), reason="long form: set SRBENCH_LONG=1")
