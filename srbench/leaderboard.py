@@ -9,6 +9,7 @@ import math
 import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,8 @@ from srbench.runfile import read_run_file
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from srbench.results import Row
 
@@ -66,10 +69,15 @@ class Entry:
         values = np.array([value for value in self.values.get(metric, {}).values() if not math.isnan(value)])
         if math.isnan(self.mean(metric)) or len(values) < 2 or not np.isfinite(values).all():
             return math.nan, math.nan
-        generator = np.random.default_rng(0)
-        means = values[generator.integers(len(values), size=(RESAMPLES, len(values)))].mean(axis=1)
+        means = values[_resamples(len(values))].mean(axis=1)
         low, high = np.percentile(means, [2.5, 97.5])
         return float(low), float(high)
+
+
+@lru_cache(maxsize=1)
+def _resamples(count: int) -> NDArray[np.int64]:
+    """Return which of so many values each resample takes, ``(RESAMPLES, count)``: the same for all methods."""
+    return np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
 
 
 @dataclass(frozen=True)

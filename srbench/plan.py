@@ -219,6 +219,8 @@ class Plan:
         asked = images.scale, images.asked, chunk, kept, None, self._weights_file(method, images.scale)
         hashes = {name: images.hashes[name] for name in chunk}
         expected = self._expected(method, images.scale, hashes)
+        if expected and kept:
+            expected["folder"] = str(self.request.out.absolute())
         return Job(method.name, *asked, images.degradation.name, method.reference, expected)
 
     def _expected(self, method: ModelSpec, scale: int, images: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -105,7 +105,7 @@ def read_rows(path: Path) -> Iterator[Row]:
 
 def _row(line: bytes, place: str) -> Row:
     try:
-        row: Row = json.loads(line)
+        row: Row = json.loads(line.decode())
         schema = row["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SRBenchError(f"{place}: is no row of results; move the file away") from error

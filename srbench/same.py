@@ -25,7 +25,8 @@ def compare(
     """See that this machine has what a job expects.
 
     Args:
-        expected: hashes of ``plugin``, ``weights`` and each ``image NAME``; what is not named is not looked at.
+        expected: hashes of ``plugin``, ``weights`` and each ``image NAME``, and the run's ``folder`` where images are
+            saved; what is not named is not looked at.
         plugin: brings the job's method here.
         weights: the job's file of weights, or empty.
         pairs: the job's images here, by name.
@@ -42,6 +43,8 @@ def compare(
             raise SRBenchError(f"{file}: no such weights here")
         if Weights(file, "file").digest != expected["weights"]:
             raise SRBenchError(f"{file}: are other weights here {OTHER}")
+    if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
+        raise SRBenchError(f"{expected['folder']} is not here: images can be saved in a folder only that workers share")
     how = get_degradation(degradation)
     for name, pair in pairs.items():
         if expected.get(f"image {name}", "") not in ("", pair_hash(pair, how)):

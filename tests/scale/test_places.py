@@ -125,11 +125,42 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
         assert "are other weights here" in reason(job({"weights": other}, weights=weights))
         assert "has other code here than where the run was started (on " in reason(job({"plugin": other}))
         assert "is another here" in reason(job({"image a": other}))
+        assert f"{tmp_path} is not here: images" in reason(job({"folder": str(tmp_path)}))
         assert f"but {socket.gethostname()} has" in reason(job({}), device="cuda, another")
         events = answer(executor, job({"image a": sha256(image)}), device)
         assert [next(iter(event)) for event in events] == ["cell", "image", "seconds"]
     finally:
         executor.shutdown()
+
+
+class FakeClient:
+    """What Dask says of a cluster of two machines: the job ran on the first; beside it ran what is named."""
+
+    def __init__(self, **processing):
+        self.beside = processing
+
+    def processing(self):
+        return {f"tcp://{host}:1": keys for host, keys in self.beside.items()}
+
+    def who_has(self, futures):
+        return {"ours": ("tcp://node1:7",)}
+
+
+@pytest.mark.parametrize(
+    ("before", "processing", "shared"),
+    [
+        (set(), {"node1": ["ours"], "node2": ["theirs"]}, False),
+        (set(), {"node1": ["ours", "theirs"]}, True),
+        ({"node1"}, {"node1": ["ours"]}, True),
+    ],
+)
+def test_a_timing_beside_other_work_of_the_cluster_is_marked(before, processing, shared):
+    from srbench.dask_executor import DaskExecutor
+
+    executor = DaskExecutor.__new__(DaskExecutor)
+    executor._client, executor._where, executor._running = FakeClient(**processing), "the cluster", {"ours": None}
+    (event,) = executor._marked([{"speed": {"latency_ms": 1.0}}], None, before)
+    assert event["speed"].get("shared", "") == ("other work of the cluster on node1" if shared else "")
 
 
 def test_a_plugin_file_that_is_not_there_is_the_reason(tmp_path):
