@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from distributed import Client, LocalCluster, WorkerPlugin, get_worker
+from distributed.client import ClosedClientError
 from distributed.comm.addressing import get_address_host
 from distributed.scheduler import KilledWorker
 
@@ -44,6 +45,8 @@ CLOSE_S = 20
 COUNT_S = 2.0
 AHEAD = 2
 """Jobs per thread of the cluster: the next one is there when one ends."""
+LOST = (OSError, CancelledError, ClosedClientError)
+"""What Dask raises where its scheduler is gone."""
 GOES_ON = "what is done is saved, and the same command on the same --out goes on"
 
 
@@ -146,7 +149,7 @@ class DaskExecutor:
                     n_workers=workers,
                     threads_per_worker=1,
                     processes=False,  # the jobs' own processes isolate them
-                    dashboard_address=None,
+                    dashboard_address="127.0.0.1:0",  # Dask starts it in any case
                     silence_logs=logging.CRITICAL,
                 )
             self._client = Client(self._cluster or scheduler, timeout=CONNECT_S, set_as_default=False)
@@ -169,7 +172,7 @@ class DaskExecutor:
             raise SRBenchError(f"{self._where} has no worker") from error
         except ImportError as error:
             raise SRBenchError(f"a worker of {self._where} cannot run jobs: {error}; install srbench there") from error
-        except (OSError, CancelledError) as error:
+        except LOST as error:
             raise self._lost() from error
         self._place = one_kind(place for place in found if isinstance(place, dict))
         return self._place
@@ -179,16 +182,22 @@ class DaskExecutor:
         if timed:
             return 1
         if time.monotonic() - self._counted > COUNT_S:  # clusters grow and shrink
-            self._threads = max(1, sum(self._client.nthreads().values()))
+            with self._reaching():
+                self._threads = max(1, sum(self._client.nthreads().values()))
             self._counted = time.monotonic()
         return AHEAD * self._threads
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
-        """Give a job to the cluster."""
+        """Give a job to the cluster.
+
+        Raises:
+            SRBenchError: it was lost.
+        """
         done: Future[None] = Future()
-        busy = self._busy_hosts() if job.speed is not None else set()
         key = f"srbench-{uuid.uuid4().hex}"
-        far = self._client.submit(run_job, self._name, job.to_json(), self._place["device"], key=key, pure=False)
+        with self._reaching():
+            busy = self._busy_hosts() if job.speed is not None else set()
+            far = self._client.submit(run_job, self._name, job.to_json(), self._place["device"], key=key, pure=False)
         self._running[key] = far
         far.add_done_callback(lambda far: self._settle(far, emit, done, busy))
         return done
@@ -204,7 +213,7 @@ class DaskExecutor:
         except KilledWorker as error:
             lost = f"{error.allowed_failures + 1} workers were lost while they ran it"
             done.set_exception(JobFailedError(f"{lost}, the last at {error.last_worker.address}"))
-        except (OSError, CancelledError):
+        except LOST:
             done.set_exception(self._lost())
         except Exception as error:  # noqa: BLE001  (what a worker of another make may send)
             done.set_exception(JobFailedError(f"{type(error).__name__}: {_line(error)}"))
@@ -234,12 +243,8 @@ class DaskExecutor:
         Raises:
             SRBenchError: it is not, or has had none for minutes.
         """
-        try:
-            workers = self._client.nthreads() if self._client.status == "running" else None
-        except (OSError, CancelledError):
-            workers = None
-        if workers is None:
-            raise self._lost()
+        with self._reaching():
+            workers = self._client.nthreads()
         if workers:
             self._workerless_since = None
         elif self._workerless_since is None:
@@ -247,12 +252,22 @@ class DaskExecutor:
         elif time.monotonic() - self._workerless_since > WORKERLESS_S:
             raise SRBenchError(f"{self._where} has had no worker for {WORKERLESS_S} s; {GOES_ON}")
 
+    @contextlib.contextmanager
+    def _reaching(self) -> Iterator[None]:
+        """Say that the scheduler is lost where what is asked of it fails."""
+        try:
+            if self._client.status != "running":
+                raise ClosedClientError
+            yield
+        except LOST as error:
+            raise self._lost() from error
+
     def _lost(self) -> SRBenchError:
         return SRBenchError(f"{self._where} was lost; {GOES_ON}")
 
     def shutdown(self) -> None:
         """Take back what has not ended, and end what was started."""
-        with contextlib.suppress(OSError, CancelledError, ValueError):  # what is lost cannot be told to stop
+        with contextlib.suppress(*LOST, ValueError):  # what is lost cannot be told to stop
             if self._client.status == "running":
                 self._client.cancel(list(self._running.values()), force=True)
                 self._client.unregister_worker_plugin(self._name)
