@@ -1,11 +1,14 @@
-"""What the hostile suite shares: a look at all that a folder holds."""
+"""What the hostile suite shares: commands in this process, and a look at all that a folder holds."""
 
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from srbench.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,3 +30,23 @@ def tree() -> Callable[[Path], dict[str, bytes]]:
         return found
 
     return look
+
+
+@pytest.fixture
+def command(monkeypatch, capsys):
+    """Run a command in this process; return its exit code, having seen that what it says is for a user."""
+
+    def run(*args, what=""):
+        monkeypatch.setattr(sys, "argv", ["srbench", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        said = capsys.readouterr()
+        assert ended.value.code in (0, 1, 2), what
+        assert "a bug to report" not in said.err, f"{what}: {said.err}"
+        assert "Traceback" not in said.err, what
+        if ended.value.code:
+            assert said.err.startswith("error: "), f"{what}: {said.err}"
+            assert said.err.count("\n") == 1, f"{what}: {said.err}"
+        return ended.value.code
+
+    return run

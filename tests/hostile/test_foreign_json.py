@@ -15,7 +15,6 @@ from PIL import Image
 
 from srbench.archives import RECORD, read_record
 from srbench.checked_json import DEEPEST, Each, Fields, Several, fault, parse
-from srbench.cli import main
 from srbench.weights import NAME, card_path, save_weights, trained_folder
 
 LONG = "SRBENCH_LONG" in os.environ
@@ -69,26 +68,6 @@ def variants(document, count, seed=0):
     every += [(path, MISSING) for path in places(document) if path]
     chosen = every if LONG else random.Random(seed).sample(every, min(count, len(every)))
     return [(path, changed(document, path, value)) for path, value in chosen]
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    """Run a command in this process; return its exit code, having seen that what it says is for a user."""
-
-    def run(*args, what=""):
-        monkeypatch.setattr(sys, "argv", ["srbench", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        said = capsys.readouterr()
-        assert ended.value.code in (0, 1, 2), what
-        assert "a bug to report" not in said.err, f"{what}: {said.err}"
-        assert "Traceback" not in said.err, what
-        if ended.value.code:
-            assert said.err.startswith("error: "), f"{what}: {said.err}"
-            assert said.err.count("\n") == 1, f"{what}: {said.err}"
-        return ended.value.code
-
-    return run
 
 
 CARD = {
