@@ -18,6 +18,7 @@ from srbench.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
 from srbench.request import Request
 from srbench.rerun import requests_of
+from srbench.runner import run
 from srbench.terminal import Silent
 from srbench.verify import verify
 from srbench.weights import save_weights
@@ -36,6 +37,12 @@ def build(scale):
 def srbench_models():
     return [ModelSpec(name="sharp", summary="for tests", scales={{2}}, build=build)]
 """
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    """Spares outputs that are made again a worker's start; the commands have theirs."""
+    monkeypatch.setattr("srbench.verify.run_request", lambda request, *rest: run(replace(request, inline=True), *rest))
 
 
 @pytest.fixture
@@ -73,7 +80,7 @@ def test_again_gives_the_same_bytes_from_the_file_alone(asked, tmp_path):
     assert again.remarks == ()
     assert again.same_versions
     assert replace(again.request, command=asked.command, inline=True) == replace(asked, out=tmp_path / "again")
-    make(again.request)
+    make(replace(again.request, inline=True))
     assert csv(tmp_path / "again") == csv(tmp_path / "run")
 
 
@@ -237,11 +244,11 @@ def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_pat
         assert ("the device changed: abacus then" in "".join(found.remarks)) == (device == "abacus")
 
 
-def test_commands(srbench, asked, tmp_path):
+def test_commands(here, asked, tmp_path):
     make(replace(asked, speed={"size": 16, "batch": 1, "seconds": 0.05}))
     (tmp_path / "elsewhere").mkdir()
     shutil.copy(tmp_path / "run" / "run.json", tmp_path / "elsewhere" / "shared.json")
-    done = srbench("rerun", "elsewhere/shared.json", "--out", "again")
+    done = here("rerun", "elsewhere/shared.json", "--out", "again")
     assert done.returncode == 0, done.stderr
     assert "warning" not in done.stderr
     timed = ["latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"]
@@ -250,7 +257,7 @@ def test_commands(srbench, asked, tmp_path):
     rows = (tmp_path / "again" / "results.jsonl").read_text()
     row = next(line for line in rows.splitlines() if '"psnr/' in line)
     (tmp_path / "again" / "results.jsonl").write_text(rows.replace(row, row.replace('"value":', '"value":1')))
-    done = srbench("verify", "again")
+    done = here("verify", "again")
     assert (done.returncode, done.stderr) == (1, "")
     heads, value, total = done.stdout.splitlines()
     assert heads.split() == ["method", "image", "metric", "protocol", "then", "now"]

@@ -104,7 +104,6 @@ def test_a_clock_that_goes_back_changes_nothing(asked, tmp_path, save_image, mon
     assert len([row for row in rows if row["kind"] == "score"]) == 6
     times = [row["time"] for row in rows if "time" in row]
     assert times == sorted(times, reverse=True)
-    assert not verify(tmp_path / "run", 0, Silent()).differing
     for i in range(3):
         save_image(tmp_path / "photos" / f"p{i}.png", seed=9 + i)  # what was scored last counts, though it is "older"
     later = run(replace(asked, methods=("nearest",)))
