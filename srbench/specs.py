@@ -82,6 +82,12 @@ class Published:
     protocol: str
     source: str
 
+    def __post_init__(self) -> None:
+        names = (self.dataset, self.metric, self.protocol, self.source)
+        right = all(isinstance(name, str) for name in names) and type(self.scale) is int
+        if not right or isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            raise SpecError(f"{self}: scale must be a whole number, value a number, the others texts")
+
     @property
     def tolerance(self) -> float:
         """How far a figure may be from it and still count as the same."""
@@ -143,7 +149,8 @@ class ModelSpec:
             self,
             f"precisions must be some of {', '.join(PRECISIONS)}",
         )
-        weights = {scale: Path(path) for scale, path in dict(self.weights).items()}
+        _require(hasattr(self.weights, "items"), self, "weights must be files by scale: {4: Path(...)}")
+        weights = {scale: Path(path) for scale, path in self.weights.items()}
         _require(set(weights) <= set(self.scales), self, "weights are given for a scale it does not do")
         object.__setattr__(self, "weights", MappingProxyType(weights))
         _require(self.file is None or self.recipe is None, self, "a file that is a method has no recipe")
@@ -319,6 +326,9 @@ class DatasetSpec:
         if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
             raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")
         for pair in pairs:
+            files = {"hr": pair.hr, **({} if pair.lr is None else {"lr": pair.lr})}
+            if wrong := [f"{role}={file!r:.60}" for role, file in files.items() if not isinstance(file, Path | Asset)]:
+                raise UsageError(f"dataset {self.name}: {pair.name!r} has {wrong[0]}, which is no Path and no Asset")
             if (
                 not isinstance(pair.name, str)
                 or not pair.name

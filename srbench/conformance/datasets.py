@@ -6,7 +6,7 @@ import contextlib
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
@@ -38,6 +38,8 @@ SMALL = 24
 """Side of the grey miniatures by which copies are found."""
 ALIKE = 3.0
 """Largest mean difference, of 255, between two miniatures of one image."""
+FAR = 25.0
+"""Largest between those of HR and LR, however it was degraded."""
 
 
 def lists(bench: DatasetBench) -> None:
@@ -50,11 +52,13 @@ def lists(bench: DatasetBench) -> None:
             raise FaultError(str(error)) from error
         require(bool(pairs), f"x{scale} lists no image")
         gone = [
-            pair.name for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Path) and not file.is_file()
+            f"{pair.name} is not there: {file}"
+            for pair in pairs
+            for file in (pair.hr, pair.lr)
+            if isinstance(file, Path) and not file.is_file()
         ]
-        require(
-            not gone, f"x{scale}: the file of {gone[0] if gone else ''} is not there", "ship it, or list what is there"
-        )
+        fix = "ship it, or list what is there; paths from the working folder are another's tomorrow: begin at __file__"
+        require(not gone, f"x{scale}: the file of {gone[0] if gone else ''}", fix)
 
 
 def stable(bench: DatasetBench) -> None:
@@ -64,6 +68,7 @@ def stable(bench: DatasetBench) -> None:
         first, second = ({pair.name: _content(pair) for pair in _some(spec.pairs(scale))} for _ in range(2))
         changed = [name for name in {**first, **second} if first.get(name) != second.get(name)]
         require(not changed, f"x{scale}: {changed[0] if changed else ''} has another content in the second listing")
+        require(list(first) == list(second), f"x{scale}: the second listing has another order", "sort it by name")
 
 
 def files(bench: DatasetBench) -> None:
@@ -73,9 +78,13 @@ def files(bench: DatasetBench) -> None:
     for scale in sorted(spec.scales):
         for pair in _some([pair for pair in spec.pairs(scale) if _is_at_hand(pair)]):
             try:
-                load_pair(pair, scale)
+                hr, lr = load_pair(pair, scale)
             except SRBenchError as error:
                 raise FaultError(f"x{scale} {pair.name}: {error}") from error
+            gap = 0.0 if lr is None else float(np.abs(_small(hr.pixels) - _small(lr.pixels)).mean())
+            require(
+                gap <= FAR, f"x{scale} {pair.name}: LR shows another picture than HR", "pair each HR with its own LR"
+            )
             opened += 1
     if not opened:
         raise SkipError(f"none of its files is here ('srbench fetch {spec.name}' gets them)")
@@ -169,6 +178,10 @@ def _miniature(pair: ImagePair) -> Miniature | None:
         pixels = read(local_path(pair.hr)).pixels
     except SRBenchError:
         return None
+    return _small(pixels)
+
+
+def _small(pixels: NDArray[Any]) -> Miniature:
     top = 65535 if pixels.dtype == np.uint16 else 255
     grey = Image.fromarray((pixels.mean(axis=2) * (255 / top)).astype(np.float32))
     return np.asarray(grey.resize((SMALL, SMALL), Image.Resampling.BOX))

@@ -242,6 +242,7 @@ def _mend(reasons: Iterable[str]) -> str:
         "Spec '": "mend the field that is named",
         "claimed by": "choose another name, or uninstall one of the plugins",
         "unknown hook": "spell the hook as the reason says",
+        "return nothing": "a hook returns a list of its kind of spec",
         "has no hook": "mark the function with @srbench.hookimpl",
         "returned": "a hook returns a list of its kind of spec",
         "raised": "the hook must return its specs, whatever is installed or not",

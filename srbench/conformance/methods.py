@@ -38,6 +38,20 @@ def builds(bench: MethodBench) -> None:
             bench.net(scale)
         except MethodError as error:
             raise FaultError(f"x{scale}: {error}", STALE if str(error).startswith("weights ") else "") from error
+    spec = bench.spec
+    if spec.recipe is None and not spec.weights and spec.file is None:
+        one, other = _drawn(bench, 1), _drawn(bench, 2)
+        drawn = [name for name in one if not torch.equal(one[name], other[name])]
+        require(
+            not drawn,
+            f"{drawn[0] if drawn else ''} is drawn at random, and nothing sets it: no weights, no recipe",
+            "give the spec recipe= where it is to be trained, weights= where it comes trained",
+        )
+
+
+def _drawn(bench: MethodBench, seed: int) -> dict[str, torch.Tensor]:
+    torch.manual_seed(seed)
+    return dict(bench.spec.build(bench.scale).state_dict())
 
 
 def output(bench: MethodBench) -> None:
@@ -74,6 +88,12 @@ def deterministic(bench: MethodBench) -> None:
     """The same input gives the same output, whatever was drawn or enlarged before; torch's seed may count."""
     scale, lr = bench.scale, bench.lr()
     first = bench.sr(lr, scale)
+    require_same(first, bench.sr(lr, scale), 0, f"x{scale}: the same LR gave another SR the second time")
+    require(
+        not torch.equal(first, bench.sr(1 - lr, scale)),
+        f"x{scale}: another LR gave the same SR",
+        "look at the input: nothing of an image may be kept for the next",
+    )
     for seed in (1, 2):
         random.seed(seed)
         np.random.seed(seed)
@@ -105,9 +125,10 @@ def batch(bench: MethodBench) -> None:
 
 
 def odd_sizes(bench: MethodBench) -> None:
-    """Heights and widths that are odd, or of which one is much larger; padded to the multiple that the spec names."""
+    """Sizes that are odd, small or larger, or of which one side is; padded to the multiple that the spec names."""
     for scale in bench.scales:
-        for height, width in ((23, 17), (16, 35), (33, 16)):
+        more = ((8, 11), (72, 80)) if scale == bench.scale else ()
+        for height, width in ((23, 17), (16, 35), (33, 16), *more):
             lr = picture(height, width).to(bench.device)
             try:
                 bench.sr(lr, scale)
@@ -134,8 +155,9 @@ def precisions(bench: MethodBench) -> None:
 
 
 def devices(bench: MethodBench) -> None:
-    """CPU and GPU give the same."""
+    """CPU and GPU give the same; without a GPU, all tensors at least move with the network."""
     if not torch.cuda.is_available():
+        _moves(bench)
         raise SkipError("there is no CUDA device here")
     if bench.spec.stochastic:
         raise SkipError("it is stochastic, and devices draw different numbers")
@@ -150,6 +172,19 @@ def devices(bench: MethodBench) -> None:
                 raise FaultError(f"x{scale} fails on {device.type}: {one_line(error)[:200]}") from error
         on_cpu, on_cuda = results
         require_same(on_cpu, on_cuda, 10 * SAME, f"x{scale}: CPU and GPU differ")
+
+
+def _moves(bench: MethodBench) -> None:
+    """Run on torch's device of shapes alone, where what stays on the CPU shows."""
+    lr = bench.lr().to("meta")
+    try:
+        with torch.inference_mode():
+            bench.spec.build(bench.scale).eval().to("meta")(lr)
+    except RuntimeError as error:
+        if "expected device" in str(error) or "same device" in str(error):
+            raise FaultError(f"x{bench.scale}: a tensor stays on the CPU where the network is moved") from error
+    except Exception:  # noqa: BLE001, S110  (what needs values fails there, and is right)
+        pass
 
 
 def halo(bench: MethodBench) -> None:

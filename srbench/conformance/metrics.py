@@ -85,7 +85,13 @@ def number(bench: MetricBench) -> None:
     """A score is one number under every protocol."""
     hr = _hr()
     for protocol in _protocols(bench):
-        value = _score(bench, _noisy(hr, 8), hr, protocol)
+        try:
+            value = _score(bench, _noisy(hr, 8), hr, protocol)
+        except UndefinedScoreError as error:
+            raise FaultError(
+                f"protocol {protocol.name}: a noisy image of {SIDE}x{SIDE} has no score: {error}"
+            ) from error
+        require(not isinstance(value, str), f"protocol {protocol.name}: score returned str, no number")
         try:
             found = float(value)
         except (TypeError, ValueError, RuntimeError) as error:
@@ -104,7 +110,7 @@ def identity_is_best(bench: MetricBench) -> None:
         best = float(_score(bench, hr, hr, protocol))
         require(not math.isnan(best), f"protocol {protocol.name}: HR against itself scores NaN")
         shifted = torch.roll(hr, 3, dims=-1)
-        rivals = {"noisy": _noisy(hr, 16), "blurred": _blurred(hr, 2.4), "shifted": shifted}
+        rivals = {"noisy": _noisy(hr, 16), "blurred": _blurred(hr, 2.4), "shifted": shifted, "mirrored": hr.flip(-1)}
         for what, rival in rivals.items():
             value = float(_score(bench, rival, hr, protocol))
             require(
@@ -157,6 +163,16 @@ def deterministic(bench: MetricBench) -> None:
         torch.manual_seed(seed)
         values.append(float(_score(bench, _noisy(hr, 8), hr, PROTOCOLS["y"])))
     require(values[0] == values[1], f"the same images scored {values[0]:.9g}, then {values[1]:.9g}")
+    protocol = PROTOCOLS["y"]
+    with torch.inference_mode():
+        prepared = bench.metric.prepare(_view(bench, hr, protocol), protocol)
+        bench.metric.prepare(_view(bench, _hr(2), protocol), protocol)
+        value = float(bench.metric.score(_view(bench, _noisy(hr, 8), protocol), prepared))
+    require(
+        value == values[0],
+        f"after another HR was prepared, the same images scored {value:.9g} instead of {values[0]:.9g}",
+        "keep what depends on HR in what prepare returns, not in the metric",
+    )
 
 
 def small(bench: MetricBench) -> None:

@@ -5,19 +5,28 @@ Whatever a plugin does when it is imported, crash or hang, happens here first an
 
 from __future__ import annotations
 
+import builtins
 import json
 import os
 import random
 import subprocess
 import sys
+import threading
 from dataclasses import dataclass, fields
+from json import dumps
+from pathlib import Path
+from tempfile import TemporaryDirectory, TemporaryFile
 from typing import Any
+
+import psutil
 
 from srbench.catalog import Catalog
 from srbench.pipe import death
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
 """What takes long to import, and must not be needed to list what there is."""
+PYTHONS = (builtins, json, os, random)
+"""Modules whose functions must stay what they are."""
 
 
 @dataclass(frozen=True)
@@ -38,20 +47,24 @@ class Probe:
 def probe(name: str, file: str, timeout_s: float) -> Probe:
     """Load an installed plugin by its name, or a plugin file where one is given."""
     order = json.dumps({"name": name, "file": file})
-    command = [sys.executable, "-P", "-m", "srbench.conformance.probe", order]
+    command = [sys.executable, "-P", "-c", "from srbench.conformance.probe import main; main()", order]
+    # files, not pipes: what it starts may keep those open
+    with TemporaryFile("w+") as out, TemporaryFile("w+", errors="replace") as err:
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, timeout=timeout_s, check=False
+            )
+        except subprocess.TimeoutExpired:
+            return Probe(dead=f"importing it did not end within {timeout_s:g} s")
+        out.seek(0)
+        err.seek(0)
+        said, complaints = out.read().splitlines(), err.read().strip().splitlines()
     try:
-        done = subprocess.run(
-            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout_s, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return Probe(dead=f"importing it did not end within {timeout_s:g} s")
-    try:
-        found = json.loads(done.stdout.splitlines()[-1])
-        seen = {key: tuple(found[key]) for key in ("problems", "heavy", "changed", "unlike")}
-        return Probe("", **seen)
-    except (IndexError, KeyError, ValueError, TypeError):
-        last = (done.stderr.strip().splitlines() or [""])[-1]
-        return Probe(dead=f"importing it ends Python: {death(done.returncode)}" + (f"; {last[:200]}" if last else ""))
+        found = json.loads(said[-1])
+        return Probe("", **{key: tuple(value) for key, value in found.items()})
+    except (IndexError, AttributeError, ValueError, TypeError):
+        last = f"; {complaints[-1][:200]}" if complaints else ""
+        return Probe(dead=f"importing it ends Python: {death(done.returncode)}{last}")
 
 
 def _load(order: dict[str, str]) -> Catalog:
@@ -70,33 +83,51 @@ def _data(catalog: Catalog) -> dict[str, Any]:
     }
 
 
-def _state() -> dict[str, Any]:
+def _state(functions: list[tuple[Any, str]]) -> dict[str, Any]:
     return {
         "the working folder": os.getcwd(),  # noqa: PTH109
         "the environment": dict(os.environ),
         "sys.path": list(sys.path),
         "the generator of random": random.getstate(),
         "the recursion limit": sys.getrecursionlimit(),
+        "the working folder's files": sorted(path.name for path in Path().iterdir()),
+        "the threads that run": threading.enumerate(),
+        "the processes that run": [child.pid for child in psutil.Process().children()],
+        "what Python's own functions do": [getattr(module, name) for module, name in functions],
     }
 
 
 def main() -> None:
     """Load the plugin twice and say what was seen."""
     order = json.loads(sys.argv[1])
-    before = _state()
+    with TemporaryDirectory(prefix="srbench-check-") as folder:
+        os.chdir(folder)
+        line = dumps(_seen(order))
+        os.chdir("/")
+    for child in psutil.Process().children(recursive=True):
+        child.kill()
+    sys.stdout.write(f"\n{line}\n")
+    sys.stdout.flush()
+    os._exit(0)  # what it left running does not count
+
+
+def _seen(order: dict[str, str]) -> dict[str, list[str]]:
+    functions = [(module, name) for module in PYTHONS for name, value in vars(module).items() if callable(value)]
+    before = _state(functions)
     first = _load(order)
     heavy = [name for name in HEAVY if name in sys.modules]
-    after = _state()
+    after = _state(functions)
     one, two = _data(first), _data(_load(order))
-    report = {
-        "problems": [problem for plugin in first.plugins for problem in plugin.problems],
+    brought = [spec for shelf in (first.models.files, two) for spec in shelf]
+    problems = [problem for plugin in first.plugins for problem in plugin.problems]
+    if not (problems or brought):
+        problems = ["its hooks return nothing: it brings no method, loss, dataset or metric"]
+    return {
+        "problems": problems,
         "heavy": heavy,
         "changed": [name for name in before if before[name] != after[name]],
         "unlike": [name for name in {**one, **two} if one.get(name) != two.get(name)],
     }
-    sys.stdout.write("\n" + json.dumps(report) + "\n")
-    sys.stdout.flush()
-    os._exit(0)  # what it left running does not count
 
 
 if __name__ == "__main__":

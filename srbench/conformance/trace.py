@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import sys
@@ -10,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from srbench.conformance.bench import Bench
+
+
+def _set_logging(old: tuple[int, int]) -> None:
+    logging.root.setLevel(old[0])
+    logging.disable(old[1])
+
 
 SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
@@ -39,6 +47,7 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
         lambda old: setattr(torch.backends.cudnn, "allow_tf32", old),
     ),
     "numpy's error handling": (np.geterr, lambda old: np.seterr(**old)),
+    "the root logger": (lambda: (logging.root.level, logging.root.manager.disable), _set_logging),
     "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "the working folder": (os.getcwd, os.chdir),
 }
@@ -46,8 +55,9 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
 MODULES = (
     *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
     *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
+    *("srbench.evaluate", "srbench.protocols", "srbench.resize"),
 )
-"""Those whose functions and classes stay as they are, beside srbench's own."""
+"""Those whose functions and classes stay as they are, beside what else is loaded of srbench."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +68,8 @@ class Surroundings:
     environment: dict[str, str]
     functions: dict[tuple[Any, str], Any]
     """By the module or class that holds each, and its name there."""
+    tables: dict[tuple[ModuleType, str], dict[Any, Any]]
+    """What srbench's own modules hold in dictionaries."""
     files: frozenset[str]
     """Of the working folder."""
     children: dict[int, str]
@@ -71,6 +83,12 @@ def look() -> Surroundings:
         {name: read() for name, (read, _) in SETTINGS.items()},
         dict(os.environ),
         {(holder, name): value for holder in _holders() for name, value in vars(holder).items() if callable(value)},
+        {
+            (module, name): dict(value)
+            for module in _own_modules()
+            for name, value in vars(module).items()
+            if isinstance(value, dict) and name.isupper()
+        },
         frozenset(path.name for path in Path().iterdir()),
         {child.pid: name for child in psutil.Process().children(recursive=True) if (name := _running(child))},
         frozenset(threading.enumerate()),
@@ -78,15 +96,20 @@ def look() -> Surroundings:
 
 
 def _holders() -> Iterator[Any]:
-    for module in [import_module(name) for name in MODULES]:
-        yield module
+    yield from [import_module(name) for name in MODULES]
     yield torch.Tensor
     for value in vars(torch.nn).values():
         if isinstance(value, type):
             yield value
-    for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == "srbench":
-            yield module
+    yield from _own_modules()
+
+
+def _own_modules() -> list[ModuleType]:
+    return [
+        module
+        for name, module in list(sys.modules.items())
+        if name.partition(".")[0] == "srbench" and isinstance(module, ModuleType)
+    ]
 
 
 def _running(process: psutil.Process) -> str:
@@ -107,7 +130,9 @@ def changes(before: Surroundings) -> list[str]:
     both = {**before.environment, **after.environment}
     if names := [name for name in both if before.environment.get(name) != after.environment.get(name)]:
         found.append(f"the environment ({', '.join(names)})")
-    if replaced := [key for key, value in before.functions.items() if after.functions.get(key) is not value]:
+    replaced = [key for key, value in before.functions.items() if after.functions.get(key) is not value]
+    replaced += [key for key, value in before.tables.items() if after.tables.get(key) != value]
+    if replaced:
         found.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
     if files := sorted(after.files - before.files):
         found.append(f"the working folder's files (wrote {', '.join(files[:3])})")
@@ -129,6 +154,11 @@ def restore(before: Surroundings) -> None:
     for (holder, name), value in before.functions.items():
         if vars(holder).get(name) is not value:
             setattr(holder, name, value)
+    for (module, name), table in before.tables.items():
+        held = vars(module)[name]
+        if held != table:
+            held.clear()
+            held.update(table)
     for child in psutil.Process().children(recursive=True):
         if child.pid not in before.children:
             with suppress(psutil.Error):

@@ -66,9 +66,7 @@ class Checker:
             status, reason = "skipped", one_line(skip)
         except FaultError as fault:
             status, reason, fix = "failed", one_line(fault) + place(fault, own), fault.fix or check.fix
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)
+        except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit and Ctrl-C's too)
             from srbench.worker import explain
 
             traceback.print_exc()

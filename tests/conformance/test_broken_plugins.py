@@ -138,7 +138,7 @@ BROKEN = {
     ),
     "hidden-weights": (
         method(
-            init="self.gain = torch.rand(1); self.real = torch.nn.Parameter(torch.ones(1))",
+            init="self.gain = torch.rand(1).item(); self.real = torch.nn.Parameter(torch.ones(1))",
             forward="return sr * self.gain * self.real",
         ),
         "weights",
@@ -186,9 +186,9 @@ BROKEN = {
     ),
     "moves": (method(build="import os; os.chdir('/')"), "global state", "changed the working folder from"),
     "writes": (
-        method(forward="open('log.txt', 'w').close(); return sr"),
+        method(forward="open('notes.txt', 'w').close(); return sr"),
         "global state",
-        "changed the working folder's files (wrote log.txt), in 'output'",
+        "changed the working folder's files (wrote notes.txt), in 'output'",
     ),
     "replaces": (
         method(build="torch.nn.functional.conv2d = lambda *given, real=torch.nn.functional.conv2d: real(*given)"),
@@ -204,6 +204,93 @@ BROKEN = {
         method(build="import subprocess; subprocess.Popen(['sleep', '600'])"),
         "global state",
         "changed the processes that run (left sleep), in 'builds'",
+    ),
+    "constant-stays": (
+        method(init="self.gain = torch.ones(1, 3, 1, 1)", forward="return sr * self.gain"),
+        "devices agree",
+        "x4: a tensor stays on the CPU where the network is moved (constant-stays.py:12)",
+    ),
+    "keeps-an-output": (
+        method(init="self.kept = {}", forward="return self.kept.setdefault(lr.shape, sr)"),
+        "deterministic",
+        "another LR gave the same SR",
+    ),
+    "takes-turns": (
+        method(init="self.turn = 0", forward="self.turn = 1 - self.turn; return sr.flip(1) if self.turn else sr"),
+        "deterministic",
+        "the same LR gave another SR the second time",
+    ),
+    "drawn-and-never-learned": (
+        method(init="self.layer = torch.nn.Conv2d(3, 3, 1)", forward="return self.layer(sr)"),
+        "builds",
+        "layer.weight is drawn at random, and nothing sets it: no weights, no recipe",
+    ),
+    "small-images-only": (
+        method(forward="assert max(lr.shape) <= 64, 'at most 64'; return sr"),
+        "odd sizes",
+        "LR of 80x72 fails: AssertionError: at most 64",
+    ),
+    "interrupts": (method(forward="raise KeyboardInterrupt"), "output", "KeyboardInterrupt"),
+    "empties-srbenchs-tables": (
+        method(build="import srbench.protocols as p; p.PROTOCOLS.pop('rgb', 0)"),
+        "global state",
+        "changed what srbench.protocols.PROTOCOLS does, in 'builds'",
+    ),
+    "brings-nothing": (
+        (OTHER, {"top": "", "hook": "srbench_models", "spec": ""}),
+        "loads",
+        "its hooks return nothing: it brings no method, loss, dataset or metric",
+    ),
+    "leaves-a-process-at-import": (
+        method(top="import subprocess; RUNS = subprocess.Popen(['sleep', '30'])"),
+        "import",
+        "importing it changes the processes that run",
+    ),
+    "replaces-at-import": (
+        method(top="import random; random.random = lambda: 0.5"),
+        "import",
+        "importing it changes what Python's own functions do",
+    ),
+    "writes-at-import": (
+        method(top="open('log.txt', 'w').close()"),
+        "import",
+        "importing it changes the working folder's files",
+    ),
+    "metric-keeps-hr": (
+        metric("return float((sr - self.hr).abs().mean())", prepare="self.hr = hr"),
+        "deterministic",
+        "after another HR was prepared, the same images scored",
+    ),
+    "metric-of-means": (
+        metric("return float((sr.mean() - prepared.mean()).abs())"),
+        "identity is best",
+        "a mirrored image",
+    ),
+    "text-for-a-path": (
+        dataset("return [ImagePair('a', 'a.png')]"),
+        "lists",
+        "'a' has hr='a.png', which is no Path and no Asset",
+    ),
+    "lr-of-another": (
+        dataset(
+            f"{ASTRONAUT}; from PIL import Image; f = FOLDER / 'lr.png'; "
+            "Image.open(p.with_name('coffee.png')).resize((512 // scale,) * 2).save(f); return [ImagePair('a', p, f)]"
+        ),
+        "files",
+        "a: LR shows another picture than HR",
+    ),
+    "another-order": (
+        dataset(
+            f"{ASTRONAUT}; N.append(0); a, b = ImagePair('a', p), ImagePair('b', p); "
+            "return [a, b] if len(N) % 2 else [b, a]\nN = []"
+        ),
+        "stable",
+        "the second listing has another order",
+    ),
+    "figure-as-text": (
+        method(fields="published=[Published('set5', 4, 'psnr', '28.42', 'y', 'a paper')]"),
+        "loads",
+        "value a number",
     ),
     "stochastic-in-word-only": (
         method(fields="stochastic=True"),
@@ -359,7 +446,6 @@ def srbench_models():
 CHECK = """
 import json, sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import groupby
 from srbench.conformance.checks import CHECKS
 from srbench.conformance.examine import Examiner, make_plan
 
@@ -393,11 +479,8 @@ def results(once):
         others = [str(path) for path in sorted(folder.glob("*.py")) if str(path) not in hanging]
         environment = {**os.environ, "SRBENCH_HOME": str(folder / "home"), "SRBENCH_MIRROR": ""}
         command = [sys.executable, "-c", CHECK, json.dumps([others, hanging])]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=environment, cwd=folder, timeout=300, check=False
-        )
-        assert done.returncode == 0, done.stderr
-        (folder / "results.json").write_text(done.stdout)
+        with (folder / "results.json").open("w") as results, (folder / "log").open("w") as log:  # no pipes: some stay
+            subprocess.run(command, stdout=results, stderr=log, env=environment, cwd=folder, timeout=300, check=True)
 
     return json.loads((once("broken-plugins", check) / "results.json").read_text())
 
