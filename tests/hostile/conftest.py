@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from srbench.cli import main
+from srbench.errors import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +45,7 @@ def command(monkeypatch, capsys):
         assert ended.value.code in (0, 1, 2), what
         assert "a bug to report" not in said.err, f"{what}: {said.err}"
         assert "Traceback" not in said.err, what
+        assert printable(said.err) == said.err, what
         if ended.value.code:
             assert said.err.startswith("error: "), f"{what}: {said.err}"
             assert said.err.count("\n") == 1, f"{what}: {said.err}"

@@ -26,7 +26,7 @@ from srbench.specs import Archive
 from srbench.terminal import Silent
 
 MEMORY = 640 * 2**20
-UNPACKED = 2**30
+UNPACKED = MEMORY
 """What each bomb would unpack to: more than the memory there is."""
 
 READ = """

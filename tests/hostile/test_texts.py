@@ -9,7 +9,9 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from srbench.cli import cli
 from srbench.cli.options import split_choices
 from srbench.errors import AssetError, one_line, printable, without_passwords
 from srbench.leaderboard import load_board
@@ -111,20 +113,23 @@ def test_a_run_with_hostile_names_and_secrets_around(srbench, tmp_path, hr):
     assert "script" in tags  # the page's own
 
 
-def test_other_commands_with_hostile_names(srbench, tmp_path, hr):
+def test_other_commands_with_hostile_names(command, tmp_path, hr):
+    def invoke(*args):
+        return CliRunner().invoke(cli, [str(arg) for arg in args])
+
     (hr / f"{ESCAPE}damaged.png").write_bytes(b"no image")
-    done = srbench("degrade", hr, "LR", "--scale", "2")
-    assert done.returncode == 1
+    done = invoke("degrade", hr, tmp_path / "LR", "--scale", "2")
+    assert done.exit_code == 1
     assert "\\x1b[31m\\x1b]0;owned\\x07damaged.png: is no PNG" in done.stderr
     (hr / f"{ESCAPE}damaged.png").unlink()
-    scored = srbench("score", hr, hr, "--scale", "2", "--metrics", "psnr")
-    assert scored.returncode == 0
-    table = srbench("score", hr, hr, "--scale", "2", "--metrics", "psnr", "--format", "csv")
+    scored = invoke("score", hr, hr, "--scale", "2", "--metrics", "psnr")
+    assert scored.exit_code == 0
+    table = invoke("score", hr, hr, "--scale", "2", "--metrics", "psnr", "--format", "csv")
     rows = list(csv.DictReader(io.StringIO(table.stdout)))
     assert {row["image"] for row in rows} >= {"'=cmd|' !A0", "'-1+1", "plain"}
-    missing = srbench("run", "--methods", f"nea{ESCAPE}rest", "--dataset", hr)
-    for result in (done, scored, missing):
+    for result in (done, scored):
         assert not steers(result.stdout + result.stderr)
+    assert command("run", "--methods", f"nea{ESCAPE}rest", "--dataset", hr) == 2
 
 
 def test_a_training_tells_no_secrets(srbench, tmp_path, save_image):
