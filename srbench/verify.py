@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.assets import digest
 from srbench.degradations import BICUBIC, get_degradation
+from srbench.errors import SRBenchError
 from srbench.folders import score_folders
 from srbench.pictures import is_there, last_pictures, made_from
 from srbench.protocols import get_protocol
@@ -94,12 +95,14 @@ def verify(place: Path, sample: int, ui: UI, device: str = "") -> Verified:
         device: where, if not on the one that was asked for.
 
     Raises:
-        SRBenchError: there is no run, or it does not say what was asked.
+        SRBenchError: there is no run, it holds no values, or does not say what was asked.
         UsageError: nothing of it can be run here.
     """
     run = read_run_file(place)
     rows = list(read_rows(place / "results.jsonl"))
     left = _stored(run, rows)
+    if not left:
+        raise SRBenchError(f"{place} holds no value that could be verified")
     chosen = sorted(left, key=digest)[: sample or None]
     left = {made: left[made] for made in chosen}
     saved = _saved(place, rows, left)

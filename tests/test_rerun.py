@@ -186,6 +186,12 @@ def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
     assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
 
 
+def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
+    make(replace(asked, metrics=("lpips",)))  # its backbone is not here
+    with pytest.raises(SRBenchError, match="holds no value that could be verified"):
+        verify(tmp_path / "run", 0, Silent())
+
+
 def test_other_code_is_found_by_making_outputs_again(asked, tmp_path):
     make(asked)
     (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.99))

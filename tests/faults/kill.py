@@ -123,6 +123,27 @@ def ended(child):
     return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
+def wait_for(child, file, target, seconds):
+    """Wait until a file has so many bytes, and then some time; not longer than the child lives."""
+    while _bytes(file) < target and not ended(child):
+        time.sleep(0.001)
+    moment = time.monotonic() + seconds
+    while time.monotonic() < moment and not ended(child):
+        time.sleep(0.001)
+
+
+def kill(work, child, turn):
+    """Kill the child or its worker, as the work says, unless it has ended; return whether there was one to kill."""
+    if ended(child):
+        return False
+    victim = work.victim(child, turn)
+    try:
+        os.kill(victim, signal.SIGKILL)
+    except ProcessLookupError:  # a worker that was done
+        return False
+    return True
+
+
 def kill_at_random(work, folder, kills, generator):
     """Return how many were killed and the folders of all rounds."""
     began = time.monotonic()
@@ -133,27 +154,22 @@ def kill_at_random(work, folder, kills, generator):
     while True:
         file = rounds[-1] / work.file
         begun = _bytes(file)
-        child = victim = start(work, rounds[-1], turn)
+        child = start(work, rounds[-1], turn)
+        hit = False
         if killed < kills:
             if turn % 5 == 4 or isinstance(work, Reporting):  # at any time
-                target, latest = begun, took
+                wait_for(child, file, begun, generator.uniform(0, took))
             else:  # after some progress
-                target, latest = begun + generator.uniform(0, 0.6) * (size - begun), DELAY_S
-            while _bytes(file) < target and not ended(child):
-                time.sleep(0.001)
-            moment = time.monotonic() + generator.uniform(0, latest)
-            while time.monotonic() < moment and not ended(child):
-                time.sleep(0.001)
-            if not ended(child):
-                victim = work.victim(child, turn)
-                os.kill(victim, signal.SIGKILL)
+                target = begun + generator.uniform(0, 0.6) * (size - begun)
+                wait_for(child, file, target, generator.uniform(0, DELAY_S))
+            hit = kill(work, child, turn)
         turn += 1
         code = os.waitpid(child, 0)[1]
         if code == 0 and killed >= kills:
             return killed, rounds
         if code == 0:
             rounds.append(folder / f"cut-{len(rounds)}")
-        elif os.WIFSIGNALED(code) or victim != child:  # a run says that its worker was killed, and goes on
+        elif hit:  # a run whose worker was killed says so, goes on and ends with a failure
             killed += 1
         else:
             raise SystemExit("it failed by itself")
