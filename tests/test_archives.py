@@ -144,7 +144,7 @@ def server(monkeypatch):  # noqa: C901
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         state.url = f"http://127.0.0.1:{running.server_port}/Tiny_HR.zip"
         yield state

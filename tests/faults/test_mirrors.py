@@ -65,7 +65,7 @@ def server(monkeypatch):
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
         running.daemon_threads = True
-        thread = threading.Thread(target=running.serve_forever)
+        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
         thread.start()
         monkeypatch.setenv("SRBENCH_MIRROR", f"http://127.0.0.1:{running.server_port}")
         yield state
