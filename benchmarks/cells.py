@@ -3,8 +3,8 @@
     python benchmarks/cells.py --executor dask --jobs 100,10000
     python benchmarks/cells.py --executor slurm --jobs 100     # submitit's local executor
 
-Each job scores one image of 8x8 pixels by a metric that computes nothing; the time is that of the whole run, its start
-(processes, torch) taken off by a run of one job before.
+Each job scores one image of 8x8 pixels by a metric that computes nothing. A job's price is the time between the first
+and the last row, and that of the whole run, processes and torch included, shared by all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 
 from PIL import Image
@@ -19,6 +20,7 @@ from PIL import Image
 from srbench import plan
 from srbench.catalog import Catalog
 from srbench.request import Request
+from srbench.results import read_rows
 from srbench.runner import run
 from srbench.terminal import Silent
 
@@ -38,8 +40,8 @@ def srbench_metrics():
 """
 
 
-def timed(folder: Path, jobs: int, executor: str, workers: int) -> float:
-    """Return the seconds that a run of so many jobs takes."""
+def timed(folder: Path, jobs: int, executor: str, workers: int) -> tuple[float, float]:
+    """Return the seconds between the first and the last row of a run of so many jobs, and of the whole run."""
     (plugin := folder / "nothing.py").write_text(NOTHING)
     images = folder / f"images{jobs}"
     images.mkdir(exist_ok=True)
@@ -65,7 +67,10 @@ def timed(folder: Path, jobs: int, executor: str, workers: int) -> float:
     outcome = run(request, Catalog.load(request.plugins), Silent())
     if outcome.failed:
         raise SystemExit(str(outcome.failed))
-    return time.perf_counter() - begin
+    whole = time.perf_counter() - begin
+    times = [row["time"] for row in read_rows(request.out / "results.jsonl") if row["kind"] == "score"]
+    first, last = (datetime.fromisoformat(text) for text in (times[0], times[-1]))
+    return (last - first).total_seconds(), whole
 
 
 def main() -> None:
@@ -77,10 +82,10 @@ def main() -> None:
     asked = parser.parse_args()
     plan.CHUNK = 1
     with tempfile.TemporaryDirectory() as name:
-        start = timed(Path(name), 1, asked.executor, asked.workers)
         for jobs in map(int, asked.jobs.split(",")):
-            seconds = timed(Path(name), jobs, asked.executor, asked.workers) - start
-            print(f"{asked.executor}: {jobs} jobs, {1000 * seconds / jobs:.2f} ms each, {jobs / seconds:.0f} a second")
+            rows, whole = timed(Path(name), jobs, asked.executor, asked.workers)
+            between, each = 1000 * rows / (jobs - 1), 1000 * whole / jobs
+            print(f"{asked.executor}: {jobs} jobs, {between:.2f} ms from row to row; the whole run {each:.1f} ms each")
 
 
 if __name__ == "__main__":

@@ -96,7 +96,10 @@ class WarmWorkers(WorkerPlugin):
 
     def _forget(self, executor: WorkerExecutor) -> None:
         with self.lock:
-            self.idle = [pair for pair in self.idle if pair[0] is not executor]
+            kept = [pair for pair in self.idle if pair[0] is not executor]
+            if len(kept) == len(self.idle):  # it was lent again in the meantime
+                return
+            self.idle = kept
         executor.shutdown()
 
 
@@ -105,7 +108,7 @@ def _warm(worker: Worker, plugin: str) -> WarmWorkers:
 
 
 async def describe(plugin: str, dask_worker: Worker) -> dict[str, Any]:
-    """Describe the machine of a Dask worker; Dask gives it by this name."""
+    """Describe the machine of a Dask worker; `Client.run` passes it by this name."""
 
     def look() -> dict[str, Any]:
         with _warm(dask_worker, plugin).one() as executor:

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import threading
+import time
 import uuid
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
@@ -137,7 +138,9 @@ class SlurmExecutor:
         self._running: dict[submitit.Job[Any], list[_Order]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._lost = False
+        self._keeps_logs = False
+        self._probes: list[submitit.Job[Any]] = []
+        self._fault: Exception | None = None
         self._engines: dict[str, submitit.Executor] = {}
         self._engine("")  # that there is one is known before anything is done
         self._thread = threading.Thread(target=self._serve, name="srbench-slurm", daemon=True)
@@ -152,11 +155,11 @@ class SlurmExecutor:
     def _new_engine(self, method: str) -> submitit.Executor:
         wanted = dict(self._needs(method))
         wanted.pop("cluster", None)
-        time = minutes(wanted.pop("time", str(DEFAULT_MINUTES)))
+        limit = minutes(wanted.pop("time", str(DEFAULT_MINUTES)))
         try:
             if self._local:
                 engine: submitit.Executor = submitit.LocalExecutor(self._folder)
-                engine.update_parameters(timeout_min=time, gpus_per_node=int(wanted.get("gpus", 0)))
+                engine.update_parameters(timeout_min=limit, gpus_per_node=int(wanted.get("gpus", 0)))
                 return engine
             engine = submitit.SlurmExecutor(self._folder)
             known = engine._valid_parameters()  # noqa: SLF001  (what is not among them is sbatch's own)
@@ -165,7 +168,7 @@ class SlurmExecutor:
             more = {name.replace("_", "-"): value for name, value in named.items() if name not in known}
             threads = self._terms_of(method).session.threads
             engine.update_parameters(
-                **{"job_name": "srbench", "cpus_per_task": threads, "time": time, "additional_parameters": more} | own
+                **{"job_name": "srbench", "cpus_per_task": threads, "time": limit, "additional_parameters": more} | own
             )
         except (RuntimeError, ValueError, OSError) as error:
             raise SRBenchError(f"--executor slurm: {_line(error)}") from error
@@ -189,8 +192,10 @@ class SlurmExecutor:
         needs = str(sorted(self._needs(method).items()))
         if needs not in self._described:
             job = self._submit(method, describe)
+            self._probes.append(job)
             while not job.done():
-                self._stop.wait(POLL_S)
+                time.sleep(POLL_S)
+            self._probes.remove(job)
             try:
                 self._described[needs] = one_kind([job.result()])
             except (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError) as error:
@@ -211,19 +216,25 @@ class SlurmExecutor:
         return order.done
 
     def check(self) -> None:
-        """Nothing to see: the thread that serves tells each job what happened to it."""
+        """See whether the thread that serves still does.
+
+        Raises:
+            SRBenchError: it ended.
+        """
+        if self._fault is not None:
+            raise SRBenchError(f"--executor slurm: {type(self._fault).__name__}: {_line(self._fault)}") from self._fault
 
     def shutdown(self) -> None:
         """Cancel what runs, and remove submitit's files unless a log may be wanted."""
         self._stop.set()
         self._thread.join()
-        for job in self._running:
+        for job in (*self._running, *self._probes):
             if self._local:
                 _kill(int(job.job_id))
             else:
                 with contextlib.suppress(OSError):  # without scancel they end by themselves
                     job.cancel(check=False)
-        if not self._lost:
+        if not self._keeps_logs:
             shutil.rmtree(self._folder, ignore_errors=True)
             with contextlib.suppress(OSError):
                 self._folder.parent.rmdir()
@@ -237,6 +248,12 @@ class SlurmExecutor:
             raise SRBenchError(f"--executor slurm: the job was not taken ({_line(error)[-300:]})") from error
 
     def _serve(self) -> None:
+        try:
+            self._go_on()
+        except Exception as error:  # noqa: BLE001  (whatever submitit and the file system may raise; `check` says it)
+            self._fault = error
+
+    def _go_on(self) -> None:
         while not self._stop.wait(POLL_S):
             for job in [job for job in self._running if job.done()]:
                 self._settle(job, self._running.pop(job))
@@ -269,7 +286,7 @@ class SlurmExecutor:
         try:
             answers = job.result()
         except (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError) as error:
-            self._lost = True
+            self._keeps_logs = True
             self._again(job, orders, out_of_time="timed-out" in str(error))
             return
         for order, events in zip(orders, answers, strict=True):

@@ -83,6 +83,6 @@ def in_background(tmp_path):
 
 @pytest.fixture
 def photos(tmp_path, save_image):
-    for i in range(24):
+    for i in range(16):
         save_image(tmp_path / "photos" / f"p{i:02}.png", seed=i)
     return tmp_path / "photos"
