@@ -150,7 +150,7 @@ def check(request: Request) -> None:
         raise UsageError(f"precision must be one of {', '.join(PRECISIONS)}, not {request.precision!r}")
     if request.tile not in ("auto", "off") and not (type(request.tile) is int and request.tile >= LEAST_TILE):
         raise UsageError(f"tile must be 'auto', 'off' or a number of LR pixels from {LEAST_TILE}, not {request.tile!r}")
-    numbers = {"timeout_s": request.timeout_s, "max_memory": request.max_memory, "threads": request.threads}
+    numbers = {name: getattr(request, name) for name in ("timeout_s", "max_memory", "threads", "workers")}
     for name, value in numbers.items():
         if not isinstance(value, int | float) or not 0 <= value < math.inf:
             raise UsageError(f"{name} must be a number from 0, not {value!r}")

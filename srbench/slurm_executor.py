@@ -282,9 +282,15 @@ class SlurmExecutor:
                 self._waiting = [order for order in self._waiting if order not in bundles[-1]]
             return bundles
 
+    def _answers(self, job: submitit.Job[Any]) -> list[list[dict[str, Any]]]:
+        if self._local and not job.paths.result_pickle.exists():  # on this machine no file comes later
+            raise submitit.core.utils.UncompletedJobError("no answer")
+        answers: list[list[dict[str, Any]]] = job.result()
+        return answers
+
     def _settle(self, job: submitit.Job[Any], orders: list[_Order]) -> None:
         try:
-            answers = job.result()
+            answers = self._answers(job)
         except (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError) as error:
             self._keeps_logs = True
             self._again(job, orders, out_of_time="timed-out" in str(error))

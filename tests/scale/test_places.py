@@ -67,13 +67,17 @@ def _fails(args, tmp_path, monkeypatch):
     return ended.value.code
 
 
-def test_a_scheduler_that_does_not_answer_is_one_line(srbench, tmp_path, save_image):
+def test_a_scheduler_that_does_not_answer_is_one_line(tmp_path, save_image, monkeypatch, capsys):
+    from srbench import dask_executor
+
+    monkeypatch.setattr(dask_executor, "CONNECT_S", 0.5)
     save_image(tmp_path / "set" / "a.png")
-    asked = ["--methods", "nearest", "--dataset", "set", "--metrics", "psnr", "--no-speed", "--out", "out"]
-    done = srbench("run", *asked, "--executor", "dask", "--scheduler", "tcp://127.0.0.1:9")
-    assert done.returncode == 1
-    assert "error: the Dask cluster at tcp://127.0.0.1:9 does not answer" in done.stderr
-    assert done.stderr.count("\n") == 1
+    asked = ["--methods", "nearest", "--dataset", str(tmp_path / "set"), "--metrics", "psnr"]
+    dask = ["--executor", "dask", "--scheduler", "tcp://127.0.0.1:9"]
+    assert _fails([*asked, *dask], tmp_path, monkeypatch) == 1
+    said = capsys.readouterr().err
+    assert "error: the Dask cluster at tcp://127.0.0.1:9 does not answer" in said
+    assert said.count("\n") == 1
 
 
 def test_settings_of_slurm_jobs_by_method():
@@ -181,14 +185,14 @@ FAKE = {  # SLURM's commands as submitit uses them: a job is a process in the ba
 }
 
 
-def test_slurm_is_given_what_each_method_needs(srbench, tmp_path, save_image):
+def test_slurm_is_given_what_a_method_needs(srbench, tmp_path, save_image):
     save_image(tmp_path / "set" / "a.png")
     for name, code in FAKE.items():
         path = tmp_path / "bin" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"#!/bin/bash\n{code}\n")
         path.chmod(0o755)
-    asked = ["--methods", "nearest,bicubic", "--dataset", "set", "--metrics", "psnr", "--out", "out"]
+    asked = ["--methods", "nearest", "--dataset", "set", "--metrics", "psnr", "--out", "out"]
     speed = ["--speed-size", 8, "--speed-seconds", 0.05]
     slurm = [
         "--executor",
@@ -203,12 +207,12 @@ def test_slurm_is_given_what_each_method_needs(srbench, tmp_path, save_image):
     done = srbench("run", *asked, *speed, *slurm, PATH=path, SLURM_FAKE=str(tmp_path), SLURM_CPUS_ON_NODE="0")
     assert done.returncode == 0, done.stderr
     scripts = (tmp_path / "scripts").read_text().split("#!/bin/bash")[1:]
-    own = [script for script in scripts if "--mem=2GB" in script]
-    assert 0 < len(own) < len(scripts)
-    assert all("#SBATCH --reservation=me" in script for script in own)
-    assert all("#SBATCH --partition=cpu" in script and "#SBATCH --time=120" in script for script in scripts)
+    assert len(scripts) == 3  # a look at the machine, the scores, the speed
+    for setting in ("partition=cpu", "time=120", "cpus-per-task=2", "mem=2GB", "reservation=me"):
+        assert all(f"#SBATCH --{setting}\n" in script for script in scripts)
     assert not Path(tmp_path / "out" / "slurm").exists()
     assert f"timed on a shared device (0 of {os.cpu_count()} cores of {socket.gethostname()})" in done.stdout
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv")
+    assert board.device[0].endswith(", 2 threads")
     assert board.latency_ms.isna().all()
     assert (board.psnr > 0).all()
