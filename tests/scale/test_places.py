@@ -198,7 +198,7 @@ def test_slurm_is_given_what_a_method_needs(srbench, tmp_path, save_image):
         "--executor",
         "slurm",
         "--slurm",
-        "partition=cpu,time=2:00:00",
+        "partition=cpu,time=2:00:00,cpus=2",
         "--slurm",
         "nearest:mem=2GB,reservation=me",
     ]
