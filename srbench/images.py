@@ -35,6 +35,9 @@ FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
 GREY_MODES = frozenset({"1", "L", "LA"})
 
+ROWS = 256
+"""Of an image, converted at once."""
+
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit here; Pillow's own could not be raised by a user
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it complains of, an ImageError says
 
@@ -254,9 +257,19 @@ def _convert(path: Path, image: Pillow.Image) -> Picture:
         grey = bool(len(palette)) and bool((palette == palette[:, :1]).all())
     else:
         grey = mode in GREY_MODES
-    full = np.asarray(image.convert("RGBA" if transparent else "RGB"))
+    full = _pixels(image, "RGBA" if transparent else "RGB")
     alpha = np.ascontiguousarray(full[..., 3]) if transparent else None
     return Picture(np.ascontiguousarray(full[..., :3]), grey=grey, alpha=alpha)
+
+
+def _pixels(image: Pillow.Image, mode: str) -> NDArray[Any]:
+    """Return an image in a mode, a few rows at a time: at once, Pillow holds three more copies of a large one."""
+    width, height = image.size
+    pixels = np.empty((height, width, len(mode)), np.uint8)
+    for top in range(0, height, ROWS):
+        rows = image.crop((0, top, width, min(height, top + ROWS)))
+        pixels[top : top + ROWS] = np.asarray(rows.convert(mode))
+    return pixels
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:

@@ -272,9 +272,8 @@ class Tiler:
         if height * width * self._bytes <= may:
             return longest
         most, wanted = (int(math.sqrt(size / self._bytes)) - 2 * self.margin for size in (room, may))
-        side = max(
-            min(max(wanted, 2 * self.margin), most), 2 * LEAST_TILE
-        )  # below twice the margin, most work is overlap
+        wanted = max(wanted, 4 * self.margin)  # with smaller ones, more than half of the work would be overlap
+        side = max(min(wanted, most), 2 * LEAST_TILE)
         return math.ceil(longest / math.ceil(longest / side))
 
     def _bytes_per_pixel(self, probe: Callable[[torch.Tensor], object]) -> float:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from srbench.terminal import Terminal
 
 SCALE = click.IntRange(2, 16)
-PASS = 2**30
+PASS = 2**29
 """Bytes that a pass may hold on a CPU: with more, tiles are no faster, and large images take more than they must."""
 
 
