@@ -85,6 +85,13 @@ METHOD = (
         patience=3,
     ),
     Check(
+        "resumes",
+        "recipes:resumes",
+        "return from state() all that a step reads and changes: networks, optimizers, counters",
+        ("learns",),
+        patience=3,
+    ),
+    Check(
         "published",
         "published:figures",
         "find what differs: weights, protocol, colour order; or correct the figure",

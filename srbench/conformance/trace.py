@@ -52,6 +52,8 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "the working folder": (os.getcwd, os.chdir),
 }
 """How each is read and set."""
+TORCHS = ("TORCHINDUCTOR_", "TRITON_", "PYTORCH_")
+"""How the names of variables begin that torch sets itself when parts of it are loaded."""
 MODULES = (
     *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
     *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
@@ -81,7 +83,7 @@ def look() -> Surroundings:
     """Return the surroundings as they are."""
     return Surroundings(
         {name: read() for name, (read, _) in SETTINGS.items()},
-        dict(os.environ),
+        _environment(),
         {(holder, name): value for holder in _holders() for name, value in vars(holder).items() if callable(value)},
         {
             (module, name): dict(value)
@@ -112,6 +114,17 @@ def _own_modules() -> list[ModuleType]:
     ]
 
 
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(TORCHS)}
+
+
+def _is_replaced(key: tuple[Any, str], value: Any) -> bool:
+    """Whether a function is another than it was, and not by torch itself, which does so when parts of it are loaded."""
+    now = vars(key[0]).get(key[1])
+    code = getattr(now, "__code__", None)
+    return now is not value and not (code is not None and Path(torch.__path__[0]) in Path(code.co_filename).parents)
+
+
 def _running(process: psutil.Process) -> str:
     """Return the name of a process; empty where it has ended."""
     with suppress(psutil.Error):
@@ -130,7 +143,7 @@ def changes(before: Surroundings) -> list[str]:
     both = {**before.environment, **after.environment}
     if names := [name for name in both if before.environment.get(name) != after.environment.get(name)]:
         found.append(f"the environment ({', '.join(names)})")
-    replaced = [key for key, value in before.functions.items() if after.functions.get(key) is not value]
+    replaced = [key for key, value in before.functions.items() if _is_replaced(key, value)]
     replaced += [key for key, value in before.tables.items() if after.tables.get(key) != value]
     if replaced:
         found.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
@@ -148,11 +161,11 @@ def restore(before: Surroundings) -> None:
     for name, (read, write) in SETTINGS.items():
         if read() != before.settings[name]:
             write(before.settings[name])
-    if dict(os.environ) != before.environment:
-        os.environ.clear()
-        os.environ.update(before.environment)
+    for name in _environment().keys() - before.environment.keys():
+        del os.environ[name]
+    os.environ.update(before.environment)
     for (holder, name), value in before.functions.items():
-        if vars(holder).get(name) is not value:
+        if _is_replaced((holder, name), value):
             setattr(holder, name, value)
     for (module, name), table in before.tables.items():
         held = vars(module)[name]

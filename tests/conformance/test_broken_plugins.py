@@ -163,6 +163,16 @@ BROKEN = {
         "learns",
         "50 steps leave every weight of the network as it was",
     ),
+    "logs-its-graph": (
+        learns("logged = super().step(lr, hr); return {**logged, 'mean': self.net(lr).mean()}"),
+        "learns",
+        "step returned mean with its graph",
+    ),
+    "forgets-its-optimizer": (
+        learns("return super().step(lr, hr)\n        def state(self): return {'net': self.net}"),
+        "resumes",
+        "resumed from state(), 0.weight, 0.bias is another than without a break",
+    ),
     "learns-the-wrong-way": (
         learns("self.training.backward(-self.loss(self.net(lr), hr)); self.optimizer.step(); return {}"),
         "learns",
