@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 WORSE = 1.2
 REPETITIONS = 3
-TURNS = 5, 21
+TURNS = 11, 21
 """Fewest and most pairs of turns of a repetition; between them, as many as fit into `REPETITION_S`."""
 TURN_S = 0.05
 REPETITION_S = 2.5
