@@ -285,7 +285,8 @@ def _check_out(revision: str, folder: Path) -> None:
         raise pytest.UsageError(f"--speed-gate={revision}: {done.stderr.decode().strip()}")
     with tarfile.open(archive) as tree:
         members = [member for member in tree.getmembers() if not member.name.startswith("benchmarks/")]
-        tree.extractall(folder, members=members, filter="data")
+        tree.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.3 and older have none
+        tree.extractall(folder, members=members)
     archive.unlink()
     (folder / "benchmarks").mkdir(exist_ok=True)
     for file in ROOT.glob("benchmarks/*.py"):

@@ -129,9 +129,9 @@ def resumes(bench: MethodBench) -> None:
     other = _begin(bench, 1)
     for name, part in other.recipe.state().items():
         part.load_state_dict(saved[name])
-    for step in range(2, 4):
-        one.step(step, lr, hr)
-        other.step(step, lr, hr)
+    for step in range(2, 4):  # on negatives: where gradients turn, what an optimizer remembers of the others counts
+        one.step(step, 1 - lr, 1 - hr)
+        other.step(step, 1 - lr, 1 - hr)
     theirs = other.net.state_dict()
     unlike = [name for name, value in one.net.state_dict().items() if not torch.allclose(value, theirs[name], 0, SAME)]
     require(not unlike, f"resumed from state(), {', '.join(unlike[:3])} is another than without a break")
