@@ -1,7 +1,7 @@
 """``srbench new``: the templates in ``srbench/templates`` -> a distribution that installs, passes its test and runs.
 
 A template is the tree of what is written. ``.in`` is taken off the names of files in which ``@name@`` and the like are
-replaced; ``package`` stands for the name of the Python package. Other files are copied as they are.
+replaced; ``package`` stands for the name of the Python package, ``method_x`` for the method's name.
 """
 
 from __future__ import annotations
@@ -91,6 +91,7 @@ def _fill(template: Path, target: Path, words: Mapping[str, str]) -> None:
     for source in sorted(path for path in template.rglob("*") if path.is_file()):
         parts = [part.replace("package", words["@package@"]) for part in source.relative_to(template).parts[:-1]]
         file = source.name.replace("test_package", f"test_{words['@package@']}")
+        file = file.replace("method_x", f"{words['@name@']}_x")
         path = target.joinpath(*parts, file.removesuffix(".in"))
         path.parent.mkdir(parents=True, exist_ok=True)
         if source.suffix != ".in":

@@ -53,6 +53,15 @@ def _check_names(spec: ModelSpec | LossSpec | DatasetSpec | MetricSpec) -> None:
     _require(spec.summary.isprintable(), spec, "summary must be one line of printable text")
 
 
+def _check_weights(spec: ModelSpec) -> None:
+    if isinstance(spec.weights, Path):
+        return
+    _require(hasattr(spec.weights, "items"), spec, "weights must be files by scale, {4: Path(...)}, or a folder's Path")
+    weights = {scale: Path(path) for scale, path in spec.weights.items()}
+    _require(set(weights) <= set(spec.scales), spec, "weights are given for a scale it does not do")
+    object.__setattr__(spec, "weights", MappingProxyType(weights))
+
+
 def _check_scales(spec: ModelSpec | DatasetSpec) -> None:
     try:
         scales = frozenset(spec.scales)
@@ -113,8 +122,8 @@ class ModelSpec:
     build: Callable[[int], torch.nn.Module]
     recipe: Callable[[Any, Any], Any] | None = None
     """Training recipe ``recipe(net, training)``; None for methods that have nothing to learn."""
-    weights: Mapping[int, Path] = field(default_factory=dict)
-    """Safetensors file shipped with the plugin, by scale."""
+    weights: Mapping[int, Path] | Path = field(default_factory=dict)
+    """Safetensors files shipped with the plugin, by scale; or the folder where they are ``NAME_xSCALE.safetensors``."""
     aliases: Sequence[str] = ()
     family: str = ""
     about: str = ""
@@ -149,15 +158,20 @@ class ModelSpec:
             self,
             f"precisions must be some of {', '.join(PRECISIONS)}",
         )
-        _require(hasattr(self.weights, "items"), self, "weights must be files by scale: {4: Path(...)}")
-        weights = {scale: Path(path) for scale, path in self.weights.items()}
-        _require(set(weights) <= set(self.scales), self, "weights are given for a scale it does not do")
-        object.__setattr__(self, "weights", MappingProxyType(weights))
+        _check_weights(self)
         _require(self.file is None or self.recipe is None, self, "a file that is a method has no recipe")
         object.__setattr__(self, "card", MappingProxyType(dict(self.card)))
         published = tuple(self.published)
         _require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)
+
+    @property
+    def shipped(self) -> Mapping[int, Path]:
+        """Return the files of weights that the plugin brings, by scale."""
+        if not isinstance(self.weights, Path):
+            return self.weights
+        files = {scale: self.weights / f"{self.name}_x{scale}.safetensors" for scale in self.scales}
+        return {scale: file for scale, file in files.items() if file.is_file()}
 
     @property
     def indivisible(self) -> str:

@@ -87,11 +87,11 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
         if choice:
             raise UsageError(f"{asked}: {spec.name} is a file that holds its weights")
         return Weights(spec.file, "file", spec.card)
-    if spec.recipe is None and not spec.weights:
+    if spec.recipe is None and not spec.shipped:
         if choice:
             raise UsageError(f"{asked}: {spec.name} has nothing to learn")
         return None
-    shipped, trained = spec.weights.get(scale), trained_folder(spec.name, scale) / NAME
+    shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
     if choice not in ("", "shipped", "trained"):
         return _checked(spec, scale, Path(choice).expanduser().absolute(), "file", asked)
     if choice != "trained" and shipped is not None and shipped.is_file():

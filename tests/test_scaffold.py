@@ -129,9 +129,9 @@ def test_the_folder_may_lie_in_one_that_is_not_there_yet(tmp_path, monkeypatch, 
 def test_the_weights_in_the_template_are_those_of_their_cards():
     folder = TEMPLATES / "method" / "package" / "weights"
     cards = {path.name.partition(".")[0]: json.loads(path.read_text()) for path in folder.glob("*.json.in")}
-    assert sorted(cards) == ["x2", "x3", "x4"]
+    assert sorted(cards) == ["method_x2", "method_x3", "method_x4"]
     for name, card in cards.items():
-        assert (card["method"], f"x{card['scale']}") == ("@name@", name)
+        assert (card["method"], f"method_x{card['scale']}") == ("@name@", name)
         assert card["sha256"] == sha256(folder / f"{name}.safetensors")
 
 

@@ -43,6 +43,7 @@ def test_collections_are_frozen():
         ({"halo": -1}, "halo must be >= 0"),
         ({"precisions": {"fp64"}}, "precisions must be some of"),
         ({"weights": {3: "w"}}, "weights are given for a scale it does not do"),
+        ({"weights": "folder"}, "weights must be files by scale, {4: Path(...)}, or a folder's Path"),
         ({"published": ["28.4"]}, "published must hold Published"),
     ],
 )

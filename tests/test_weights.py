@@ -53,6 +53,13 @@ def test_shipped_come_before_trained_and_a_choice_before_both(tmp_path):
     assert len({find_weights(both, 2, choice).digest for choice in ("shipped", "trained", str(other))}) == 3
 
 
+def test_a_folder_of_weights_holds_a_file_per_method_and_scale(tmp_path):
+    for name in ("net_x2", "net_x8", "net-large_x4", "net_x"):
+        (tmp_path / f"{name}.safetensors").touch()
+    assert spec(weights=tmp_path).shipped == {2: tmp_path / "net_x2.safetensors"}
+    assert spec(weights=tmp_path / "none").shipped == {}
+
+
 def test_what_is_not_there_is_said(tmp_path):
     with pytest.raises(UsageError, match="there are no trained weights for x2"):
         find_weights(spec(), 2, "trained")

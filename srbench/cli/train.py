@@ -190,7 +190,8 @@ def train_command(
     click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
     found = not out and degradation == "bicubic"
-    chosen = "" if found else f" --weights {spec.name}={shlex.quote(str(trained.weights))}"
+    choice = "trained" if found else shlex.quote(str(trained.weights))
+    chosen = "" if found and scale not in spec.shipped else f" --weights {spec.name}={choice}"
     chosen += "" if degradation == "bicubic" else f" --degradation {degradation}"
     files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
     click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} --dataset set5{chosen}{files}")

@@ -53,16 +53,16 @@ class MethodBench(Bench):
         return 4 if 4 in self.spec.scales else self.scales[0]
 
     @property
-    def is_learned(self) -> bool:
-        """Whether its output means something: it has nothing to learn, or brings weights."""
-        return self.spec.recipe is None or bool(self.spec.weights)
+    def finished(self) -> list[int]:
+        """The scales at which its output means something: it has nothing to learn, or brings weights."""
+        return [scale for scale in self.scales if self.spec.recipe is None or scale in self.spec.shipped]
 
     def build(self, scale: int, device: torch.device | None = None) -> torch.nn.Module:
         """Build its network as a run does, with the weights it brings; without any, what starts as zero is drawn.
 
         A last layer of zeros would hide what the layers before it do.
         """
-        weights = self.spec.weights.get(scale)
+        weights = self.spec.shipped.get(scale)
         found = weights if weights is not None and weights.is_file() else None
         net = build_net(replace(self.spec, recipe=None), scale, device or self.device, found)
         if found is None:

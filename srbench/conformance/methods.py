@@ -39,7 +39,7 @@ def builds(bench: MethodBench) -> None:
         except MethodError as error:
             raise FaultError(f"x{scale}: {error}", STALE if str(error).startswith("weights ") else "") from error
     spec = bench.spec
-    if spec.recipe is None and not spec.weights and spec.file is None:
+    if spec.recipe is None and not spec.shipped and spec.file is None:
         one, other = _drawn(bench, 1), _drawn(bench, 2)
         drawn = [name for name in one if not torch.equal(one[name], other[name])]
         require(
@@ -65,9 +65,9 @@ def output(bench: MethodBench) -> None:
 
 def in_range(bench: MethodBench) -> None:
     """Values are of [0, 1], give or take an overshoot."""
-    if not bench.is_learned:
+    if not bench.finished:
         raise SkipError("it brings no weights, and untrained output may be anything")
-    for scale in bench.scales:
+    for scale in bench.finished:
         sr = bench.sr(bench.lr(), scale)
         outside = float(((sr < -0.5) | (sr > 1.5)).float().mean())
         reach = f"from {float(sr.min()):.3g} to {float(sr.max()):.3g}"

@@ -98,7 +98,7 @@ def _plain(name: str) -> str:
 
 def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:
     """Whether it ships weights that ``srbench train`` did not make: theirs are the figures that were printed."""
-    path = spec.weights.get(scale)
+    path = spec.shipped.get(scale)
     if path is None or not path.is_file():
         return False
     card = card_path(path)

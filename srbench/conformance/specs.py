@@ -30,7 +30,7 @@ def frozen(bench: Bench) -> None:
         require(
             not isinstance(value, list | dict | set), f"the spec is mutable: {field.name} is a {type(value).__name__}"
         )
-    for scale, path in getattr(spec, "weights", {}).items():
+    for scale, path in getattr(spec, "shipped", {}).items():
         require(Path(path).is_file(), f"weights of x{scale} are not there: {path}", "ship the file with the package")
     start = getattr(spec, "start_from", "")
     require(not start or start in bench.catalog.models, f"start_from names {start!r}, and there is no such method")

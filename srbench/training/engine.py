@@ -14,6 +14,7 @@ import torch
 
 from srbench import __version__
 from srbench.degradations import BICUBIC, get_degradation
+from srbench.devices import device_name
 from srbench.errors import MethodError, SRBenchError, UsageError, blaming, one_line
 from srbench.locks import locked
 from srbench.terminal import Silent
@@ -273,7 +274,7 @@ class _Loop:
                 **({"images": [image.name for image in self.data.held_out]} if self.data.held_out else {}),
                 **figures,
             },
-            "device": str(self.fabric.device),
+            "device": f"{self.fabric.device.type}, {device_name(self.fabric.device)}",
             "devices": self.fabric.world_size,
             "threads": torch.get_num_threads(),
             "wall_s": round(self.seconds, 1),

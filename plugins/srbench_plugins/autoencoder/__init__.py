@@ -7,6 +7,7 @@ show is what each loss asks a network to keep (Hinton and Salakhutdinov 2006).
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelSpec, hookimpl
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from srbench.training import Recipe, Training
 
+WEIGHTS = Path(__file__).parent / "weights"
 HFENN = "hfenn+10*mse"
 """The Laplacian of Gaussian is blind to brightness and colour of large areas; a little MSE holds them."""
 MIX = "100*mse+ssim+hfenn"
@@ -85,6 +87,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4, 8},
             build=build,
             recipe=partial(recipe, loss, best),
+            weights=WEIGHTS,
             family="autoencoder",
             halo=23,
             about=NETWORK + IDEAS[name],

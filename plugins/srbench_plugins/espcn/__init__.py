@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelSpec, hookimpl
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.training import Recipe, Training
 
-
+WEIGHTS = Path(__file__).parent / "weights"
 ABOUT = """
 ESPCN (Shi et al. 2016) moved the work from HR size to LR size. Earlier networks enlarged the image first and then
 improved it, at the price of scale squared times the work for pixels that hold nothing new. Here all convolutions run
@@ -45,6 +46,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4},
             build=build,
             recipe=recipe,
+            weights=WEIGHTS,
             about=ABOUT,
             family="espcn",
             paper="arXiv:1609.05158",

@@ -7,6 +7,7 @@ Ledig et al. 2017 (arXiv:1609.04802); Arjovsky et al. 2017 (arXiv:1701.07875); G
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench import ModelSpec, Published, hookimpl
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
     from srbench_plugins.srresnet.network import Norm
 
+WEIGHTS = Path(__file__).parent / "weights"
 SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
 RESIZE = "doi:10.23915/distill.00003"
@@ -78,7 +80,7 @@ def published(method: str, figures: dict[str, float]) -> list[Published]:
 
 @hookimpl
 def srbench_models() -> list[ModelSpec]:
-    common: dict[str, Any] = {"scales": SCALES, "build": build, "family": "srresnet", "halo": 40}
+    common: dict[str, Any] = {"scales": SCALES, "build": build, "weights": WEIGHTS, "family": "srresnet", "halo": 40}
     srgan, lpips = {"set5": 29.40, "set14": 26.02, "bsd100": 25.16}, {"set5": 0.0882, "set14": 0.1663, "bsd100": 0.1980}
     published_gan = [
         *published("SRGAN", srgan),

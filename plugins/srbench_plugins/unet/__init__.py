@@ -7,6 +7,7 @@ Ronneberger et al. 2015 (arXiv:1505.04597); Johnson et al. 2016 (arXiv:1603.0815
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench import ModelSpec, hookimpl
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
     from srbench.training import Recipe, Training
 
+WEIGHTS = Path(__file__).parent / "weights"
 JOHNSON = "arXiv:1603.08155"
 FEATURES = "vgg16.relu3_3+100*mse"
 """Features hardly see a shift of all colours. The paper matches histograms with LR's afterwards; here pixels, a smaller
@@ -64,7 +66,14 @@ def pix2pix(net: nn.Module, training: Training) -> Recipe:
 
 @hookimpl
 def srbench_models() -> list[ModelSpec]:
-    common: dict[str, Any] = {"scales": {2, 3, 4, 8}, "build": build, "family": "unet", "halo": 45, "multiple": 16}
+    common: dict[str, Any] = {
+        "scales": {2, 3, 4, 8},
+        "build": build,
+        "weights": WEIGHTS,
+        "family": "unet",
+        "halo": 45,
+        "multiple": 16,
+    }
     return [
         ModelSpec(
             name="unet",

@@ -5,6 +5,7 @@ Kingma and Welling 2014 (arXiv:1312.6114); Sohn et al. 2015 (NeurIPS, Learning S
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelSpec, hookimpl
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
     from srbench_plugins.vae.network import VAE
 
-
+WEIGHTS = Path(__file__).parent / "weights"
 ABOUT = """
 One LR image comes from many HR images, and a network that gives one answer gives their average. A conditional VAE
 puts what the LR leaves open into a latent variable z, a few values per LR pixel: the prior p(z | LR) says what may
@@ -50,6 +51,7 @@ def srbench_models() -> list[ModelSpec]:
             scales={2, 3, 4, 8},
             build=build,
             recipe=conditional,
+            weights=WEIGHTS,
             about=ABOUT,
             family="vae",
             halo=18,
