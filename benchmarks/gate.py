@@ -15,9 +15,9 @@ import os
 import statistics
 import subprocess
 import sys
-import tarfile
 import tempfile
 import time
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -277,16 +277,14 @@ def compare(revision: str, arguments: list[str]) -> int:
 
 def _check_out(revision: str, folder: Path) -> None:
     """Unpack a revision, with the benchmarks of this tree, which it is measured by."""
-    archive = folder / "tree.tar"
-    git = ["git", "-C", str(ROOT), "archive", revision]
+    archive = folder / "tree.zip"
+    git = ["git", "-C", str(ROOT), "archive", "--format=zip", revision]
     with archive.open("wb") as file:
         done = subprocess.run(git, stdout=file, stderr=subprocess.PIPE, check=False)
     if done.returncode:
         raise pytest.UsageError(f"--speed-gate={revision}: {done.stderr.decode().strip()}")
-    with tarfile.open(archive) as tree:
-        members = [member for member in tree.getmembers() if not member.name.startswith("benchmarks/")]
-        tree.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.3 and older have none
-        tree.extractall(folder, members=members)
+    with zipfile.ZipFile(archive) as tree:
+        tree.extractall(folder, [name for name in tree.namelist() if not name.startswith("benchmarks/")])
     archive.unlink()
     (folder / "benchmarks").mkdir(exist_ok=True)
     for file in ROOT.glob("benchmarks/*.py"):
