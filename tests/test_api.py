@@ -183,8 +183,8 @@ def test_load_refuses_what_does_not_exist():
         package.load("espcn", scale=8)
     with pytest.raises(UsageError, match="espcn does not do '4'; it does x2, x3, x4"):
         package.load("espcn", scale="4")
-    with pytest.raises(MethodError, match="no weights for x4"):
-        package.load("espcn")
+    with pytest.raises(MethodError, match="no weights for x3"):
+        package.load("espcn", scale=3)
     with pytest.raises(UsageError, match="weights='nowhere': no such file"):
         package.load("espcn", weights="nowhere")
     with pytest.raises(AttributeError, match="'srbench' has no attribute 'upscale'"):

@@ -48,7 +48,7 @@ def test_exported_networks_equal_torch_and_have_rows_of_their_own(tmp_path, save
     for method in METHODS:
         make_weights(method)
         file = tmp_path / f"{method}.onnx"
-        said = export(method, "--onnx", file)
+        said = export(method, "--weights", "trained", "--onnx", file)
         assert f"{method} x4, trained weights " in said
         spec, exported = models[method], models[f"onnx:{file}"]
         assert exported.multiple == spec.multiple
@@ -62,6 +62,7 @@ def test_exported_networks_equal_torch_and_have_rows_of_their_own(tmp_path, save
     methods = ",".join([*METHODS, *(f"onnx:{method}.onnx" for method in METHODS)])
     speed = ["--speed-size", "16", "--speed-seconds", "0.05", "--device", "cpu", "--inline"]
     options = ["--methods", methods, "--dataset", "set", "--metrics", "psnr", "--out", "out", *speed]
+    options += [option for method in METHODS for option in ("--weights", f"{method}=trained")]
     done = CliRunner().invoke(run_command, options, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
@@ -135,9 +136,9 @@ def test_bad_requests_are_refused_before_anything_is_built(tmp_path, monkeypatch
     for args, said in (
         (["espcn", "--onnx", tmp_path / "net.pt"], "must end in .onnx"),
         (["espcn", "--onnx", file], "exists already (--overwrite replaces a file)"),
-        (["espcn", "--onnx", tmp_path / "new.onnx"], "espcn x4: no weights for x4: 'srbench train espcn"),
+        (["espcn", "--onnx", tmp_path / "new.onnx", "--scale", 3], "espcn x3: no weights for x3: 'srbench train espcn"),
         (["espcn", "--onnx", tmp_path / "new.onnx", "--scale", 8], "espcn does not do x8; it does x2, x3, x4"),
-        (["espcn", "--onnx", tmp_path / "new.onnx", "--weights", "shipped"], "--weights shipped: there are no shipped"),
+        (["srcnn", "--onnx", tmp_path / "new.onnx", "--weights", "shipped"], "--weights shipped: there are no shipped"),
         (["espn", "--onnx", tmp_path / "new.onnx"], "did you mean 'espcn'?"),
     ):
         done = CliRunner().invoke(export_command, [*map(str, args)])
@@ -149,12 +150,12 @@ def test_bad_requests_are_refused_before_anything_is_built(tmp_path, monkeypatch
 
 
 def test_weights_alone_are_exported_and_found_again(tmp_path):
-    make_weights("espcn", steps_done=3)
-    file = tmp_path / "espcn_x4.safetensors"
-    said = export("espcn", "--safetensors", file)
+    make_weights("espcn", 3, steps_done=3)
+    file = tmp_path / "espcn_x3.safetensors"
+    said = export("espcn", "--scale", 3, "--safetensors", file)
     assert f"--weights espcn={file}" in said
-    assert find_weights(Catalog.load().models["espcn"], 4, str(file)).card["steps_done"] == 3
-    assert file.stat().st_size < 0.6 * (trained_folder("espcn", 4) / NAME).stat().st_size
+    assert find_weights(Catalog.load().models["espcn"], 3, str(file)).card["steps_done"] == 3
+    assert file.stat().st_size < 0.6 * (trained_folder("espcn", 3) / NAME).stat().st_size
 
 
 @pytest.mark.parametrize(

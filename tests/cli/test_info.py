@@ -146,13 +146,13 @@ def test_published_figures_and_alias():
 def test_the_card_of_the_weights_that_a_run_takes(tmp_path):
     from srbench.weights import NAME, save_weights, trained_folder
 
-    assert "There are none: 'srbench train espcn --scale 2" in info("espcn", "--scale", 2)
-    card = {"method": "espcn", "scale": 2, "steps_done": 1234, "loss": "l1", "degradation": "crappify/1"}
-    save_weights(CATALOG.models["espcn"].build(2), trained_folder("espcn", 2) / NAME, card)
-    text = info("espcn", "--scale", 2)
+    assert "There are none: 'srbench train espcn --scale 3" in info("espcn", "--scale", 3)
+    card = {"method": "espcn", "scale": 3, "steps_done": 1234, "loss": "l1", "degradation": "crappify/1"}
+    save_weights(CATALOG.models["espcn"].build(3), trained_folder("espcn", 3) / NAME, card)
+    text = info("espcn", "--scale", 3)
     assert re.search(r"steps_done +\| 1234 ", text)
     assert "trained on LR by crappify/1, not by bicubic" in text
-    assert json.loads(info("espcn", "--scale", 2, "--format", "json"))["weights"]["card"]["steps_done"] == 1234
+    assert json.loads(info("espcn", "--scale", 3, "--format", "json"))["weights"]["card"]["steps_done"] == 1234
 
 
 def test_names_and_scales_that_do_not_exist(monkeypatch, capsys):

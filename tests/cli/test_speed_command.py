@@ -76,7 +76,7 @@ def test_wrong_usage_is_one_line(here, plugin, options, said):
 
 
 def test_a_method_without_weights_fails_and_says_how_to_get_them(here, tmp_path):
-    result = here("speed", "--methods", "espcn,nearest", "--size", 8, "--seconds", 0.02, "--threads", 1)
+    result = here("speed", "--methods", "espcn,nearest", "--scale", 3, "--size", 8, "--seconds", 0.02, "--threads", 1)
     assert result.returncode == 1
-    assert "failed: espcn x4, 1 of 8x8: no weights for x4: 'srbench train espcn" in result.stderr
+    assert "failed: espcn x3, 1 of 8x8: no weights for x3: 'srbench train espcn" in result.stderr
     assert list(pd.read_csv(tmp_path / "speed" / "speed.csv")["method"]) == ["nearest"]

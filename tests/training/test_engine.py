@@ -46,10 +46,10 @@ def logged(folder):
 def test_run_finds_what_was_trained(here, sets):
     trained = here("train", "espcn", "--data", "train", *QUICK, "--steps", 20)
     assert trained.returncode == 0, trained.stderr
-    assert "score it: srbench run --methods bicubic,espcn --scale 2" in trained.stdout
-    done = here(
-        "run", "--methods", "espcn", "--dataset", "val", "--scale", 2, "--metrics", "psnr", "--out", "out", "--no-speed"
-    )
+    said = "score it: srbench run --methods bicubic,espcn --scale 2 --dataset set5 --weights espcn=trained"
+    assert said in trained.stdout  # without it, those that are shipped
+    asked = ["--methods", "espcn", "--dataset", "val", "--scale", 2, "--metrics", "psnr", "--out", "out", "--no-speed"]
+    done = here("run", *asked, "--weights", "espcn=trained")
     assert done.returncode == 0, done.stderr
     assert "espcn x2: trained weights" in done.stderr
     board = pd.read_csv(sets / "out" / "leaderboard.csv")
@@ -286,13 +286,13 @@ def test_without_set5_a_tenth_is_held_out_and_said(sets, here):
 
 
 def test_run_trains_what_is_missing(here, sets):
-    options = ["--dataset", "val", "--scale", 2, "--metrics", "psnr", "--no-speed", "--out", "out"]
+    options = ["--dataset", "val", "--scale", 3, "--metrics", "psnr", "--no-speed", "--out", "out"]
     without = here("run", "--methods", "bicubic,espcn", *options)
     assert without.returncode == 1
     assert "'srbench run --train' does so first" in without.stderr
     done = here("run", "--methods", "bicubic,espcn", *options, "--train", "train", "--train-steps", 5)
     assert done.returncode == 0, done.stderr
-    assert "espcn x2 has no weights: training it" in done.stderr
+    assert "espcn x3 has no weights: training it" in done.stderr
     assert list(pd.read_csv(sets / "out" / "leaderboard.csv").status) == ["ok", "ok"]
     again = here("run", "--methods", "bicubic,espcn", *options, "--train", "train", "--train-steps", 5)
     assert again.returncode == 0
