@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_a_slowdown_is_caught(tree):
     code, said = gate(tree, "--speed-gate=HEAD", which="test_degrade or test_torch")
     assert code == 1, said
     assert said.count("SLOWER") == 1
-    assert "bench_resize.py::test_degrade: 1." in said
+    assert re.search(r"bench_resize\.py::test_degrade: [12]\.\d+, ", said)
 
 
 def test_an_unchanged_tree_passes(tree):
