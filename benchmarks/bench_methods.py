@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from benchmarks.bench_training import step_of
 from benchmarks.gate import DEVICE
-from benchmarks.side_by_side import side_by_side
+from benchmarks.side_by_side import is_fast_in_bf16, side_by_side
 from srbench.backbones import only_local
 from srbench.catalog import Catalog
 from srbench.errors import AssetError
@@ -20,29 +21,41 @@ if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
 SCALE = 4
+LONG_S = 3.0
+"""A pass that takes longer, in seconds, is timed once."""
 METHODS = Catalog.load().models.specs
 
 
 @pytest.mark.benchmark(group="forward pass, x4, LR 256x256")
 @pytest.mark.parametrize("method", METHODS)
 def test_forward(benchmark: BenchmarkFixture, method: str) -> None:
-    size = 256 if benchmark.enabled else 32
+    size, small = 256 if benchmark.enabled else 32, 32
     net = Inference(METHODS[method].build(SCALE).eval().to(DEVICE), DEVICE)
-    lr = torch.rand(1, 3, size, size, device=DEVICE)
+    lr = {side: torch.rand(1, 3, side, side, device=DEVICE) for side in (size, small)}
 
     @torch.inference_mode()
-    def forward() -> torch.Tensor:
-        sr: torch.Tensor = net(lr)
+    def forward(side: int = size) -> torch.Tensor:
+        sr: torch.Tensor = net(lr[side])
         synchronise(DEVICE)
         return sr
 
     benchmark.extra_info["megapixels"] = (SCALE * size) ** 2 / 1e6
-    assert benchmark.pedantic(forward, rounds=3, warmup_rounds=1).shape == (1, 3, SCALE * size, SCALE * size)
+    often = {"rounds": 3, "warmup_rounds": 1}
+    if benchmark.enabled:
+        forward(small)
+        begin = time.perf_counter()
+        forward(small)
+        if (time.perf_counter() - begin) * (size / small) ** 2 > LONG_S:
+            often = {"rounds": 1}  # beside so much work a warm-up changes nothing
+    assert benchmark.pedantic(forward, **often).shape == (1, 3, SCALE * size, SCALE * size)
 
 
 @pytest.mark.benchmark(group="srresnet, x4, LR 256x256: bf16 beside plain fp32")
 def test_bf16(benchmark: BenchmarkFixture) -> None:
-    """At least twice as fast as fp32 as torch runs it without being told more; 4 times on a GPU, compiled."""
+    """At least twice as fast as fp32 as torch runs it without being told more; 4 times on a GPU, compiled.
+
+    On a processor for which bf16 is no gain, how much slower it is is only shown.
+    """
     size, cuda = 256 if benchmark.enabled else 32, DEVICE.type == "cuda"
     plain = METHODS["srresnet"].build(SCALE).eval().to(DEVICE)
     net = Inference(METHODS["srresnet"].build(SCALE).eval().to(DEVICE), DEVICE, "bf16", compiled=cuda)
@@ -63,7 +76,7 @@ def test_bf16(benchmark: BenchmarkFixture) -> None:
     if benchmark.enabled:
         ratio = side_by_side(ours, theirs, rounds=9)
         benchmark.extra_info.update({"precision": "bf16", "times as fast as fp32": round(ratio, 2)})
-        assert ratio >= (4 if cuda else 2)
+        assert ratio >= (4 if cuda else 2) or not is_fast_in_bf16(DEVICE.type)
 
 
 @pytest.mark.benchmark(group="training step, x4, 4 patches of 96x96, bf16")
