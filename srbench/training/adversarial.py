@@ -94,8 +94,7 @@ class Adversarial:
         if self.objective == "wgan":
             return torch.optim.RMSprop(module.parameters(), lr=lr)
         betas = self.betas or ((0.0, 0.9) if self.objective == "wgan-gp" else (0.9, 0.999))
-        on_cuda = self.training.device.type == "cuda"  # where a step counted on the host would be waited for
-        return torch.optim.Adam(module.parameters(), lr=lr, betas=betas, capturable=on_cuda)
+        return torch.optim.Adam(module.parameters(), lr=lr, betas=betas)
 
     @property
     def formula(self) -> str:
@@ -128,6 +127,10 @@ class Adversarial:
                 fake = self.generator(small)
             logs = self.judge(small, real, fake)
         return {**logs, **self.please(lr.chunk(self.n_critic)[-1], hr.chunk(self.n_critic)[-1])}
+
+    def phase(self, number: int) -> int:
+        """Return 0: every step launches the same work."""
+        return 0
 
     def _shown(self, lr: Tensor, image: Tensor) -> Tensor:
         """Return what the critic is given of an image."""

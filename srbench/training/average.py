@@ -21,15 +21,17 @@ class MovingAverage:
         self.decay = decay
         self._ours: list[torch.Tensor] = list(self.net.parameters())
         self._theirs: list[torch.Tensor] = list(net.parameters())
-        self._buffers = list(zip(self.net.buffers(), net.buffers(), strict=True))
+        pairs = list(zip(self.net.buffers(), net.buffers(), strict=True))
+        kinds = {theirs.dtype for _, theirs in pairs}
+        self._buffers = [tuple(zip(*(pair for pair in pairs if pair[1].dtype == kind), strict=True)) for kind in kinds]
 
     @torch.no_grad()
     def update(self, step: int) -> None:
         """Move towards the network's weights after a step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
-        for ours, theirs in self._buffers:
-            ours.copy_(theirs)
+        for ours, theirs in self._buffers:  # of one type each, or they are copied one by one
+            torch._foreach_copy_(ours, theirs)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the averaged weights."""

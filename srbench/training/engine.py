@@ -19,6 +19,7 @@ from srbench.errors import MethodError, SRBenchError, UsageError, blaming, one_l
 from srbench.locks import locked
 from srbench.terminal import Silent
 from srbench.training.average import MovingAverage
+from srbench.training.capture import fastest_step
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
 from srbench.training.data import find_images
@@ -122,6 +123,7 @@ class _Loop:
         self.settings: Settings = self.training.settings
         if self.settings.batch % request.parts:
             raise UsageError(f"--batch {self.settings.batch} cannot be cut into {request.parts} equal parts")
+        self.take_step = fastest_step(self.recipe, self.training, ui)
         self.average = MovingAverage(self.net, self.settings.ema)
         self.validator = Validator(catalog, images, fabric.device, ui)
         patches = Patches(
@@ -201,7 +203,7 @@ class _Loop:
         for part in range(self.request.parts):
             self.training.part = part
             chosen = slice(part * size, (part + 1) * size)
-            self.pending.append(self.recipe.step(lr[chosen], hr[chosen]))
+            self.pending.append(self.take_step(lr[chosen], hr[chosen]))
         self.average.update(step)
 
     def _after(self, step: int, advance: Callable[[str], None]) -> None:

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 class Recipe(Protocol):
     """Owns the step. The harness owns data, budget, precision, devices, logging, validation and checkpoints.
 
+    One whose step launches the same work each time, whatever its number, the values and the numbers drawn are, may say
+    so by a method ``phase(number) -> int``, beside ``step`` in its class; work that changes with the step's number is
+    another phase. On a GPU a step of each phase is then captured as a CUDA graph and replayed.
+
     One that minimises more than its settings' loss may say so in an attribute ``formula``: what is minimised, a line
     per network, in Unicode, x being LR and y HR, with the numbers that the step uses (``srbench info`` shows it).
     """
@@ -83,6 +87,10 @@ class Supervised:
         self.training.clip(self.net, self.optimizer)
         self.optimizer.step()
         return {"loss": loss.detach()}
+
+    def phase(self, number: int) -> int:
+        """Return 0: every step launches the same work."""
+        return 0
 
     def state(self) -> Mapping[str, Any]:
         """Return the network and its optimizer."""

@@ -89,6 +89,29 @@ class Optimizer:
     def __init__(self, inner: Any, training: Training) -> None:
         self.inner = inner
         self._training = training
+        self._rates: list[float] = [group["lr"] for group in inner.param_groups]
+        self._settle()
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step's work is the same each time, its number and its learning rate being on the device."""
+        return all(group.get("capturable", False) for group in self.inner.param_groups)
+
+    def set_rates(self, factor: float) -> None:
+        """Set every learning rate to so many times what it was when the optimizer was made."""
+        for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate * factor)
+            else:
+                group["lr"] = rate * factor
+
+    def _settle(self) -> None:
+        """Keep on a GPU what the optimizer counts, where it can: a step counted on the host would be waited for."""
+        on_cuda = self._training.device.type == "cuda"
+        for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
+            if "capturable" in group:
+                group["capturable"] = on_cuda
+                group["lr"] = torch.tensor(rate, device=self._training.device) if on_cuda else rate
 
     def zero_grad(self) -> None:
         """Clear the gradients."""
@@ -105,8 +128,9 @@ class Optimizer:
         return dict(self.inner.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the state back."""
+        """Take the state back, from whatever device it was saved on."""
         self.inner.load_state_dict(state)
+        self._settle()
 
 
 class Training:
@@ -144,7 +168,7 @@ class Training:
         """The recipe's own loss, whatever the command line chose."""
         self.loss_networks: dict[str, str] = {}
         """Which pretrained network and layer each perceptual loss really uses, for the card."""
-        self._rates: list[tuple[Optimizer, list[float]]] = []
+        self._optimizers: list[Optimizer] = []
 
     @property
     def steps(self) -> int:
@@ -155,6 +179,14 @@ class Training:
     def device(self) -> torch.device:
         """Where the step runs."""
         return self._fabric.device
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step can become a CUDA graph: on one GPU, in one part, no loss scale to look at on the host."""
+        fabric = self._fabric
+        whole = self.device.type == "cuda" and fabric.world_size == 1 and self.parts == 1
+        scaled = fabric.strategy.precision.precision == "16-mixed"
+        return whole and not scaled and all(optimizer.can_be_captured for optimizer in self._optimizers)
 
     @property
     def _settings(self) -> Settings:
@@ -197,7 +229,7 @@ class Training:
             module.compile()
         module, inner = self._fabric.setup(module, optimizer)
         wrapped = Optimizer(inner, self)
-        self._rates.append((wrapped, [group["lr"] for group in inner.param_groups]))
+        self._optimizers.append(wrapped)
         return module, wrapped
 
     def backward(self, loss: Tensor) -> None:
@@ -230,6 +262,5 @@ class Training:
         """Start a step: set its number and every learning rate."""
         self.step_number = step
         factor = self._settings.lr_factor(step)
-        for optimizer, rates in self._rates:
-            for group, rate in zip(optimizer.inner.param_groups, rates, strict=True):
-                group["lr"] = rate * factor
+        for optimizer in self._optimizers:
+            optimizer.set_rates(factor)

@@ -61,14 +61,19 @@ class NoGAN:
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         """Learn as the phase asks."""
-        if self.training.step_number < self.meet_critic:
+        phase = self.phase(self.training.step_number)
+        if phase == 0:
             return self._learn_pixels(lr, hr)
         with torch.no_grad():
             fake = self.gan.generator(lr)
         logs = self.gan.judge(lr, hr, fake)
-        if self.training.step_number < self.meet:
+        if phase == 1:
             return logs
         return {**logs, **self._please_if(logs["critic"], lr, hr)}
+
+    def phase(self, number: int) -> int:
+        """Return 0 while the generator learns on pixels, 1 while the critic learns alone, 2 when they have met."""
+        return (number >= self.meet_critic) + (number >= self.meet)
 
     def _learn_pixels(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         for group in self.gan.generator_optimizer.inner.param_groups:
