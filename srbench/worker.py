@@ -7,6 +7,7 @@ names only; the worker rebuilds the catalog itself.
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 import traceback
@@ -39,7 +40,7 @@ STORE_BYTES = 768 * 2**20
 NETS_KEPT = 4
 GPU_BATCH = 8
 """Images of one size that a GPU is given at once."""
-AHEAD = 2
+AHEAD = min(8, max(2, (os.cpu_count() or 2) // 2))
 """Threads that decode a job's images while the network works on those before."""
 
 
@@ -164,7 +165,7 @@ class Worker:
 
         torch.set_num_threads(self.threads)
         torch.set_default_dtype(torch.float32)
-        torch.set_default_device("cpu")
+        torch.set_default_device(None)  # not "cpu": each call of torch would go through Python once more
         torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
         torch.backends.cudnn.allow_tf32 = False
 

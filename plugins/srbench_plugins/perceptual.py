@@ -45,6 +45,8 @@ class LPIPS:
         self.net = net
         self._fill(features)
         self.model.eval().requires_grad_(requires_grad=False)
+        self.device: Any = None
+        """Where the network is now."""
 
     def _fill(self, features: dict[str, torch.Tensor]) -> None:
         """Put torchvision's weights into lpips' slices, whose layers keep torchvision's numbers."""
@@ -60,10 +62,12 @@ class LPIPS:
 
         if image.shape[0] != 3 or not torch.is_floating_point(image):
             raise ValueError(f"LPIPS takes float RGB (3, H, W), not {image.dtype} {tuple(image.shape)}")
-        low, high = float(image.min()), float(image.max())
+        low, high = torch.stack(image.aminmax()).tolist()
         if low < 0 or high > 1:
             raise ValueError(f"LPIPS takes values in [0, 1], not [{low:.3g}, {high:.3g}]")
-        self.model.to(image.device)
+        if image.device != self.device:
+            self.model.to(image.device)
+            self.device = image.device
         scaled = self.model.scaling_layer(image[None].float() * 2 - 1)
         return [lpips.normalize_tensor(feature) for feature in self.model.net(scaled)]
 
