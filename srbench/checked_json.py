@@ -86,12 +86,13 @@ def _fields_fault(value: Any, form: Fields, where: str) -> str:
     for name, inner in form.needed.items():
         if name not in value:
             return f"{where} has no {name!r}"
-        if type(inner) is tuple and fits(value[name], inner):  # most are; a run has a million rows
+        kind = type(value[name])
+        if kind is not int and type(inner) is tuple and kind in inner:  # most are; a run has a million rows
             continue
         if said := fault(value[name], inner, f"{where}.{name}"):
             return said
-    for name in form.optional.keys() & value.keys():
-        if said := fault(value[name], form.optional[name], f"{where}.{name}"):
+    for name, inner in form.optional.items():
+        if name in value and (said := fault(value[name], inner, f"{where}.{name}")):
             return said
     return ""
 

@@ -10,6 +10,7 @@ import sys
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -179,21 +180,25 @@ class _Scores:
 def _entries(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
     """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
     keys = ("method", "scale", "device", "precision")
+    identify, placed = itemgetter(*keys), itemgetter(*keys, "dataset", "plugin", "weights", "protocol", "metric")
     names = {metric["identity"]: name for name, metric in run["metrics"].items()}
     jobs: dict[tuple[Any, ...], Row] = {}
     scores: dict[tuple[Any, ...], _Scores] = defaultdict(_Scores)
     speeds: dict[tuple[Any, ...], Row] = {}
+    images: dict[tuple[Any, ...], dict[str, str]] = {}
     for row in rows:  # there may be millions: of a score only its value is kept
-        who = tuple(row[k] for k in keys)
-        variant = (row["plugin"], row["weights"])
-        if row["kind"] == "speed":
-            speeds[(*who, *variant)] = _comparable(speeds.get((*who, *variant), {}), row)
-        elif row["kind"] == "job":
-            jobs[(*who, row["dataset"])] = row
-        elif row["kind"] == "score" and row["metric"] in names:
-            known = _described(run, row)["images"].get(row["image"])
-            if known == row["image_sha256"]:
-                scores[(*who, row["dataset"], *variant, row["protocol"])].add(names[row["metric"]], row)
+        kind = row["kind"]
+        if kind == "score" and row["metric"] in names:
+            place = placed(row)
+            if place not in images:
+                images[place] = _described(run, row)["images"]
+            if images[place].get(row["image"]) == row["image_sha256"]:
+                scores[place[:-1]].add(names[row["metric"]], row)
+        elif kind == "speed":
+            who = (*identify(row), row["plugin"], row["weights"])
+            speeds[who] = _comparable(speeds.get(who, {}), row)
+        elif kind == "job":
+            jobs[(*identify(row), row["dataset"])] = row
     for group, job in jobs.items():
         variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
         speed = speeds.get((*group[:4], *variant), {})
