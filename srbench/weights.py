@@ -123,19 +123,28 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, asked: str) -
     return Weights(path, origin, card)
 
 
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors in a file of weights by name.
+
+    Raises:
+        MethodError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise MethodError(f"weights {path}: cannot be read, damaged or no safetensors file ({error})") from error
+
+
 def load_weights(net: torch.nn.Module, path: Path) -> None:
     """Load a file of weights into a network, cast to the network's type.
 
     Raises:
         MethodError: the file is damaged or is for another network; says which.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    try:
-        state = load_file(path)
-    except (OSError, SafetensorError) as error:
-        raise MethodError(f"weights {path}: cannot be read, damaged or no safetensors file ({error})") from error
+    state = read_weights(path)
     own = {name: tuple(value.shape) for name, value in net.state_dict().items()}
     theirs = {name: tuple(value.shape) for name, value in state.items()}
     if own != theirs:

@@ -66,7 +66,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="Memory for decoded images; a larger set streams through it.",
 )
-@click.option("--start-from", default="", metavar="PATH|trained|shipped", help="Weights that training starts from.")
+@click.option(
+    "--start-from",
+    default="",
+    metavar="PATH|trained|shipped|xN",
+    help="Weights that training starts from; xN: those of another scale, where they fit.",
+)
 @click.option(
     "--validate-on",
     default="",

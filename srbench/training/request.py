@@ -43,7 +43,8 @@ class TrainRequest:
     tensorboard: bool = False
     resume: bool = False
     start_from: str = ""
-    """``shipped``, ``trained`` or a path; empty finds the weights of the method that this one starts from."""
+    """``shipped``, ``trained``, a path, or ``xN``, those of another scale; empty finds the weights of the method that
+    this one starts from."""
     command: str = ""
 
 

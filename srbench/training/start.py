@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
-from srbench.errors import UsageError
+from srbench.errors import MethodError, UsageError
 from srbench.training.expression import parse
-from srbench.weights import find_weights, load_weights
+from srbench.weights import find_weights, load_weights, read_weights
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import torch
 
     from srbench.catalog import Catalog
@@ -48,15 +51,39 @@ def load_start(
     origin = _find(spec, request, catalog)
     if origin is None:
         return None
-    source, found = origin
-    load_weights(net, found.path)
+    source, found, scale = origin
+    said = f"starts from {found.origin} weights of {source.name}: {found.path}"
+    if scale == request.scale:
+        load_weights(net, found.path)
+    else:
+        new = _load_fitting(net, found.path)
+        said += f", made for x{scale}; new in x{request.scale}: {', '.join(new) or 'nothing'}"
     if not request.resume:
-        ui.note(f"starts from {found.origin} weights of {source.name}: {found.path}")
-    return {"method": source.name, "sha256": found.digest, "steps": found.card.get("steps_done")}
+        ui.note(said)
+    return {
+        "method": source.name,
+        "sha256": found.digest,
+        "steps": found.card.get("steps_done"),
+        **({} if scale == request.scale else {"scale": scale}),
+    }
 
 
-def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[ModelSpec, Weights] | None:
-    """Return the method whose weights a training starts from, and these; None where it starts from nothing.
+def _load_fitting(net: torch.nn.Module, path: Path) -> list[str]:
+    """Load what fits a network from the weights of another scale; return the names of what stays as it was made.
+
+    Raises:
+        MethodError: nothing fits, or the file is damaged.
+    """
+    theirs, own = read_weights(path), net.state_dict()
+    fitting = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
+    if not fitting:
+        raise MethodError(f"weights {path}: nothing in them fits the network")
+    net.load_state_dict({**own, **fitting})
+    return [name for name in own if name not in fitting]
+
+
+def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[ModelSpec, Weights, int] | None:
+    """Return whose weights a training starts from, these, and their scale; None where it starts from nothing.
 
     Raises:
         UsageError: it starts from another method's weights and there are none.
@@ -64,11 +91,15 @@ def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[Mod
     if not spec.start_from and not request.start_from:
         return None
     source = catalog.models[spec.start_from or spec.name]
-    found = find_weights(source, request.scale, request.start_from, f"--start-from {request.start_from}")
+    other = re.fullmatch(
+        r"x(\d+)", request.start_from
+    )  # Lim et al. 2017 train x3 and x4 from x2: most of it is the same
+    scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)
+    found = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")
     if found is None:
         raise UsageError(
-            f"{spec.name} starts from {source.name}'s weights, and there are none for x{request.scale}: "
-            f"'srbench train {source.name} --scale {request.scale} --data ...' makes them, "
+            f"{spec.name} starts from {source.name}'s weights, and there are none for x{scale}: "
+            f"'srbench train {source.name} --scale {scale} --data ...' makes them, "
             "--start-from PATH names others"
         )
-    return source, found
+    return source, found, scale

@@ -124,6 +124,25 @@ def test_resuming_another_training_is_refused(here, sets):
     assert "state.pt: is damaged" in damaged.stderr
 
 
+def test_a_training_starts_from_another_scale(here, sets):
+    """EDSR trains its x3 and x4 from x2: whatever has the same name and shape is taken over."""
+    common = ["--data", "train", "--batch", 1, "--patch", 16, "--steps", 1, "--lr", 1e-12, "--ema", 0]
+    done = here(
+        "train", "srresnet", *common, "--validate-on", "val", "--start-from", "x4", "--scale", 2, "--out", "out"
+    )
+    assert done.returncode == 0, done.stderr
+    shipped = Catalog.load().models["srresnet"].shipped[4]
+    assert (
+        f"starts from shipped weights of srresnet: {shipped}, made for x4; new in x2: tail.1.weight, tail.1.bias"
+        in done.stderr
+    )
+    own, theirs = load_file(sets / "out" / "last.safetensors"), load_file(shipped)
+    assert own["head.0.weight"].shape == theirs["head.0.weight"].shape
+    torch.testing.assert_close(own["head.0.weight"], theirs["head.0.weight"].float(), rtol=0, atol=1e-6)
+    started = json.loads((sets / "out" / "last.json").read_text())["started_from"]
+    assert (started["scale"], started["steps"]) == (4, 36000)
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -134,6 +153,7 @@ def test_resuming_another_training_is_refused(here, sets):
         (["espcn", "--data", "nowhere", "--loss", "0*mse"], "it must be more than 0"),
         (["espcn", "--data", "nowhere", "--loss", "mes"], "unknown loss 'mes'; did you mean 'mse'?"),
         (["espcn", "--data", "nowhere", "--start-from", "nowhere"], "--start-from nowhere: no such file"),
+        (["espcn", "--data", "nowhere", "--start-from", "x8"], "there are none for x8: 'srbench train espcn --scale 8"),
         (["espcn", "--data", "train", "--scale", "8"], "espcn does not do x8"),
         (["espcn", "--data", "train", "--patch", "17"], "patch size 17 is no multiple of the scale"),
         (["espcn", "--data", "empty"], "holds no image file"),
