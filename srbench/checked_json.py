@@ -83,17 +83,18 @@ def fits(value: Any, form: Any) -> bool:
 def _fields_fault(value: Any, form: Fields, where: str) -> str:
     if not isinstance(value, dict):
         return f"{where} is no object"
-    for name, inner in form.needed.items():
-        if name not in value:
-            return f"{where} has no {name!r}"
-        kind = type(value[name])
-        if kind is not int and type(inner) is tuple and kind in inner:  # most are; a run has a million rows
-            continue
-        if said := fault(value[name], inner, f"{where}.{name}"):
-            return said
-    for name, inner in form.optional.items():
-        if name in value and (said := fault(value[name], inner, f"{where}.{name}")):
-            return said
+    for forms in (form.needed, form.optional):
+        for name, inner in forms.items():
+            if name not in value:
+                if forms is form.needed:
+                    return f"{where} has no {name!r}"
+                continue
+            part = value[name]
+            kind = type(part)
+            if type(inner) is tuple and kind in inner and (kind is not int or -LARGEST < part < LARGEST):
+                continue  # as `fits` says, without a call: a run has a million rows
+            if said := fault(part, inner, f"{where}.{name}"):
+                return said
     return ""
 
 
