@@ -24,10 +24,12 @@ SCALE = 4
 LONG_S = 3.0
 """A pass that takes longer, in seconds, is timed once."""
 METHODS = Catalog.load().models.specs
+NETWORKS = list({spec.build: name for name, spec in reversed(METHODS.items())}.values())[::-1]
+"""The first method of each network: what the others learn makes them no faster."""
 
 
 @pytest.mark.benchmark(group="forward pass, x4, LR 256x256")
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", NETWORKS)
 def test_forward(benchmark: BenchmarkFixture, method: str) -> None:
     size, small = 256 if benchmark.enabled else 32, 32
     net = Inference(METHODS[method].build(SCALE).eval().to(DEVICE), DEVICE)
@@ -74,9 +76,10 @@ def test_bf16(benchmark: BenchmarkFixture) -> None:
 
     assert benchmark.pedantic(ours, rounds=3, warmup_rounds=1).isfinite().all()
     if benchmark.enabled:
-        ratio = side_by_side(ours, theirs, rounds=9)
+        gains = is_fast_in_bf16(DEVICE.type)
+        ratio = side_by_side(ours, theirs, rounds=9 if gains else 1)
         benchmark.extra_info.update({"precision": "bf16", "times as fast as fp32": round(ratio, 2)})
-        assert ratio >= (4 if cuda else 2) or not is_fast_in_bf16(DEVICE.type)
+        assert ratio >= (4 if cuda else 2) or not gains
 
 
 @pytest.mark.benchmark(group="training step, x4, 4 patches of 96x96, bf16")
