@@ -91,9 +91,8 @@ def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[Mod
     if not spec.start_from and not request.start_from:
         return None
     source = catalog.models[spec.start_from or spec.name]
-    other = re.fullmatch(
-        r"x(\d+)", request.start_from
-    )  # Lim et al. 2017 train x3 and x4 from x2: most of it is the same
+    # another scale's, as EDSR trains x3 and x4 from x2 (Lim et al. 2017, arXiv:1707.02921)
+    other = re.fullmatch(r"x(\d+)", request.start_from)
     scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)
     found = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")
     if found is None:
