@@ -18,9 +18,10 @@ from benchmarks.side_by_side import side_by_side
 from srbench.backbones import load_features, only_local
 from srbench.catalog import Catalog
 from srbench.errors import AssetError
-from srbench.evaluate import Sample, Scorer
+from srbench.evaluate import Sample
 from srbench.protocols import PROTOCOLS
 from srbench.references import ReferenceStore
+from srbench.scoring import Scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

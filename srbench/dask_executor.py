@@ -24,8 +24,8 @@ from distributed.scheduler import KilledWorker
 
 from srbench.errors import SRBenchError
 from srbench.executors import JobFailedError
+from srbench.jobs import Job
 from srbench.remote import Terms, answer, environment, one_kind, pass_on
-from srbench.worker import Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from distributed import Worker
 
     from srbench.executors import WorkerExecutor
-    from srbench.worker import Emit
+    from srbench.jobs import Emit
 
 CONNECT_S = 20
 WORKERLESS_S = 300

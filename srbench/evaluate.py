@@ -1,10 +1,9 @@
-"""One method on one image: LR in, SR out, checked against the contract, rounded to 8 bits and scored."""
+"""One method on one image: LR in, SR out, checked against the contract and rounded to 8 bits."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -12,7 +11,7 @@ from torch.nn import functional
 
 from srbench.datasets import load_pair, planes
 from srbench.degradations import BICUBIC
-from srbench.errors import MethodError, UndefinedScoreError, one_line, say
+from srbench.errors import MethodError, say
 from srbench.images import Picture
 from srbench.weights import load_weights
 
@@ -21,9 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from srbench.degradations import Degradation
-    from srbench.protocols import Protocol
-    from srbench.references import ReferenceStore
-    from srbench.specs import ImagePair, Metric, MetricSpec, ModelSpec
+    from srbench.specs import ImagePair, ModelSpec
 
 SEED = 0
 """Seeds torch before every forward pass, so that a stochastic method gives the same output in any order of jobs."""
@@ -38,14 +35,6 @@ class Sample:
     lr: torch.Tensor
     grey: bool
     scale: int
-
-
-@dataclass(frozen=True)
-class Score:
-    """A metric's value, or None with the reason; an infinite value has its reason too."""
-
-    value: float | None
-    reason: str = ""
 
 
 def load_sample(pair: ImagePair, scale: int, device: torch.device, degradation: Degradation = BICUBIC) -> Sample:
@@ -127,70 +116,13 @@ def upscale(
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:
-    """Turn ``(3, H, W)`` uint8 into ``(1, 3, H, W)`` float32 in [0, 1]."""
-    return image[None].float() / 255
+    """Turn ``(3, H, W)`` or ``(N, 3, H, W)`` uint8 into ``(N, 3, H, W)`` float32 in [0, 1]."""
+    return (image if image.ndim == 4 else image[None]).float() / 255
 
 
 def to_8bit(image: torch.Tensor) -> torch.Tensor:
     """Clamp to [0, 1] and round to uint8 (half up), as saving does."""
     return (image.clamp(0, 1) * 255 + 0.5).floor().to(torch.uint8)
-
-
-class Scorer:
-    """Scores SR images against samples, sharing what depends on HR alone between methods."""
-
-    def __init__(self, store: ReferenceStore) -> None:
-        self.store = store
-        self._metrics: dict[str, Metric] = {}
-        self._views: dict[tuple[str, str], tuple[torch.Tensor, torch.Tensor]] = {}
-
-    def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
-        """Score one SR image.
-
-        Args:
-            sr: ``(3, H, W)`` uint8, the size of the sample's HR.
-            sample: what it is compared with.
-            protocol: how.
-            spec: by which metric.
-            key: identifies the sample's HR content in the store.
-
-        Returns:
-            The value; None with a reason where the metric is undefined for this image.
-
-        Raises:
-            AssetError: the metric's backbone could not be had.
-        """
-        if spec.name not in self._metrics:
-            self._metrics[spec.name] = spec.build()
-        metric = self._metrics[spec.name]
-        how = protocol.identity if spec.uses_protocol else ""
-        with torch.inference_mode():
-            try:
-                prepared: Any = self.store.get(
-                    (key, sample.scale, spec.name, how),
-                    lambda: metric.prepare(self._view("hr", sample.hr, sample, protocol, spec), protocol),
-                )
-                value = float(metric.score(self._view("sr", sr, sample, protocol, spec), prepared))
-            except UndefinedScoreError as error:
-                return Score(None, one_line(error))
-        if math.isnan(value):
-            return Score(None, f"{spec.name} is not a number here")
-        return Score(value, "" if math.isfinite(value) else f"SR equals HR: {spec.name} is infinite")
-
-    def _view(
-        self, role: str, image: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec
-    ) -> torch.Tensor:
-        """Return what a metric sees of an image; the last view of each role is kept for the next metric."""
-        kind = role, protocol.identity if spec.uses_protocol else ""
-        if kind not in self._views or self._views[kind][0] is not image:
-            view = self._scored(image, sample, protocol) if spec.uses_protocol else to_float(image)[0]
-            self._views[kind] = image, view
-        return self._views[kind][1]
-
-    def _scored(self, image: torch.Tensor, sample: Sample, protocol: Protocol) -> torch.Tensor:
-        wide = image.double() if image.device.type != "mps" else image.cpu().double()  # MPS has no float64
-        view: torch.Tensor = protocol.view(wide, grey=sample.grey, scale=sample.scale)
-        return view
 
 
 def to_picture(sr: torch.Tensor, *, grey: bool) -> Picture:

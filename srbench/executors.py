@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from srbench.errors import SRBenchError
 from srbench.pipe import Child, death
-from srbench.worker import Job, Session, Worker, run_and_report
+from srbench.worker import Worker, run_and_report
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from srbench.worker import Emit
+    from srbench.jobs import Emit, Job, Session
 
 POLL_S = 0.05
 

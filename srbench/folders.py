@@ -15,7 +15,7 @@ import torch
 from srbench.datasets import planes
 from srbench.degradations import BICUBIC
 from srbench.errors import AssetError, ImageError, MethodError, SRBenchError, UsageError
-from srbench.evaluate import SEED, Sample, Score, Scorer, to_picture
+from srbench.evaluate import SEED, Sample, to_picture
 from srbench.footprint import available
 from srbench.images import Picture, list_folder, mod_crop, read, read_8bit, read_size
 from srbench.memory import keep_memory
@@ -23,6 +23,7 @@ from srbench.protocols import grey_values
 from srbench.references import ReferenceStore
 from srbench.resize import imresize
 from srbench.saving import check_writable, joined, write, write_bands
+from srbench.scoring import Score, Scorer
 from srbench.streams import STREAMS
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import UsageError
 from srbench.executors import InlineExecutor
+from srbench.jobs import Session
 from srbench.remote import Terms
-from srbench.worker import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from srbench import __version__
 from srbench.assets import digest
+from srbench.jobs import Cell, Job
 from srbench.pictures import is_there, last_pictures, picture_row
 from srbench.protocols import get_protocol
-from srbench.worker import Cell, Job
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

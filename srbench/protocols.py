@@ -37,11 +37,11 @@ class Protocol:
         """Return what is scored, before the border cut.
 
         Args:
-            rgb: ``(3, H, W)``, whole values in [0, 255], as float64 array or tensor.
+            rgb: ``(..., 3, H, W)``, whole values in [0, 255], as float64 array or tensor.
             grey: the HR file is stored without colour.
 
         Returns:
-            ``(1, H, W)`` or ``(3, H, W)`` in [0, 255] (luma in [16, 235]).
+            ``(..., 1, H, W)`` or ``(..., 3, H, W)`` in [0, 255] (luma in [16, 235]).
         """
         if grey:
             luma = grey_values(rgb)
@@ -54,7 +54,7 @@ class Protocol:
     def view(self, rgb: Planes, *, grey: bool, scale: int) -> Planes:
         """Return the scored channels with the border cut; empty when nothing is left."""
         planes = self.channels(rgb, grey=grey)
-        return planes[:, scale:-scale, scale:-scale]
+        return planes[..., scale:-scale, scale:-scale]
 
 
 def _rounded(values: Planes) -> Planes:
@@ -62,14 +62,14 @@ def _rounded(values: Planes) -> Planes:
 
 
 def studio_luma(rgb: Planes) -> Planes:
-    """BT.601 luma in [16, 235] of ``(3, H, W)`` values in [0, 255] (MATLAB ``rgb2ycbcr``), unrounded."""
-    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]
+    """BT.601 luma in [16, 235] of ``(..., 3, H, W)`` values in [0, 255] (MATLAB ``rgb2ycbcr``), unrounded."""
+    r, g, b = (rgb[..., i : i + 1, :, :] for i in range(3))
     return (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16
 
 
 def grey_values(rgb: Planes) -> Planes:
-    """Full-range BT.601 luma, ``(1, H, W)``; of grey pixels exactly their value."""
-    r, g, b = rgb[0:1], rgb[1:2], rgb[2:3]
+    """Full-range BT.601 luma, ``(..., 1, H, W)``; of grey pixels exactly their value."""
+    r, g, b = (rgb[..., i : i + 1, :, :] for i in range(3))
     return g + (0.299 * (r - g) + 0.114 * (b - g))
 
 

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 from srbench import __version__
 from srbench.errors import SRBenchError
 from srbench.executors import JobFailedError, WorkerExecutor
-from srbench.worker import Session
+from srbench.jobs import Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from srbench.worker import Emit, Job
+    from srbench.jobs import Emit, Job
 
     Event = dict[str, Any]
 

@@ -38,11 +38,11 @@ if TYPE_CHECKING:
 
     from srbench.catalog import Catalog
     from srbench.executors import Executor
+    from srbench.jobs import Cell
     from srbench.plan import Task
     from srbench.request import Request
     from srbench.results import Row
     from srbench.terminal import UI
-    from srbench.worker import Cell
 
 QUIET_S = 5.0
 """Without news for so long, the executor is asked whether it still works."""

@@ -24,14 +24,14 @@ import submitit
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.executors import JobFailedError
+from srbench.jobs import Job
 from srbench.remote import Terms, answer, environment, host, one_kind, pass_on
-from srbench.worker import Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from srbench.executors import WorkerExecutor
-    from srbench.worker import Emit
+    from srbench.jobs import Emit
 
     Settings = Mapping[str, str]
 

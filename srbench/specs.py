@@ -367,8 +367,8 @@ class Metric(Protocol):
     def prepare(self, hr: torch.Tensor, protocol: ScoringProtocol) -> Any:
         """Compute what depends on HR alone; shared by all methods."""
 
-    def score(self, sr: torch.Tensor, prepared: Any) -> float:
-        """Score an SR image against what `prepare` returned.
+    def score(self, sr: torch.Tensor, prepared: Any) -> float | torch.Tensor:
+        """Score an SR image against what `prepare` returned; batches, see `MetricSpec.batched`.
 
         Raises:
             UndefinedScoreError: the metric has no value here.
@@ -391,6 +391,9 @@ class MetricSpec:
     """Changes whenever values would; part of every result's key."""
     uses_protocol: bool = True
     """False when the protocol's channel and border do not apply (LPIPS: always RGB, never cut)."""
+    batched: bool = False
+    """True when both steps also take ``(N, C, H, W)``, images of one size, and `score` returns their ``(N,)`` values: a
+    GPU is given several images at once. `UndefinedScoreError` must then hold for all, as one about the size does."""
     backbone: str = ""
     """Pretrained feature network that must be fetched first."""
     decimals: int = 4

@@ -10,9 +10,9 @@ import pandas as pd
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.executors import JobFailedError, WorkerExecutor
+from srbench.jobs import Job, Session
 from srbench.request import Request, choose_weights
 from srbench.results import write_text
-from srbench.worker import Job, Session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

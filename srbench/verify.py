@@ -13,6 +13,7 @@ from srbench.assets import digest
 from srbench.degradations import BICUBIC, get_degradation
 from srbench.errors import SRBenchError
 from srbench.folders import score_folders
+from srbench.jobs import Session
 from srbench.pictures import is_there, last_pictures, made_from
 from srbench.protocols import get_protocol
 from srbench.request import Output, named_datasets
@@ -21,7 +22,7 @@ from srbench.results import decode_value, read_rows
 from srbench.runfile import read_run_file
 from srbench.runner import run as run_request
 from srbench.terminal import Silent
-from srbench.worker import Session, Worker
+from srbench.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

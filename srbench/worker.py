@@ -6,7 +6,6 @@ names only; the worker rebuilds the catalog itself.
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 import time
@@ -14,27 +13,27 @@ import traceback
 from collections import OrderedDict, defaultdict
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.devices import device_name, find_device
 from srbench.errors import MethodError, SRBenchError, one_line, place, say
+from srbench.jobs import Job, Session
 from srbench.memory import keep_memory
 from srbench.pipe import serve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     import torch
 
     from srbench.catalog import Catalog
     from srbench.evaluate import Sample
     from srbench.inference import Inference
-    from srbench.specs import ImagePair, ModelSpec, Tile
+    from srbench.jobs import Cell, Emit
+    from srbench.scoring import Score
+    from srbench.specs import ImagePair, ModelSpec
     from srbench.tiles import Tiler
-
-    Emit = Callable[[dict[str, Any]], None]
 
 STORE_BYTES = 768 * 2**20
 NETS_KEPT = 4
@@ -42,65 +41,6 @@ GPU_BATCH = 8
 """Images of one size that a GPU is given at once."""
 AHEAD = min(8, max(2, (os.cpu_count() or 2) // 2))
 """Threads that decode a job's images while the network works on those before."""
-
-
-@dataclass(frozen=True)
-class Session:
-    """What holds for all jobs of a worker."""
-
-    device: str = "auto"
-    threads: int = 0
-    """CPU threads; 0 leaves torch's choice."""
-    plugins: tuple[str, ...] = ()
-    precision: str = "fp32"
-    compiled: bool = False
-    """Run networks by torch.compile."""
-    tile: Tile = "auto"
-    """Whether images go through networks in tiles."""
-    max_memory: int = 0
-    """Bytes that this process may use; 0 for no limit."""
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One value to compute: a metric of an image, under a protocol where the metric uses one."""
-
-    key: str
-    metric: str
-    protocol: str = ""
-
-
-@dataclass(frozen=True)
-class Job:
-    """One method on one chunk of a dataset's images; without images, its speed; without a method, the device's."""
-
-    method: str
-    """As rows have it."""
-    scale: int
-    dataset: str = ""
-    """Name, or absolute path of a folder."""
-    images: dict[str, list[Cell]] = field(default_factory=dict)
-    save_to: dict[str, str] = field(default_factory=dict)
-    """File to write the SR image to, by image name; HR and LR go into folders beside its own."""
-    speed: dict[str, Any] | None = None
-    weights: str = ""
-    """File of weights; empty for methods that have nothing to learn."""
-    degradation: str = "bicubic"
-    reference: str = ""
-    """What the catalog is asked for where the method's name is not enough: of a method that is a file."""
-    expected: dict[str, str] = field(default_factory=dict)
-    """Hashes by which another machine sees whether it has the same: ``plugin``, ``weights``, ``image NAME``."""
-
-    def to_json(self) -> str:
-        """Return the job as one line."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_json(cls, line: str) -> Job:
-        """Read what `to_json` wrote."""
-        data = json.loads(line)
-        data["images"] = {name: [Cell(**cell) for cell in cells] for name, cells in data["images"].items()}
-        return cls(**data)
 
 
 class Worker:
@@ -115,8 +55,8 @@ class Worker:
         import torch
 
         from srbench.catalog import Catalog
-        from srbench.evaluate import Scorer
         from srbench.references import ReferenceStore
+        from srbench.scoring import Scorer
 
         keep_memory()
         self.threads = session.threads or torch.get_num_threads()
@@ -218,12 +158,12 @@ class Worker:
             try:
                 for group in self._groups(job, coming):
                     with self._clock("forward"):
-                        outputs = self._forward(tiler, group)
-                    for (name, sample), sr in zip(group.items(), outputs, strict=True):
-                        with self._clock("metrics"):
-                            for cell in job.images[name]:
-                                value = self._value(sr, sample, cell, f"{job.dataset}/{name}")
-                                emit({"cell": cell.key, **value, **({"tile": tiler.used} if tiler.used else {})})
+                        outputs = dict(zip(group, self._forward(tiler, group), strict=True))
+                    with self._clock("metrics"):
+                        for cells in _by_metric(job, group):
+                            for key, value in self._values(job, group, outputs, cells):
+                                emit({"cell": key, **value, **({"tile": tiler.used} if tiler.used else {})})
+                    for (name, sample), sr in zip(group.items(), outputs.values(), strict=True):
                         if target := job.save_to.get(name):
                             writing.append((name, encoder.submit(self._write, Path(target), sr, sample)))
                         else:
@@ -236,16 +176,17 @@ class Worker:
                         emit({"image": name, "saved": True})
 
     def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]]) -> Iterator[dict[str, Sample]]:
-        """Yield images by name that go through the network together: those of one size, on a GPU."""
+        """Yield images by name that go through the network and the metrics together: those of one size, on a GPU."""
         most = 1 if self._spec(job).stochastic else self.batch  # a draw depends on the batch
         open_groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
             with self._clock("waiting"):
                 sample = self.store.get(self._key(job, name), coming.pop(name))
-            group = open_groups.setdefault(sample.lr.shape, {})
+            alike = sample.lr.shape, sample.hr.shape, sample.grey
+            group = open_groups.setdefault(alike, {})
             group[name] = sample
             if len(group) == most:
-                yield open_groups.pop(sample.lr.shape)
+                yield open_groups.pop(alike)
         yield from open_groups.values()
 
     def _forward(self, tiler: Tiler, group: dict[str, Sample]) -> torch.Tensor:
@@ -298,20 +239,31 @@ class Worker:
             return load  # not called, unless it is forgotten until then
         return decoders.submit(load).result
 
-    def _value(self, sr: torch.Tensor, sample: Sample, cell: Cell, key: str) -> dict[str, Any]:
+    def _values(
+        self, job: Job, group: dict[str, Sample], outputs: dict[str, torch.Tensor], cells: dict[str, Cell]
+    ) -> list[tuple[str, dict[str, Any]]]:
+        """Return, by the cells' keys, what one metric says of images of a group under one protocol."""
         from srbench.errors import AssetError
         from srbench.protocols import PROTOCOLS, get_protocol
 
+        cell = next(iter(cells.values()))
         protocol = get_protocol(cell.protocol or next(iter(PROTOCOLS)))
         try:
-            score = self.scorer.score(sr, sample, protocol, self.catalog.metrics[cell.metric], key)
+            scores: Sequence[Score] = self.scorer.score_all(
+                [outputs[name] for name in cells],
+                [group[name] for name in cells],
+                protocol,
+                self.catalog.metrics[cell.metric],
+                [f"{job.dataset}/{name}" for name in cells],
+            )
+            values = [{"value": score.value, "reason": score.reason} for score in scores]
         except AssetError as error:
-            return {"value": None, "reason": str(error), "missing": True}
+            values = [{"value": None, "reason": str(error), "missing": True}] * len(cells)
         except Exception as error:  # noqa: BLE001  (a metric that breaks costs its value, not the method's row)
             traceback.print_exc()
             reason = f"{cell.metric} failed: {explain(error, self.catalog.metrics.owner(cell.metric).home)}"
-            return {"value": None, "reason": reason, "missing": True}
-        return {"value": score.value, "reason": score.reason}
+            values = [{"value": None, "reason": reason, "missing": True}] * len(cells)
+        return [(cell.key, value) for cell, value in zip(cells.values(), values, strict=True)]
 
     def _speed(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:
         from srbench.speed import SpeedSettings, measure
@@ -351,6 +303,15 @@ class Worker:
             "cuda": torch.version.cuda,
             "versions": versions,
         }
+
+
+def _by_metric(job: Job, group: dict[str, Sample]) -> list[dict[str, Cell]]:
+    """Return the cells of a group of images, by image name, for each metric and protocol."""
+    found: dict[tuple[str, str], dict[str, Cell]] = defaultdict(dict)
+    for name in group:
+        for cell in job.images[name]:
+            found[cell.metric, cell.protocol][name] = cell
+    return list(found.values())
 
 
 def explain(error: BaseException, home: Path | None = None) -> str:

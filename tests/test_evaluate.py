@@ -10,9 +10,10 @@ import torch
 
 from srbench import MetricSpec, ModelSpec
 from srbench.errors import MethodError
-from srbench.evaluate import Sample, Scorer, build_net, to_8bit, to_float, to_picture, upscale
+from srbench.evaluate import Sample, build_net, to_8bit, to_float, to_picture, upscale
 from srbench.protocols import PROTOCOLS
 from srbench.references import ReferenceStore
+from srbench.scoring import Scorer
 from srbench_plugins import fidelity
 
 PSNR, SSIM, HFEN = fidelity.srbench_metrics()
@@ -137,6 +138,38 @@ def test_reference_is_prepared_once_per_protocol():
         for protocol in PROTOCOLS.values():
             scorer.score(255 - sample().hr, sample(), protocol, spec, "a")
     assert calls == [((1, 28, 28), "y"), ((1, 28, 28), "y-uint8"), ((3, 28, 28), "rgb")]
+
+
+def test_images_of_one_size_are_scored_together_by_a_metric_that_takes_batches():
+    class Shapes:
+        def prepare(self, hr, protocol):
+            prepared.append(tuple(hr.shape))
+            return hr
+
+        def score(self, sr, prepared):
+            return (sr - prepared).abs().mean(dim=(-3, -2, -1))
+
+    samples = [sample(seed=i) for i in range(3)]
+    outputs = [255 - one.hr for one in samples]
+    found = {}
+    for batched, shapes in ((True, [(3, 1, 28, 28)]), (False, [(1, 28, 28)] * 3)):
+        prepared = []
+        spec = MetricSpec(name="shapes", summary="c", better="lower", build=Shapes, batched=batched)
+        scorer = Scorer(ReferenceStore(10**6))
+        for _ in range(2):  # what depends on HR is kept
+            found[batched] = scorer.score_all(outputs, samples, PROTOCOLS["y"], spec, ["a", "b", "c"])
+        assert prepared == shapes
+    assert len({score.value for score in found[True]}) == 3
+    assert [score.value for score in found[True]] == pytest.approx([score.value for score in found[False]])
+
+
+def test_a_batch_too_small_for_a_metric_has_its_reason_for_each_image():
+    samples = [sample(14, seed=i) for i in range(2)]
+    scores = Scorer(ReferenceStore(10**6)).score_all(
+        [one.hr for one in samples], samples, PROTOCOLS["y"], SSIM, ["a", "b"]
+    )
+    assert [score.value for score in scores] == [None, None]
+    assert {score.reason for score in scores} == {"too small: 10x10 after the border cut, SSIM needs 11x11"}
 
 
 def test_metric_without_protocol_sees_whole_rgb():

@@ -10,7 +10,8 @@ import pytest
 
 from srbench.errors import SRBenchError
 from srbench.executors import InlineExecutor, JobFailedError, WorkerExecutor
-from srbench.worker import Cell, Job, Session, Worker
+from srbench.jobs import Cell, Job, Session
+from srbench.worker import Worker
 
 FAULTY = str(Path(__file__).parent / "data" / "faulty.py")
 
@@ -120,7 +121,9 @@ def test_device_that_is_not_there_is_refused(tmp_path):
 def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save_image):
     for i, width in enumerate((40, 48, 40, 40, 48, 40, 40)):
         save_image(tmp_path / "set" / f"{i}.png", width=width, seed=i)
-    cells = {str(i): [Cell(f"cell {i}", "psnr", "y")] for i in range(7)}
+    asked = [("psnr", "y"), ("psnr", "rgb"), ("ssim", "y"), ("hfen", "y")]  # hfen takes one image at a time
+    cells = {str(i): [Cell(f"{i} {name} {how}", name, how) for name, how in asked] for i in range(7)}
+    del cells["2"][1:3]  # as if they were known from an interrupted run
 
     def run(batch):
         worker, seen, found = Worker(Session("cpu", 1)), [], {}
@@ -132,4 +135,5 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     alone, together = run(1), run(3)
     assert alone[0] == [[str(i)] for i in range(7)]
     assert together[0] == [["0", "2", "3"], ["1", "4"], ["5", "6"]]
+    assert set(alone[1]) == {cell.key for of_image in cells.values() for cell in of_image}
     assert together[1] == pytest.approx(alone[1], abs=1e-9)

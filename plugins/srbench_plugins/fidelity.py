@@ -42,9 +42,8 @@ class PSNR:
         _require_size(hr, 1, "PSNR")
         return hr
 
-    def score(self, sr: torch.Tensor, prepared: torch.Tensor) -> float:
-        mse = float((sr - prepared).square().mean())
-        return 10 * math.log10(255**2 / mse) if mse else math.inf
+    def score(self, sr: torch.Tensor, prepared: torch.Tensor) -> torch.Tensor:
+        return 10 * (255**2 / (sr - prepared).square().mean(dim=(-3, -2, -1))).log10()
 
 
 @dataclass(frozen=True)
@@ -70,7 +69,7 @@ class SSIM:
         luminance = mean.square()
         return _Moments(hr, mean, luminance + self.C1, square - luminance + self.C2)
 
-    def score(self, sr: torch.Tensor, prepared: _Moments) -> float:
+    def score(self, sr: torch.Tensor, prepared: _Moments) -> torch.Tensor:
         import torch
 
         mean, square, cross = _blur(torch.stack([sr, sr.square(), sr * prepared.hr]))
@@ -80,7 +79,8 @@ class SSIM:
         mean.square_()
         contrast = square.sub_(mean).add_(prepared.contrast)
         below = mean.add_(prepared.luminance).mul_(contrast)
-        return float(above.div_(below).mean())
+        similarity: torch.Tensor = above.div_(below).mean(dim=(-3, -2, -1))
+        return similarity
 
 
 def _blur(x: torch.Tensor) -> torch.Tensor:
@@ -153,6 +153,7 @@ def srbench_metrics() -> list[MetricSpec]:
             summary="peak signal-to-noise ratio in dB",
             build=psnr,
             better="higher",
+            batched=True,
             decimals=2,
         ),
         MetricSpec(
@@ -160,6 +161,7 @@ def srbench_metrics() -> list[MetricSpec]:
             summary="structural similarity, at most 1",
             build=ssim,
             better="higher",
+            batched=True,
             paper="doi:10.1109/TIP.2003.819861",
         ),
         MetricSpec(

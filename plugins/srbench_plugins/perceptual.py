@@ -60,15 +60,15 @@ class LPIPS:
         import lpips
         import torch
 
-        if image.shape[0] != 3 or not torch.is_floating_point(image):
-            raise ValueError(f"LPIPS takes float RGB (3, H, W), not {image.dtype} {tuple(image.shape)}")
+        if image.shape[-3] != 3 or not torch.is_floating_point(image):
+            raise ValueError(f"LPIPS takes float RGB (..., 3, H, W), not {image.dtype} {tuple(image.shape)}")
         low, high = torch.stack(image.aminmax()).tolist()
         if low < 0 or high > 1:
             raise ValueError(f"LPIPS takes values in [0, 1], not [{low:.3g}, {high:.3g}]")
         if image.device != self.device:
             self.model.to(image.device)
             self.device = image.device
-        scaled = self.model.scaling_layer(image[None].float() * 2 - 1)
+        scaled = self.model.scaling_layer(image.float().reshape(-1, *image.shape[-3:]) * 2 - 1)
         return [lpips.normalize_tensor(feature) for feature in self.model.net(scaled)]
 
     def prepare(self, hr: torch.Tensor, protocol: Protocol) -> list[torch.Tensor]:
@@ -78,9 +78,12 @@ class LPIPS:
             raise UndefinedScoreError(f"too small: {width}x{height}, LPIPS ({self.net}) needs {least}x{least}")
         return self._features(hr)
 
-    def score(self, sr: torch.Tensor, prepared: list[torch.Tensor]) -> float:
+    def score(self, sr: torch.Tensor, prepared: list[torch.Tensor]) -> torch.Tensor:
+        import torch
+
         layers = zip(self.model.lins, self._features(sr), prepared, strict=False)
-        return float(sum(lin((ours - theirs).square()).mean() for lin, ours, theirs in layers))
+        of_layers = [lin((ours - theirs).square()).mean(dim=(-3, -2, -1)) for lin, ours, theirs in layers]
+        return torch.stack(of_layers).sum(dim=0).view(sr.shape[:-3])
 
 
 def build_loss(net: str) -> nn.Module:
@@ -130,6 +133,7 @@ def srbench_metrics() -> list[MetricSpec]:
             better="lower",
             version="0.1",
             uses_protocol=False,
+            batched=True,
             backbone=backbone,
             paper="arXiv:1801.03924",
         )

@@ -23,8 +23,8 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.evaluate import Score
     from srbench.folders import FolderScores
+    from srbench.scoring import Score
     from srbench.terminal import Terminal
 
 SCALE = click.IntRange(2, 16)

@@ -151,6 +151,12 @@ METRIC = (
     Check("input", "metrics:input_stays", "do not work in place on images or on what prepare returned", ("number",)),
     Check("deterministic", "metrics:deterministic", "keep no state between calls", ("number",)),
     Check(
+        "batch",
+        "metrics:batch",
+        "with batched=True, prepare and score take (N, C, H, W), and score returns (N,) values, each of its own image",
+        ("number", "deterministic"),
+    ),
+    Check(
         "small images",
         "metrics:small",
         "raise srbench.errors.UndefinedScoreError where there is no value, with the reason",

@@ -63,10 +63,10 @@ def _blurred(hr: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _view(bench: MetricBench, image: torch.Tensor, protocol: Protocol) -> torch.Tensor:
-    """Return an image as the harness gives it to this metric."""
+    """Return an image, or a batch, as the harness gives it to this metric."""
     image = image.to(bench.device)
     if not bench.spec.uses_protocol:
-        return to_float(image)[0]
+        return to_float(image).view(image.shape)
     view: torch.Tensor = protocol.view(image.double(), grey=False, scale=SCALE)
     return view
 
@@ -173,6 +173,22 @@ def deterministic(bench: MetricBench) -> None:
         f"after another HR was prepared, the same images scored {value:.9g} instead of {values[0]:.9g}",
         "keep what depends on HR in what prepare returns, not in the metric",
     )
+
+
+def batch(bench: MetricBench) -> None:
+    """A metric that takes batches gives each image of one the score that it has alone."""
+    if not bench.spec.batched:
+        raise SkipError("it is given one image at a time")
+    images = [_hr(seed) for seed in (1, 2, 3)]
+    for protocol in _protocols(bench):
+        pairs = [(_noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
+        alone = [float(_score(bench, sr, hr, protocol)) for sr, hr in pairs]
+        together = torch.as_tensor(_score(bench, *(torch.stack(side) for side in zip(*pairs, strict=True)), protocol))
+        where = f"protocol {protocol.name}: a batch of {len(pairs)}"
+        require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
+        for one, other in zip(together.tolist(), alone, strict=True):
+            agree = math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
+            require(agree, f"{where} scores {one:.9g} where the image alone scores {other:.9g}")
 
 
 def small(bench: MetricBench) -> None:

@@ -14,9 +14,10 @@ from srbench.conformance.bench import require
 from srbench.conformance.datasets import missing_files
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.errors import AssetError, SRBenchError
-from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, upscale
+from srbench.evaluate import load_sample, to_8bit, to_float, upscale
 from srbench.protocols import PROTOCOLS
 from srbench.references import ReferenceStore
+from srbench.scoring import Scorer
 from srbench.weights import card_path
 
 if TYPE_CHECKING:

@@ -74,9 +74,10 @@ def scored(sample: Sample, outputs: Mapping[str, Any], metrics: Sequence[MetricS
     Raises:
         AssetError: a metric's backbone could not be had.
     """
-    from srbench.evaluate import Scorer, to_picture
+    from srbench.evaluate import to_picture
     from srbench.protocols import get_protocol
     from srbench.references import ReferenceStore
+    from srbench.scoring import Scorer
 
     scorer, how = Scorer(ReferenceStore(2**28)), get_protocol(protocol)
     values: dict[str, dict[str, float]] = {metric.name: {} for metric in metrics}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from srbench.datasets import find_dataset, prepare
 from srbench.degradations import BICUBIC
 from srbench.errors import AssetError
-from srbench.evaluate import Scorer, load_sample, to_8bit, to_float, to_picture, upscale
+from srbench.evaluate import load_sample, to_8bit, to_float, to_picture, upscale
 from srbench.protocols import get_protocol
 from srbench.references import ReferenceStore
 from srbench.saving import write
+from srbench.scoring import Scorer
 from srbench.specs import DatasetSpec, ImagePair
 from srbench.training.data import HELD_OUT
 

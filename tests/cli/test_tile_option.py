@@ -14,7 +14,8 @@ from PIL import Image as Pillow
 
 from srbench import folders
 from srbench.cli import main
-from srbench.worker import Cell, Job, Session, Worker
+from srbench.jobs import Cell, Job, Session
+from srbench.worker import Worker
 
 PLUGIN = """
 from srbench import ModelSpec, hookimpl

@@ -72,13 +72,13 @@ def loss(expression, fields=""):
     }
 
 
-def metric(score, better="lower", prepare="return hr"):
+def metric(score, better="lower", prepare="return hr", fields=""):
     top = (
         "class Metric:\n"
         f"    def prepare(self, hr, protocol):\n        {prepare}\n"
         f"    def score(self, sr, prepared):\n        {score}"
     )
-    spec = f"MetricSpec(name='{{name}}', summary='for tests', build=Metric, better='{better}')"
+    spec = f"MetricSpec(name='{{name}}', summary='for tests', build=Metric, better='{better}', {fields})"
     return OTHER, {"top": top, "hook": "srbench_metrics", "spec": spec}
 
 
@@ -392,6 +392,11 @@ BROKEN = {
         metric("return (sr - prepared).square().mean()", better="higher"),
         "identity is best",
         "and higher is better",
+    ),
+    "metric-of-batches": (
+        metric("return (sr - prepared).square().mean()", fields="batched=True"),
+        "batch",
+        "a batch of 3 scores a result of shape ()",
     ),
     "metric-in-place": (
         metric("return float(prepared.sub_(sr).abs().mean())", prepare="return hr.clone()"),

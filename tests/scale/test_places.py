@@ -14,9 +14,9 @@ import pytest
 from srbench import __version__
 from srbench.assets import sha256
 from srbench.errors import SRBenchError
+from srbench.jobs import Cell, Job, Session
 from srbench.remote import Terms, answer, one_kind
 from srbench.slurm_executor import minutes, parse_settings
-from srbench.worker import Cell, Job, Session
 
 ENVIRONMENT = {"device": "cpu, one", "versions": {"srbench": __version__}}
 
