@@ -70,6 +70,15 @@ def card_path(weights: Path) -> Path:
     return weights.with_suffix(".json")
 
 
+def method_of(weights: str) -> str:
+    """Return the method that the card beside a file of weights names; empty where there is none that can be read."""
+    try:
+        card: Any = parse(card_path(Path(weights).expanduser()).read_text(encoding="utf-8"), CARD)
+    except (OSError, ValueError):
+        return ""
+    return str(card.get("method", ""))
+
+
 def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
     """Return the weights a method runs with: those asked for, else shipped with the plugin, else trained here.
 

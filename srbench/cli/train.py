@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     "--start-from",
     default="",
     metavar="PATH|trained|shipped|xN",
-    help="Weights that training starts from; xN: those of another scale, where they fit.",
+    help="Weights that training starts from, or goes on from; xN: those of another scale, where they fit.",
 )
 @click.option(
     "--validate-on",

@@ -182,8 +182,9 @@ def batch(bench: MetricBench) -> None:
     images = [_hr(seed) for seed in (1, 2, 3)]
     for protocol in _protocols(bench):
         pairs = [(_noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
-        alone = [float(_score(bench, sr, hr, protocol)) for sr, hr in pairs]
-        together = torch.as_tensor(_score(bench, *(torch.stack(side) for side in zip(*pairs, strict=True)), protocol))
+        alone = [float(_score(bench, *pair, protocol)) for pair in pairs]
+        sr, hr = (torch.stack(side) for side in zip(*pairs, strict=True))
+        together = torch.as_tensor(_score(bench, sr, hr, protocol))
         where = f"protocol {protocol.name}: a batch of {len(pairs)}"
         require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
         for one, other in zip(together.tolist(), alone, strict=True):

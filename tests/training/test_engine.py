@@ -143,6 +143,18 @@ def test_a_training_starts_from_another_scale(here, sets):
     assert (started["scale"], started["steps"]) == (4, 36000)
 
 
+def test_a_method_that_starts_from_another_goes_on_from_weights_of_its_own(here, sets):
+    own = Catalog.load().models["wgan"].shipped[4]
+    common = ["--data", "train", "--batch", 2, "--patch", 32, "--steps", 1, "--validate-on", "val"]
+    done = here("train", "wgan", *common, "--start-from", own, "--out", "own")
+    assert done.returncode == 0, done.stderr
+    assert f"starts from file weights of wgan: {own}" in done.stderr
+    assert json.loads((sets / "own" / "last.json").read_text())["started_from"]["method"] == "wgan"
+    stranger = here("train", "srgan-mse", *common, "--start-from", own, "--out", "stranger")
+    assert stranger.returncode == 2
+    assert "its card says wgan x4, not srresnet x4" in stranger.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
