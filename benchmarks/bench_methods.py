@@ -85,7 +85,7 @@ def test_bf16(benchmark: BenchmarkFixture) -> None:
 @pytest.mark.benchmark(group="training step, x4, 4 patches of 96x96")
 @pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.recipe])
 def test_training_step(benchmark: BenchmarkFixture, method: str) -> None:
-    precision = "bf16" if is_fast_in_bf16(DEVICE.type) else "fp32"
+    precision = "bf16" if benchmark.enabled and is_fast_in_bf16(DEVICE.type) else "fp32"
     if SCALE not in METHODS[method].scales:
         pytest.skip(f"{method} does not do x{SCALE}")
     try:
