@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 CHUNK = 8
 """Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
+GPU_CHUNK = 32
+"""Images per job on a GPU: each job waits for its first images to be decoded, as long as several take to score."""
 
 
 class Part(NamedTuple):
@@ -129,9 +131,10 @@ class Plan:
 
     def score_tasks(self, todo: Mapping[Part, dict[str, list[Cell]]]) -> Iterator[Task]:
         """Cut the work into jobs, image-major: every method sees a chunk while its references are warm."""
+        many = GPU_CHUNK if all(device.startswith("cuda") for device in self.devices.values()) else CHUNK
         for images in self.sets:
-            for start in range(0, len(images.pairs), CHUNK):
-                names = [pair.name for pair in images.pairs[start : start + CHUNK]]
+            for start in range(0, len(images.pairs), many):
+                names = [pair.name for pair in images.pairs[start : start + many]]
                 for method in self.methods:
                     part = Part(method.name, images.name, images.scale)
                     pending = todo.get(part, {})

@@ -156,9 +156,10 @@ class Worker:
             coming = {name: self._coming(decoders, job, pairs[name]) for name in job.images}
             writing: list[tuple[str, Future[None]]] = []
             try:
-                for group in self._groups(job, coming):
+                most = 1 if self._spec(job).stochastic else self.batch  # a draw depends on the batch
+                for group in self._groups(job, coming, most):
                     with self._clock("forward"):
-                        outputs = dict(zip(group, self._forward(tiler, group), strict=True))
+                        outputs = dict(zip(group, self._forward(tiler, group, most), strict=True))
                     with self._clock("metrics"):
                         for cells in _by_metric(job, group):
                             for key, value in self._values(job, group, outputs, cells):
@@ -175,9 +176,8 @@ class Worker:
                         future.result()
                         emit({"image": name, "saved": True})
 
-    def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]]) -> Iterator[dict[str, Sample]]:
+    def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]], most: int) -> Iterator[dict[str, Sample]]:
         """Yield images by name that go through the network and the metrics together: those of one size, on a GPU."""
-        most = 1 if self._spec(job).stochastic else self.batch  # a draw depends on the batch
         open_groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
             with self._clock("waiting"):
@@ -189,20 +189,22 @@ class Worker:
                 yield open_groups.pop(alike)
         yield from open_groups.values()
 
-    def _forward(self, tiler: Tiler, group: dict[str, Sample]) -> torch.Tensor:
-        """Return SR of images of one size, ``(N, 3, H, W)`` uint8."""
+    def _forward(self, tiler: Tiler, group: dict[str, Sample], most: int) -> torch.Tensor:
+        """Return SR of images of one size, at most so many, ``(N, 3, H, W)`` uint8."""
         import torch
 
         from srbench.evaluate import to_8bit, to_float
         from srbench.speed import synchronise
 
-        lr = torch.cat([to_float(sample.lr) for sample in group.values()])
+        lr = to_float(torch.stack([sample.lr for sample in group.values()]))
+        if self.session.compiled and len(group) < most:  # it would be compiled, and captured, for each size of batch
+            lr = torch.cat([lr, lr[-1:].expand(most - len(group), -1, -1, -1)])
         try:
             sr = tiler(lr, to_8bit)
         except MethodError as error:
             raise MethodError(f"{error} (image {', '.join(group)})") from error
         synchronise(self.device)
-        return sr
+        return sr[: len(group)]
 
     def _forget_others(self, job: Job) -> None:
         """Drop what is kept of other images: the next methods of a run are given the same chunk, or a later one."""

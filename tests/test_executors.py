@@ -128,7 +128,9 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     def run(batch):
         worker, seen, found = Worker(Session("cpu", 1)), [], {}
         worker.batch = batch
-        worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
+        worker._forward = lambda tiler, group, most: (
+            seen.append(list(group)) or Worker._forward(worker, tiler, group, most)
+        )
         worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda row: found.update({row.get("cell"): row}))
         return seen, {key: row["value"] for key, row in found.items() if key}
 
@@ -137,3 +139,25 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     assert together[0] == [["0", "2", "3"], ["1", "4"], ["5", "6"]]
     assert set(alone[1]) == {cell.key for of_image in cells.values() for cell in of_image}
     assert together[1] == pytest.approx(alone[1], abs=1e-9)
+
+
+def test_what_is_compiled_sees_one_size_of_batch(tmp_path, save_image, monkeypatch):
+    for i in range(5):
+        save_image(tmp_path / "set" / f"{i}.png", seed=i)
+    cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(5)}
+    batches = []
+
+    def compiled(net, **how):
+        return lambda lr: batches.append(len(lr)) or net(lr)
+
+    monkeypatch.setattr("torch.compile", compiled)
+    found = {}
+    for yes in (False, True):
+        worker = Worker(Session("cpu", 1, compiled=yes))
+        worker.batch = 3
+        heard = found.setdefault(yes, [])
+        worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
+    assert batches == [3, 3]
+    values = [{row["cell"]: row["value"] for row in heard if "cell" in row} for heard in found.values()]
+    assert values[0] == values[1]
+    assert len(values[0]) == 5
