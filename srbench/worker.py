@@ -245,6 +245,8 @@ class Worker:
         self, job: Job, group: dict[str, Sample], outputs: dict[str, torch.Tensor], cells: dict[str, Cell]
     ) -> list[tuple[str, dict[str, Any]]]:
         """Return, by the cells' keys, what one metric says of images of a group under one protocol."""
+        import torch
+
         from srbench.errors import AssetError
         from srbench.protocols import PROTOCOLS, get_protocol
 
@@ -263,8 +265,13 @@ class Worker:
             values = [{"value": None, "reason": str(error), "missing": True}] * len(cells)
         except Exception as error:  # noqa: BLE001  (a metric that breaks costs its value, not the method's row)
             traceback.print_exc()
+            values = []
             reason = f"{cell.metric} failed: {explain(error, self.catalog.metrics.owner(cell.metric).home)}"
-            values = [{"value": None, "reason": reason, "missing": True}] * len(cells)
+        if not values and len(cells) > 1:  # one of them is at fault, or memory does for fewer
+            torch.cuda.empty_cache()
+            alone = [self._values(job, group, outputs, {name: cell}) for name, cell in cells.items()]
+            return [value for of_one in alone for value in of_one]
+        values = values or [{"value": None, "reason": reason, "missing": True}]
         return [(cell.key, value) for cell, value in zip(cells.values(), values, strict=True)]
 
     def _speed(self, job: Job, net: torch.nn.Module, emit: Emit) -> None:

@@ -141,6 +141,30 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     assert together[1] == pytest.approx(alone[1], abs=1e-9)
 
 
+def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alone(tmp_path, save_image, monkeypatch):
+    for i in range(4):
+        save_image(tmp_path / "set" / f"{i}.png", seed=i)
+    cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(4)}
+    worker, heard, batches = Worker(Session("cpu", 1)), [], []
+    worker.batch = 4
+    metric = worker.scorer._metrics["psnr"] = worker.catalog.metrics["psnr"].build()
+    score = metric.score
+
+    def picky(sr, prepared):
+        batches.append(len(sr))
+        if len(sr) > 1 or len(batches) == 3:  # the batch does not fit into memory; the second image has another fault
+            raise RuntimeError("CUDA out of memory" if len(sr) > 1 else "odd image")
+        return score(sr, prepared)
+
+    monkeypatch.setattr(metric, "score", picky)
+    worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
+    rows = {row["cell"]: row for row in heard if "cell" in row}
+    assert batches == [4, 1, 1, 1, 1]
+    assert [rows[str(i)]["value"] is None for i in range(4)] == [False, True, False, False]
+    assert "psnr failed: RuntimeError: odd image" in rows["1"]["reason"]
+    assert rows["1"]["missing"]
+
+
 def test_what_is_compiled_sees_one_size_of_batch(tmp_path, save_image, monkeypatch):
     for i in range(5):
         save_image(tmp_path / "set" / f"{i}.png", seed=i)
