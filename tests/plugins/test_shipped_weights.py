@@ -27,7 +27,7 @@ X4 = (
     *("espcn", "ae-mse", "vae", "unet", "unet-perceptual", "unet-gan", "pix2pix"),
     *("srresnet", "srgan-mse", "srgan-vgg22", "wgan", "wgan-gp"),
 )
-EXPECTED = {*(f"{method}-x4" for method in X4), "espcn-x2", "unet-x2"}
+EXPECTED = {*(f"{method}-x4" for method in X4), "espcn-x2", "unet-x2", "srresnet-x2"}
 each = pytest.mark.parametrize(("spec", "scale", "path"), SHIPPED.values(), ids=SHIPPED)
 
 
