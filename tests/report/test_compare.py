@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from srbench import MetricSpec
 from srbench.catalog import Catalog
 from srbench.errors import UsageError
 from srbench.evaluate import Sample
@@ -43,7 +43,7 @@ def test_undefined_scores_are_a_dash():
         def score(self, sr, prepared):
             return float("nan")
 
-    metric = SimpleNamespace(name="odd", identity="odd/1", better="lower", decimals=2, uses_protocol=False, build=Odd)
+    metric = MetricSpec(name="odd", summary="c", better="lower", decimals=2, uses_protocol=False, build=Odd)
     blank = torch.zeros(3, 8, 8, dtype=torch.uint8)
     sample = Sample("a", blank, blank, grey=False, scale=2)
     (panel,) = scored(sample, {"m": blank}, [metric], "y")
