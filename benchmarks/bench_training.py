@@ -51,15 +51,19 @@ def sampler(photos: list[torch.Tensor]) -> Pool:
 
 
 def step_of(method: str, precision: str) -> Step:
-    """Return the step of a method's own recipe."""
+    """Return the step of a method's own recipe, always as its first one."""
     catalog = Catalog.load()
     training = Training(make_fabric(DEVICE, precision), catalog, Overrides(), SCALE, compiled=DEVICE == "cuda")
     spec = catalog.models[method]
     net = spec.build(SCALE).to(memory_format=torch.channels_last)
     assert spec.recipe is not None
     recipe = spec.recipe(net, training)
-    training.begin(0)
-    return recipe.step
+
+    def step(lr: torch.Tensor, hr: torch.Tensor) -> object:
+        training.begin(0)  # sets the learning rate, from which a recipe may go on
+        return recipe.step(lr, hr)
+
+    return step
 
 
 @pytest.mark.benchmark(group=f"training step with the real sampler: {WHAT}")
