@@ -39,7 +39,8 @@ TURNS = 11, 21
 TURN_S = 0.05
 REPETITION_S = 2.5
 LONG_TURN_S, LONG_TURNS = 0.5, 3
-"""A turn that cannot be shorter than this is an average already: so few pairs of them do."""
+"""A turn that cannot be shorter than this is an average already: so few pairs of them do. Calibration next to it takes
+turns as long as that."""
 ROOT = Path(__file__).resolve().parent.parent
 BASELINE = Path(__file__).with_name("baseline.json")
 SCHEDULED = Path("/proc/thread-self/schedstat")
@@ -86,10 +87,10 @@ def _kept_waiting() -> float:
         return 0.0
 
 
-def loops_for(run: Run) -> int:
+def loops_for(run: Run, seconds: float = TURN_S) -> int:
     """Return how many calls fill a turn; the first call, which warms up, does not count."""
     run()
-    return max(1, round(TURN_S / max(1e-9, turn(run, 1))))
+    return max(1, round(seconds / max(1e-9, turn(run, 1))))
 
 
 def calibration() -> Run:
@@ -165,7 +166,9 @@ class Baseline:
         work = calibration()
 
         def measured(run: Run) -> None:
-            loops, unit_loops = loops_for(run), loops_for(work)
+            loops = loops_for(run)
+            alone = turn(run, 1) if loops == 1 else 0.0
+            unit_loops = loops_for(work, max(TURN_S, min(alone, LONG_TURN_S)))
 
             def measure() -> float:
                 return ratio(lambda: turn(run, loops), lambda: turn(work, unit_loops))
