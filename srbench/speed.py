@@ -139,9 +139,5 @@ def _time(forward: Callable[[], None], seconds: float) -> np.ndarray[Any, np.dty
 
 
 def _peak_bytes(forward: Callable[[], None], net: torch.nn.Module, lr: torch.Tensor, device: torch.device) -> int:
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-        forward()
-        return int(torch.cuda.max_memory_allocated(device))
     held = {tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers(), lr)}
     return held_bytes(forward, device) + sum(storage.nbytes() for storage in held)
