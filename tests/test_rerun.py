@@ -22,6 +22,7 @@ from srbench.runner import run
 from srbench.terminal import Silent
 from srbench.verify import verify
 from srbench.weights import save_weights
+from srbench.worker import Worker
 
 SHARP = """
 import torch
@@ -184,6 +185,25 @@ def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
     assert all(check.then == check.now for check in found.checks)
     assert not found.differing
     assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
+
+
+@pytest.mark.parametrize(("device", "differing"), [("cpu, pretended", 1), ("cuda, pretended", 0)])
+def test_on_a_gpu_values_may_differ_by_what_batches_do_to_them(asked, tmp_path, monkeypatch, device, differing):
+    environment = Worker.environment
+    monkeypatch.setattr(Worker, "environment", lambda self: {**environment(self), "device": device})
+    make(replace(asked, save_images=True))
+    file = tmp_path / "run" / "results.jsonl"
+    *rows, last = [json.loads(line) for line in file.read_text().splitlines()]
+    row = next(row for row in rows if row["kind"] == "score" and row["metric"].startswith("ssim"))
+    row["value"] += 1e-7
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, last]))
+    assert len(verify(tmp_path / "run", 0, Silent()).differing) == differing
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_run_on_a_gpu_is_verified(asked, tmp_path):
+    make(replace(asked, device="cuda", save_images=True))
+    assert not verify(tmp_path / "run", 0, Silent()).differing
 
 
 def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
