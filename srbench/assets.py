@@ -26,10 +26,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
+def users_path(text: str) -> Path:
+    """Return the absolute path that somebody wrote: ``~`` is the home, and of nobody's home a name like any other."""
+    return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  # Path's raises where there is no such user
+
+
 def home() -> Path:
     """Return the folder that srbench keeps files in: ``SRBENCH_HOME``, else the user's cache directory."""
     if chosen := os.environ.get("SRBENCH_HOME"):
-        return Path(chosen).expanduser().absolute()
+        return users_path(chosen)
     import platformdirs
 
     return Path(platformdirs.user_cache_dir("srbench", appauthor=False))
@@ -120,9 +125,7 @@ def sources(path: str, url: str) -> list[str]:
     """Return where a file may be had, the mirror first: URLs, and absolute paths on this machine."""
     found = []
     if place := mirror():
-        found.append(
-            f"{place.rstrip('/')}/{path}" if is_remote(place) else str(Path(place).expanduser().absolute() / path)
-        )
+        found.append(f"{place.rstrip('/')}/{path}" if is_remote(place) else str(users_path(place) / path))
     return [*found, url] if url else found
 
 

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.assets import users_path
 from srbench.errors import SpecError, SRBenchError, UsageError, say
 from srbench.specs import NAME, ModelSpec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +73,7 @@ def parse(text: str) -> ModelFile | None:
         return None
     if equals and not NAME.fullmatch(label):
         raise UsageError(f"{text}: the name {label!r} must be lower-case letters, digits, '.', '_' or '-'")
-    file = Path(path).expanduser().absolute()
+    file = users_path(path)
     plain = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("._-")
     return ModelFile(prefix, file, label or plain or "file")
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from srbench.assets import users_path
 from srbench.backbones import fetch_backbone
 from srbench.checked_json import NONE, NUMBER, TEXT, Each, Fields, Several, fault
 from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
 from srbench.specs import LEAST_TILE, PRECISIONS
-from srbench.weights import NAME as WEIGHTS
-from srbench.weights import Weights, find_weights, trained_folder
+from srbench.weights import CHOICES, NAME, Weights, find_weights, trained_folder
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from srbench.catalog import Catalog
     from srbench.results import Row
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from srbench.terminal import UI
 
 
-WORDS = ("shipped", "trained")
-"""What weights are asked for by, other than their path."""
 UNRECORDED = ("out", "command", "force", "inline", "only", "executor", "scheduler", "workers", "slurm")
 """Of a request, what says nothing about its results."""
 RECORDED = Fields(
@@ -108,7 +106,7 @@ def record_request(request: Request, catalog: Catalog, datasets: Sequence[str]) 
     """
     asked = {name: value for name, value in asdict(request).items() if name not in UNRECORDED}
     weights = {
-        catalog.models[name].name: choice if choice in WORDS else str(Path(choice).expanduser().absolute())
+        catalog.models[name].name: choice if choice in CHOICES else str(users_path(choice))
         for name, choice in request.weights.items()
     }
     specs = [catalog.models[name] for name in request.methods]
@@ -178,7 +176,7 @@ def _absolute(text: str, catalog: Catalog) -> str:
         return catalog.datasets[text].name
     if named := split_name(text):
         return "=".join(named)
-    return str(Path(text).expanduser().resolve())
+    return str(users_path(text).resolve())
 
 
 def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:
@@ -224,7 +222,7 @@ def choose_weights(
                 continue
             found[method.name, scale] = weights
             ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
-            newer = trained_folder(method.name, scale) / WEIGHTS
+            newer = trained_folder(method.name, scale) / NAME
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
     return found

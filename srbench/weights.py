@@ -8,22 +8,24 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.assets import home, sha256
+from srbench.assets import home, sha256, users_path
 from srbench.checked_json import NONE, TEXT, Fields, parse
 from srbench.degradations import BICUBIC
 from srbench.errors import MethodError, UsageError, without_passwords
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     import torch
 
     from srbench.specs import ModelSpec
 
 NAME = "weights.safetensors"
+CHOICES = ("shipped", "trained")
+"""What weights are asked for by, other than their path."""
 CARD = Fields(
     optional={
         **dict.fromkeys(("method", "loss", "default_loss", "degradation", "sha256"), TEXT),
@@ -73,7 +75,7 @@ def card_path(weights: Path) -> Path:
 def method_of(weights: str) -> str:
     """Return the method that the card beside a file of weights names; empty where there is none that can be read."""
     try:
-        card: Any = parse(card_path(Path(weights).expanduser()).read_text(encoding="utf-8"), CARD)
+        card: Any = parse(card_path(users_path(weights)).read_text(encoding="utf-8"), CARD)
     except (OSError, ValueError):
         return ""
     return str(card.get("method", ""))
@@ -101,8 +103,8 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
             raise UsageError(f"{asked}: {spec.name} has nothing to learn")
         return None
     shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
-    if choice not in ("", "shipped", "trained"):
-        return _checked(spec, scale, Path(choice).expanduser().absolute(), "file", asked)
+    if choice not in ("", *CHOICES):
+        return _checked(spec, scale, users_path(choice), "file", asked)
     if choice != "trained" and shipped is not None and shipped.is_file():
         return _checked(spec, scale, shipped, "shipped", asked)
     if choice != "shipped" and trained.is_file():

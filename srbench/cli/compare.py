@@ -81,10 +81,11 @@ def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
     Raises:
         UsageError: it is neither.
     """
+    from srbench.assets import users_path
     from srbench.errors import UsageError, unknown
     from srbench.specs import ImagePair
 
-    path = Path(image).expanduser()
+    path = users_path(image)
     if path.is_file():
         return ImagePair(path.stem, path)
     dataset, slash, name = image.partition("/")

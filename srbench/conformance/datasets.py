@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from srbench.archives import unpacked
-from srbench.assets import file_hash, is_cached, is_remote, local_path, mirror
+from srbench.assets import file_hash, is_cached, is_remote, local_path, mirror, users_path
 from srbench.conformance.bench import require
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
@@ -168,7 +168,7 @@ def _is_here(file: Path | Asset) -> bool:
     if isinstance(file, Path):
         return file.is_file()
     place = mirror()
-    in_mirror = bool(place) and not is_remote(place) and (Path(place).expanduser() / file.path).is_file()
+    in_mirror = bool(place) and not is_remote(place) and (users_path(place) / file.path).is_file()
     return in_mirror or is_cached(file)
 
 

@@ -7,10 +7,9 @@ import json
 import os
 import traceback
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench.assets import home, is_remote
+from srbench.assets import home, is_remote, users_path
 from srbench.conformance.checks import CHECKS
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.errors import AssetError, one_line, place
@@ -43,7 +42,7 @@ class Checker:
         mirror = os.environ.get("SRBENCH_MIRROR", "")
         os.environ["SRBENCH_HOME"] = str(home())
         if mirror and not is_remote(mirror):
-            os.environ["SRBENCH_MIRROR"] = str(Path(mirror).expanduser().absolute())
+            os.environ["SRBENCH_MIRROR"] = str(users_path(mirror))
         os.chdir(folder)
         self._catalogs: dict[Any, Catalog] = {}
         self._bench: tuple[Any, Bench, dict[str, str]] | None = None
