@@ -133,12 +133,16 @@ class Tiler:
         device: where.
         tile: how.
         most: bytes that a pass may hold with ``auto``; at the most, and where it is 0, half of what is available.
+        fill: fill a batch up with copies to one that went before at its height and width: what is compiled would be
+            compiled, and captured, for each size of batch.
 
     Raises:
         UsageError: tiles were asked for of what cannot be cut; says why.
     """
 
-    def __init__(self, enlarger: Enlarger, device: torch.device, tile: Tile = "auto", most: int = 0) -> None:
+    def __init__(
+        self, enlarger: Enlarger, device: torch.device, tile: Tile = "auto", most: int = 0, *, fill: bool = False
+    ) -> None:
         if isinstance(tile, int) and tile < LEAST_TILE:
             raise UsageError(f"tiles of {tile} LR pixels are smaller than {LEAST_TILE}")
         if isinstance(tile, int) and enlarger.halo is None:
@@ -150,6 +154,9 @@ class Tiler:
         self._refused = 0
         """The side at which memory was last refused; 0 if it never was."""
         self._bytes = 0.0
+        self._fill = fill
+        self._batches: dict[tuple[int, int], int] = {}
+        """The largest batch that went through together, by height and width."""
 
     def __call__(
         self, lr: torch.Tensor, finish: Callable[[torch.Tensor], torch.Tensor] = same, seed: int = SEED
@@ -165,14 +172,26 @@ class Tiler:
             MethodError: the method breaks the contract, or memory does not do.
         """
         height, width = lr.shape[-2:]
-        if len(lr) > 1:
+        if len(lr) > 1 or (height, width) in self._batches:
             together = None
             if self.side(height, width) >= max(height, width):
-                together = unless_out_of_memory(lambda: finish(self.enlarger.run(lr, seed)), self.device)
+                together = unless_out_of_memory(lambda: finish(self._together(lr, seed)), self.device)
             self.used = 0
-            return together if together is not None else torch.cat([self(image[None], finish, seed) for image in lr])
+            if together is not None:
+                return together
+            self._batches.pop((height, width), None)
+            return torch.cat([self(image[None], finish, seed) for image in lr])
         bands = list(self.bands((height, width), lambda rows, columns: lr[..., rows, columns], finish, seed))
         return bands[0] if len(bands) == 1 else torch.cat(bands, dim=-2).contiguous()
+
+    def _together(self, lr: torch.Tensor, seed: int) -> torch.Tensor:
+        height, width = lr.shape[-2:]
+        many = max(len(lr), self._batches.get((height, width), 0))
+        copies = lr[-1:].expand(many - len(lr), -1, -1, -1)
+        sr = self.enlarger.run(torch.cat([lr, copies]) if len(copies) else lr, seed)[: len(lr)]
+        if self._fill:
+            self._batches[height, width] = many
+        return sr
 
     def bands(
         self,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from srbench.tiles import Tiler
 
 STORE_BYTES = 768 * 2**20
+"""What depends on HR alone is kept for the next method within this; on a GPU within an eighth of its memory."""
 NETS_KEPT = 4
 GPU_BATCH = 8
 """Images of one size that a GPU is given at once."""
@@ -55,6 +56,7 @@ class Worker:
         import torch
 
         from srbench.catalog import Catalog
+        from srbench.footprint import available
         from srbench.references import ReferenceStore
         from srbench.scoring import Scorer
 
@@ -64,12 +66,13 @@ class Worker:
         self.session = session
         self.device = find_device(session.device)
         self.catalog: Catalog = Catalog.load(session.plugins)
-        self.store = ReferenceStore(STORE_BYTES)
+        cuda = self.device.type == "cuda"
+        self.store = ReferenceStore(max(STORE_BYTES, available(self.device) // 8) if cuda else STORE_BYTES)
         self.scorer = Scorer(self.store)
         self.nets: OrderedDict[tuple[str, int, str], tuple[Inference, Tiler]] = OrderedDict()
         self.seconds: dict[str, float] = defaultdict(float)
         self._clocks = threading.Lock()
-        self.batch = GPU_BATCH if self.device.type == "cuda" else 1
+        self.batch = GPU_BATCH if cuda else 1
         self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
         self.written: set[Path] = set()
         self.chunk: set[tuple[Any, ...]] = set()
@@ -131,7 +134,8 @@ class Worker:
                 built = build_net(spec, job.scale, self.device, weights)
                 net = Inference(built, self.device, how.precision, compiled=how.compiled)
                 most = max(1, available(self.device, how.max_memory) // 2) if how.max_memory else 0
-                self.nets[key] = net, Tiler(Enlarger.of(spec, net, job.scale), self.device, how.tile, most)
+                fill = how.compiled and not net.outside_torch
+                self.nets[key] = net, Tiler(Enlarger.of(spec, net, job.scale), self.device, how.tile, most, fill=fill)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)
         self.nets.move_to_end(key)
@@ -159,7 +163,7 @@ class Worker:
                 most = 1 if self._spec(job).stochastic else self.batch  # a draw depends on the batch
                 for group in self._groups(job, coming, most):
                     with self._clock("forward"):
-                        outputs = dict(zip(group, self._forward(tiler, group, most), strict=True))
+                        outputs = dict(zip(group, self._forward(tiler, group), strict=True))
                     with self._clock("metrics"):
                         for cells in _by_metric(job, group):
                             for key, value in self._values(job, group, outputs, cells):
@@ -171,13 +175,17 @@ class Worker:
                             emit({"image": name, "saved": False})
             finally:
                 decoders.shutdown(cancel_futures=True)
+                self.scorer.forget()
                 with self._clock("waiting"):
                     for name, future in writing:
                         future.result()
                         emit({"image": name, "saved": True})
 
     def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]], most: int) -> Iterator[dict[str, Sample]]:
-        """Yield images by name that go through the network and the metrics together: those of one size, on a GPU."""
+        """Yield images by name that go through the network and the metrics together: those of one size, on a GPU.
+
+        No image waits for more than twice as many others as go together.
+        """
         open_groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
             with self._clock("waiting"):
@@ -187,24 +195,24 @@ class Worker:
             group[name] = sample
             if len(group) == most:
                 yield open_groups.pop(alike)
+            elif sum(map(len, open_groups.values())) >= 2 * most:
+                yield open_groups.pop(max(open_groups, key=lambda size: len(open_groups[size])))
         yield from open_groups.values()
 
-    def _forward(self, tiler: Tiler, group: dict[str, Sample], most: int) -> torch.Tensor:
-        """Return SR of images of one size, at most so many, ``(N, 3, H, W)`` uint8."""
+    def _forward(self, tiler: Tiler, group: dict[str, Sample]) -> torch.Tensor:
+        """Return SR of images of one size, ``(N, 3, H, W)`` uint8."""
         import torch
 
         from srbench.evaluate import to_8bit, to_float
         from srbench.speed import synchronise
 
         lr = to_float(torch.stack([sample.lr for sample in group.values()]))
-        if self.session.compiled and len(group) < most:  # it would be compiled, and captured, for each size of batch
-            lr = torch.cat([lr, lr[-1:].expand(most - len(group), -1, -1, -1)])
         try:
-            sr = tiler(lr, to_8bit)
+            sr: torch.Tensor = tiler(lr, to_8bit)
         except MethodError as error:
             raise MethodError(f"{error} (image {', '.join(group)})") from error
         synchronise(self.device)
-        return sr[: len(group)]
+        return sr
 
     def _forget_others(self, job: Job) -> None:
         """Drop what is kept of other images: the next methods of a run are given the same chunk, or a later one."""

@@ -128,9 +128,7 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     def run(batch):
         worker, seen, found = Worker(Session("cpu", 1)), [], {}
         worker.batch = batch
-        worker._forward = lambda tiler, group, most: (
-            seen.append(list(group)) or Worker._forward(worker, tiler, group, most)
-        )
+        worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
         worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda row: found.update({row.get("cell"): row}))
         return seen, {key: row["value"] for key, row in found.items() if key}
 
@@ -152,7 +150,7 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
 
     def picky(sr, prepared):
         batches.append(len(sr))
-        if len(sr) > 1 or len(batches) == 3:  # the batch does not fit into memory; the second image has another fault
+        if len(sr) > 1 or batches == [4, 1, 1]:  # the batch does not fit into memory; the second image has another fault
             raise RuntimeError("CUDA out of memory" if len(sr) > 1 else "odd image")
         return score(sr, prepared)
 
@@ -163,12 +161,27 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
     assert [rows[str(i)]["value"] is None for i in range(4)] == [False, True, False, False]
     assert "psnr failed: RuntimeError: odd image" in rows["1"]["reason"]
     assert rows["1"]["missing"]
+    batches.clear()
+    worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
+    assert batches == [1, 1, 1, 1]  # a batch of this size was too large once
+
+
+def test_no_image_waits_for_many_others_of_its_size(tmp_path, save_image):
+    for i in range(7):
+        save_image(tmp_path / "set" / f"{i}.png", width=40 + 8 * (i % 6), seed=i)
+    cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(7)}
+    worker, seen = Worker(Session("cpu", 1)), []
+    worker.batch = 2
+    worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
+    worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda _: None)
+    assert seen[0] == ["0"]  # the fourth that came had no other of its size either
+    assert sorted(name for group in seen for name in group) == list(cells)
 
 
 def test_what_is_compiled_sees_one_size_of_batch(tmp_path, save_image, monkeypatch):
-    for i in range(5):
-        save_image(tmp_path / "set" / f"{i}.png", seed=i)
-    cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(5)}
+    for i in range(6):
+        save_image(tmp_path / "set" / f"{i}.png", width=40 if i < 5 else 48, seed=i)
+    cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(6)}
     batches = []
 
     def compiled(net, **how):
@@ -181,7 +194,7 @@ def test_what_is_compiled_sees_one_size_of_batch(tmp_path, save_image, monkeypat
         worker.batch = 3
         heard = found.setdefault(yes, [])
         worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
-    assert batches == [3, 3]
+    assert batches == [3, 3, 1]  # of the other size there never was a larger one
     values = [{row["cell"]: row["value"] for row in heard if "cell" in row} for heard in found.values()]
     assert values[0] == values[1]
-    assert len(values[0]) == 5
+    assert len(values[0]) == 6

@@ -202,6 +202,19 @@ def test_a_batch_without_memory_is_taken_apart_first():
     assert cut.used == 0
 
 
+def test_a_batch_is_filled_up_where_it_goes_together_and_not_where_memory_takes_it_apart():
+    net = Repeat(5000)
+    cut = tiler(net, fill=True)
+    small = torch.cat([picture(20, 50, seed) for seed in range(3)])
+    for images in (small, small[:2], small[:1], picture(20, 40)):
+        assert torch.equal(cut(images, to_8bit), to_8bit(Repeat()(images)))
+    assert net.seen == 3 * [(3, 3, 20, 50)] + [(1, 3, 20, 40)]
+    net.seen.clear()
+    net.most = 2500
+    assert torch.equal(cut(small[:2], to_8bit), to_8bit(Repeat()(small[:2])))
+    assert net.seen == [(3, 3, 20, 50)] + 2 * [(1, 3, 20, 50)]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
