@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from srbench.errors import UndefinedScoreError, one_line
+from srbench.errors import AssetError, SRBenchError, UndefinedScoreError, one_line
 from srbench.evaluate import to_float
+from srbench.footprint import is_out_of_memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,12 @@ class Scorer:
         self.store = store
         self._metrics: dict[str, Metric] = {}
         self._views: dict[tuple[str, str], tuple[Sequence[torch.Tensor], torch.Tensor]] = {}
+        self._one_by_one: set[Any] = set()
+        """Metrics that failed with a batch, or with a batch of images of such a size."""
+
+    def forget(self) -> None:
+        """Drop what is kept of the images scored last."""
+        self._views.clear()
 
     def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
         """Score one SR image; as `score_all`."""
@@ -48,7 +55,7 @@ class Scorer:
         spec: MetricSpec,
         keys: Sequence[str],
     ) -> list[Score]:
-        """Score SR images of one size, together where the metric takes batches.
+        """Score SR images of one size, together where the metric takes batches and has never failed with one.
 
         Args:
             images: ``(3, H, W)`` uint8, the size of the samples' HR.
@@ -62,42 +69,57 @@ class Scorer:
 
         Raises:
             AssetError: the metric's backbone could not be had.
+            Exception: what a metric raises; of several images it may be about any.
         """
         if spec.name not in self._metrics:
             self._metrics[spec.name] = spec.build()
-        how = protocol.identity if spec.uses_protocol else ""
-        parts: list[Any] = [slice(None)] if spec.batched else list(range(len(images)))
-        scores: list[Score] = []
+        asked = images, samples, protocol, spec, keys
+        size = spec.name, images[0].shape
         with torch.inference_mode():
-            for part in parts:
-                scored = keys[part] if spec.batched else [keys[part]]
-                prepared_as = (tuple(scored), samples[0].scale, spec.name, how)
+            if spec.batched and len(images) > 1 and not {spec.name, size} & self._one_by_one:
                 try:
-                    values = self._values(images, samples, protocol, spec, part, prepared_as)
-                    scores += [_as_score(value, spec) for _, value in zip(scored, values, strict=True)]
+                    return self._scores(*asked, slice(len(images)))
+                except UndefinedScoreError:
+                    pass  # for which of them?
+                except AssetError:
+                    raise
+                except Exception as error:
+                    self._one_by_one.add(size if is_out_of_memory(error) else spec.name)
+                    raise
+            scores: list[Score] = []
+            for i in range(len(images)):
+                try:
+                    scores += self._scores(*asked, slice(i, i + 1))
                 except UndefinedScoreError as error:
-                    scores += [Score(None, one_line(error))] * len(scored)
+                    scores.append(Score(None, one_line(error)))
         return scores
 
-    def _values(
+    def _scores(
         self,
         images: Sequence[torch.Tensor],
         samples: Sequence[Sample],
         protocol: Protocol,
         spec: MetricSpec,
-        part: Any,
-        prepared_as: tuple[Any, ...],
-    ) -> list[float]:
-        """Return what the metric says of a part of the images: of all, or of one."""
-        metric, like = self._metrics[spec.name], samples[0]
+        keys: Sequence[str],
+        part: slice,
+    ) -> list[Score]:
+        """Score a part of the images: all of them, or one."""
+        metric, like, scored = self._metrics[spec.name], samples[0], tuple(keys[part])
+        seen = part if spec.batched else part.start
 
         def prepare() -> Any:
             hr = self._view("hr", [sample.hr for sample in samples], like, protocol, spec)
-            return metric.prepare(hr[part], protocol)
+            return metric.prepare(hr[seen], protocol)
 
-        prepared = self.store.get(prepared_as, prepare)
-        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[part], prepared)
-        return list(value.tolist()) if spec.batched else [float(value)]
+        how = protocol.identity if spec.uses_protocol else ""
+        prepared = self.store.get((scored, like.scale, spec.name, how), prepare)
+        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[seen], prepared)
+        if not spec.batched:
+            return [_as_score(float(value), spec)]
+        values = torch.as_tensor(value)
+        if values.shape != (len(scored),):
+            raise SRBenchError(f"of a batch of {len(scored)} it returned values of shape {tuple(values.shape)}")
+        return [_as_score(one, spec) for one in values.tolist()]
 
     def _view(
         self, role: str, images: Sequence[torch.Tensor], like: Sample, protocol: Protocol, spec: MetricSpec

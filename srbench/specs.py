@@ -359,8 +359,8 @@ class DatasetSpec:
 class Metric(Protocol):
     """What a metric's ``build()`` returns.
 
-    Images arrive as ``(C, H, W)``: where the protocol applies, its channels in [0, 255] as float64 with the
-    border already cut; otherwise RGB in [0, 1] as float32, whole.
+    Images arrive as ``(C, H, W)``, or as ``(N, C, H, W)`` with `MetricSpec.batched`: where the protocol applies, its
+    channels in [0, 255] as float64 with the border already cut; otherwise RGB in [0, 1] as float32, whole.
     Other metrics see the same tensors: change none in place.
     """
 
@@ -368,7 +368,7 @@ class Metric(Protocol):
         """Compute what depends on HR alone; shared by all methods."""
 
     def score(self, sr: torch.Tensor, prepared: Any) -> float | torch.Tensor:
-        """Score an SR image against what `prepare` returned; batches, see `MetricSpec.batched`.
+        """Score an SR image against what `prepare` returned.
 
         Raises:
             UndefinedScoreError: the metric has no value here.
@@ -392,8 +392,9 @@ class MetricSpec:
     uses_protocol: bool = True
     """False when the protocol's channel and border do not apply (LPIPS: always RGB, never cut)."""
     batched: bool = False
-    """True when both steps also take ``(N, C, H, W)``, images of one size, and `score` returns their ``(N,)`` values: a
-    GPU is given several images at once. `UndefinedScoreError` must then hold for all, as one about the size does."""
+    """True when both steps take ``(N, C, H, W)``, images of one size, instead, and `score` returns their ``(N,)``
+    values: a GPU is given several images at once, a CPU one. Of a batch with an `UndefinedScoreError` each image is
+    scored again alone."""
     backbone: str = ""
     """Pretrained feature network that must be fetched first."""
     decimals: int = 4

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
 from srbench import MetricSpec, ModelSpec
-from srbench.errors import MethodError
+from srbench.errors import MethodError, SRBenchError, UndefinedScoreError
 from srbench.evaluate import Sample, build_net, to_8bit, to_float, to_picture, upscale
 from srbench.protocols import PROTOCOLS
 from srbench.references import ReferenceStore
@@ -170,6 +172,45 @@ def test_a_batch_too_small_for_a_metric_has_its_reason_for_each_image():
     )
     assert [score.value for score in scores] == [None, None]
     assert {score.reason for score in scores} == {"too small: 10x10 after the border cut, SSIM needs 11x11"}
+
+
+def test_of_a_batch_the_image_without_a_value_alone_has_none():
+    class Picky:
+        def prepare(self, hr, protocol):
+            asked.append(len(hr))
+            if (hr.amax(dim=(-3, -2, -1)) == hr.amin(dim=(-3, -2, -1))).any():
+                raise UndefinedScoreError("flat")
+            return hr
+
+        def score(self, sr, prepared):
+            return (sr - prepared).abs().mean(dim=(-3, -2, -1))
+
+    asked = []
+    samples = [sample(seed=i) for i in range(3)]
+    samples[1] = replace(samples[1], hr=torch.full_like(samples[1].hr, 7))
+    spec = MetricSpec(name="picky", summary="c", better="lower", build=Picky, batched=True)
+    outputs = [255 - one.hr for one in samples]
+    scores = Scorer(ReferenceStore(10**6)).score_all(outputs, samples, PROTOCOLS["y"], spec, ["a", "b", "c"])
+    assert asked == [3, 1, 1, 1]
+    assert [score.reason for score in scores] == ["", "flat", ""]
+    assert [score.value is None for score in scores] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("result", "shape"), [(lambda x: x.mean(), "()"), (lambda x: x.mean(dim=-1).squeeze(), "(2, 28)")]
+)
+def test_a_metric_that_takes_batches_and_returns_no_value_for_each_is_told_so(result, shape):
+    class Wrong:
+        def prepare(self, hr, protocol):
+            return hr
+
+        def score(self, sr, prepared):
+            return result((sr - prepared).abs())
+
+    samples = [sample(seed=i) for i in range(2)]
+    spec = MetricSpec(name="wrong", summary="c", better="lower", build=Wrong, batched=True)
+    with pytest.raises(SRBenchError, match=re.escape(f"of a batch of 2 it returned values of shape {shape}")):
+        Scorer(ReferenceStore(10**6)).score_all([one.hr for one in samples], samples, PROTOCOLS["y"], spec, ["a", "b"])
 
 
 def test_metric_without_protocol_sees_whole_rgb():

@@ -65,6 +65,7 @@ def _blurred(hr: torch.Tensor, sigma: float) -> torch.Tensor:
 def _view(bench: MetricBench, image: torch.Tensor, protocol: Protocol) -> torch.Tensor:
     """Return an image, or a batch, as the harness gives it to this metric."""
     image = image.to(bench.device)
+    image = image[None] if bench.spec.batched and image.ndim == 3 else image
     if not bench.spec.uses_protocol:
         return to_float(image).view(image.shape)
     view: torch.Tensor = protocol.view(image.double(), grey=False, scale=SCALE)
@@ -176,20 +177,33 @@ def deterministic(bench: MetricBench) -> None:
 
 
 def batch(bench: MetricBench) -> None:
-    """A metric that takes batches gives each image of one the score that it has alone."""
+    """A metric that takes batches gives each image of one the score that it has alone, where it has any."""
     if not bench.spec.batched:
         raise SkipError("it is given one image at a time")
-    images = [_hr(seed) for seed in (1, 2, 3)]
+    flat = torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8)
+    several = [_hr(seed) for seed in (1, 2, 3)]
     for protocol in _protocols(bench):
-        pairs = [(_noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
-        alone = [float(_score(bench, *pair, protocol)) for pair in pairs]
-        sr, hr = (torch.stack(side) for side in zip(*pairs, strict=True))
-        together = torch.as_tensor(_score(bench, sr, hr, protocol))
-        where = f"protocol {protocol.name}: a batch of {len(pairs)}"
-        require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
-        for one, other in zip(together.tolist(), alone, strict=True):
-            agree = math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
-            require(agree, f"{where} scores {one:.9g} where the image alone scores {other:.9g}")
+        for images in (several, several[:1], [*several[:2], flat]):
+            pairs = [(_noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
+            alone = [_score_or_nan(bench, *pair, protocol) for pair in pairs]
+            where = f"protocol {protocol.name}: a batch of {len(pairs)}"
+            try:
+                together = torch.as_tensor(_score(bench, *map(torch.stack, zip(*pairs, strict=True)), protocol))
+            except UndefinedScoreError as error:  # each is then scored alone
+                require(any(map(math.isnan, alone)), f"{where} has no score, and each image alone has one: {error}")
+                continue
+            require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
+            for one, other in zip(together.tolist(), alone, strict=True):
+                neither = math.isnan(one) and math.isnan(other)
+                agree = neither or math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
+                require(agree, f"{where} scores {one:.9g} where the image alone scores {other:.9g}")
+
+
+def _score_or_nan(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> float:
+    try:
+        return float(_score(bench, sr, hr, protocol))
+    except UndefinedScoreError:
+        return math.nan
 
 
 def small(bench: MetricBench) -> None:

@@ -398,6 +398,11 @@ BROKEN = {
         "batch",
         "a batch of 3 scores a result of shape ()",
     ),
+    "metric-of-several": (
+        metric("return (sr - prepared).square().mean(dim=(1, 2, 3)).squeeze()", fields="batched=True"),
+        "batch",
+        "a batch of 1 scores a result of shape ()",
+    ),
     "metric-in-place": (
         metric("return float(prepared.sub_(sr).abs().mean())", prepare="return hr.clone()"),
         "input",
