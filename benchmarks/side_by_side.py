@@ -13,18 +13,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FAST = 1.5
+FEWEST, LONG_S = 5, 20.0
+"""Rounds that go on for longer than this, in seconds, end after so few: long ones are averages already."""
 
 
 def side_by_side(ours: Callable[[], object], theirs: Callable[[], object], rounds: int, warm_up: int = 2) -> float:
-    """Return how many times as long theirs takes as ours: the median over rounds in which both run once.
+    """Return how many times as long theirs takes as ours: the median over at most so many rounds.
 
-    The side that runs first changes from round to round; what runs on an accelerator is waited for.
+    In a round both run once, now the one first, now the other; what runs on an accelerator is waited for.
     """
     for _ in range(warm_up):
         ours()
         theirs()
-    ratios = []
+    ratios: list[float] = []
+    end = time.perf_counter() + LONG_S
     for i in range(rounds):
+        if len(ratios) >= FEWEST and time.perf_counter() > end:
+            break
         sides = (ours, theirs) if i % 2 else (theirs, ours)
         spent = {side: _seconds(side) for side in sides}
         ratios.append(spent[theirs] / spent[ours])
