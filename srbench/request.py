@@ -12,7 +12,8 @@ from srbench.checked_json import NONE, NUMBER, TEXT, Each, Fields, Several, faul
 from srbench.datasets import find_dataset, split_name
 from srbench.errors import AssetError, UsageError
 from srbench.specs import LEAST_TILE, PRECISIONS
-from srbench.weights import CHOICES, NAME, Weights, find_weights, trained_folder
+from srbench.weights import CHOICES, Weights, find_weights, trained_folder
+from srbench.weights import NAME as WEIGHTS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -222,7 +223,7 @@ def choose_weights(
                 continue
             found[method.name, scale] = weights
             ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
-            newer = trained_folder(method.name, scale) / NAME
+            newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
     return found

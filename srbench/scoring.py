@@ -40,7 +40,7 @@ class Scorer:
         """Metrics that failed with a batch, or with a batch of images of such a size."""
 
     def forget(self) -> None:
-        """Drop what is kept of the images scored last."""
+        """Drop what the images scored last look like to metrics."""
         self._views.clear()
 
     def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
@@ -73,26 +73,43 @@ class Scorer:
         """
         if spec.name not in self._metrics:
             self._metrics[spec.name] = spec.build()
-        asked = images, samples, protocol, spec, keys
-        size = spec.name, images[0].shape
         with torch.inference_mode():
-            if spec.batched and len(images) > 1 and not {spec.name, size} & self._one_by_one:
-                try:
-                    return self._scores(*asked, slice(len(images)))
-                except UndefinedScoreError:
-                    pass  # for which of them?
-                except AssetError:
-                    raise
-                except Exception as error:
-                    self._one_by_one.add(size if is_out_of_memory(error) else spec.name)
-                    raise
-            scores: list[Score] = []
-            for i in range(len(images)):
-                try:
-                    scores += self._scores(*asked, slice(i, i + 1))
-                except UndefinedScoreError as error:
-                    scores.append(Score(None, one_line(error)))
-        return scores
+            together = self._together(images, samples, protocol, spec, keys)
+            return together or [self._alone(*one, protocol, spec) for one in zip(images, samples, keys, strict=True)]
+
+    def _together(
+        self,
+        images: Sequence[torch.Tensor],
+        samples: Sequence[Sample],
+        protocol: Protocol,
+        spec: MetricSpec,
+        keys: Sequence[str],
+    ) -> list[Score]:
+        """Score images as a batch; nothing where each has to be scored alone."""
+        size = spec.name, images[0].shape
+        if not spec.batched or len(images) == 1 or {spec.name, size} & self._one_by_one:
+            return []
+        try:
+            scores = self._scores(images, samples, protocol, spec, keys)
+        except UndefinedScoreError:
+            return []  # for which of them?
+        except AssetError:
+            raise
+        except Exception as error:
+            if is_out_of_memory(error):
+                self._one_by_one.add(size)
+                self.forget()
+                self.store.clear()  # can be had again
+            else:
+                self._one_by_one.add(spec.name)
+            raise
+        return scores if all(score.value is not None for score in scores) else []
+
+    def _alone(self, sr: torch.Tensor, sample: Sample, key: str, protocol: Protocol, spec: MetricSpec) -> Score:
+        try:
+            return self._scores([sr], [sample], protocol, spec, [key])[0]
+        except UndefinedScoreError as error:
+            return Score(None, one_line(error))
 
     def _scores(
         self,
@@ -101,25 +118,23 @@ class Scorer:
         protocol: Protocol,
         spec: MetricSpec,
         keys: Sequence[str],
-        part: slice,
     ) -> list[Score]:
-        """Score a part of the images: all of them, or one."""
-        metric, like, scored = self._metrics[spec.name], samples[0], tuple(keys[part])
-        seen = part if spec.batched else part.start
+        """Score images together, or one where the metric takes no batches."""
+        metric, like, seen = self._metrics[spec.name], samples[0], slice(None) if spec.batched else 0
 
         def prepare() -> Any:
             hr = self._view("hr", [sample.hr for sample in samples], like, protocol, spec)
             return metric.prepare(hr[seen], protocol)
 
         how = protocol.identity if spec.uses_protocol else ""
-        prepared = self.store.get((scored, like.scale, spec.name, how), prepare)
+        prepared = self.store.get((tuple(keys), like.scale, spec.name, how), prepare)
         value: Any = metric.score(self._view("sr", images, like, protocol, spec)[seen], prepared)
         if not spec.batched:
             return [_as_score(float(value), spec)]
-        values = torch.as_tensor(value)
-        if values.shape != (len(scored),):
-            raise SRBenchError(f"of a batch of {len(scored)} it returned values of shape {tuple(values.shape)}")
-        return [_as_score(one, spec) for one in values.tolist()]
+        shape = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
+        if shape != f"shape ({len(keys)},)":
+            raise SRBenchError(f"of a batch of {len(keys)} it returned {shape}, not a tensor of shape ({len(keys)},)")
+        return [_as_score(float(one), spec) for one in value.tolist()]
 
     def _view(
         self, role: str, images: Sequence[torch.Tensor], like: Sample, protocol: Protocol, spec: MetricSpec

@@ -20,8 +20,6 @@ from srbench.inference import TYPES, Inference
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-VERSION = "1"
-
 
 @dataclass(frozen=True)
 class SpeedSettings:
@@ -65,8 +63,8 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
 
     After warm-up it runs until the time is up, but at least 5 and at most 1000 times. MACs are the
     multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak that
-    tensors hold during one forward pass, weights and input included: on CUDA as the allocator counts it, elsewhere
-    the sum of live tensor storages.
+    tensors hold during one forward pass, with weights, buffers and input: on CUDA what the pass adds by the
+    allocator's count, elsewhere the sum of live tensor storages.
 
     Raises:
         MethodError: the output breaks the contract.

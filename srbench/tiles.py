@@ -156,7 +156,7 @@ class Tiler:
         self._bytes = 0.0
         self._fill = fill
         self._batches: dict[tuple[int, int], int] = {}
-        """The largest batch that went through together, by height and width."""
+        """By height and width, what a batch is filled up to; 1 where images do not go through together."""
 
     def __call__(
         self, lr: torch.Tensor, finish: Callable[[torch.Tensor], torch.Tensor] = same, seed: int = SEED
@@ -172,14 +172,15 @@ class Tiler:
             MethodError: the method breaks the contract, or memory does not do.
         """
         height, width = lr.shape[-2:]
-        if len(lr) > 1 or (height, width) in self._batches:
+        filled = self._batches.get((height, width), 0)
+        if len(lr) > 1 or filled > 1:
             together = None
-            if self.side(height, width) >= max(height, width):
+            if filled != 1 and self.side(height, width) >= max(height, width):
                 together = unless_out_of_memory(lambda: finish(self._together(lr, seed)), self.device)
             self.used = 0
             if together is not None:
                 return together
-            self._batches.pop((height, width), None)
+            self._batches[height, width] = 1
             return torch.cat([self(image[None], finish, seed) for image in lr])
         bands = list(self.bands((height, width), lambda rows, columns: lr[..., rows, columns], finish, seed))
         return bands[0] if len(bands) == 1 else torch.cat(bands, dim=-2).contiguous()

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from srbench.tiles import Tiler
 
 STORE_BYTES = 768 * 2**20
-"""What depends on HR alone is kept for the next method within this; on a GPU within an eighth of its memory."""
+"""What depends on HR alone is kept for the next method within this, on a GPU within an eighth of what is free."""
 NETS_KEPT = 4
 GPU_BATCH = 8
 """Images of one size that a GPU is given at once."""
@@ -184,7 +184,7 @@ class Worker:
     def _groups(self, job: Job, coming: dict[str, Callable[[], Sample]], most: int) -> Iterator[dict[str, Sample]]:
         """Yield images by name that go through the network and the metrics together: those of one size, on a GPU.
 
-        No image waits for more than twice as many others as go together.
+        No more than twice as many wait for others of their size as go together; then those that came first go.
         """
         open_groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
@@ -196,7 +196,7 @@ class Worker:
             if len(group) == most:
                 yield open_groups.pop(alike)
             elif sum(map(len, open_groups.values())) >= 2 * most:
-                yield open_groups.pop(max(open_groups, key=lambda size: len(open_groups[size])))
+                yield open_groups.pop(next(iter(open_groups)))
         yield from open_groups.values()
 
     def _forward(self, tiler: Tiler, group: dict[str, Sample]) -> torch.Tensor:

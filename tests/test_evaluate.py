@@ -197,9 +197,14 @@ def test_of_a_batch_the_image_without_a_value_alone_has_none():
 
 
 @pytest.mark.parametrize(
-    ("result", "shape"), [(lambda x: x.mean(), "()"), (lambda x: x.mean(dim=-1).squeeze(), "(2, 28)")]
+    ("result", "said"),
+    [
+        (lambda x: x.mean(), "shape ()"),
+        (lambda x: x.mean(dim=-1).squeeze(), "shape (2, 28)"),
+        (lambda x: [1.0, 2.0], "list"),
+    ],
 )
-def test_a_metric_that_takes_batches_and_returns_no_value_for_each_is_told_so(result, shape):
+def test_a_metric_that_takes_batches_and_returns_no_value_for_each_is_told_so(result, said):
     class Wrong:
         def prepare(self, hr, protocol):
             return hr
@@ -209,7 +214,9 @@ def test_a_metric_that_takes_batches_and_returns_no_value_for_each_is_told_so(re
 
     samples = [sample(seed=i) for i in range(2)]
     spec = MetricSpec(name="wrong", summary="c", better="lower", build=Wrong, batched=True)
-    with pytest.raises(SRBenchError, match=re.escape(f"of a batch of 2 it returned values of shape {shape}")):
+    with pytest.raises(
+        SRBenchError, match=re.escape(f"of a batch of 2 it returned {said}, not a tensor of shape (2,)")
+    ):
         Scorer(ReferenceStore(10**6)).score_all([one.hr for one in samples], samples, PROTOCOLS["y"], spec, ["a", "b"])
 
 

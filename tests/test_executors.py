@@ -150,7 +150,11 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
 
     def picky(sr, prepared):
         batches.append(len(sr))
-        if len(sr) > 1 or batches == [4, 1, 1]:  # the batch does not fit into memory; the second image has another fault
+        if len(sr) > 1 or batches == [
+            4,
+            1,
+            1,
+        ]:  # memory does not do for the batch; the second image has another fault
             raise RuntimeError("CUDA out of memory" if len(sr) > 1 else "odd image")
         return score(sr, prepared)
 
@@ -166,7 +170,7 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
     assert batches == [1, 1, 1, 1]  # a batch of this size was too large once
 
 
-def test_no_image_waits_for_many_others_of_its_size(tmp_path, save_image):
+def test_not_many_images_wait_for_others_of_their_size(tmp_path, save_image):
     for i in range(7):
         save_image(tmp_path / "set" / f"{i}.png", width=40 + 8 * (i % 6), seed=i)
     cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(7)}

@@ -187,22 +187,26 @@ def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
     assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
 
 
-@pytest.mark.parametrize(("device", "differing"), [("cpu, pretended", 1), ("cuda, pretended", 0)])
-def test_on_a_gpu_values_may_differ_by_what_batches_do_to_them(asked, tmp_path, monkeypatch, device, differing):
+@pytest.mark.parametrize(
+    ("device", "change", "differing"),
+    [("cpu, pretended", 1e-7, 1), ("cuda, pretended", 1e-7, 0), ("cuda, pretended", 1e-3, 1)],
+)
+def test_on_a_gpu_values_may_differ_by_what_batches_do_to_them(asked, tmp_path, monkeypatch, device, change, differing):
     environment = Worker.environment
     monkeypatch.setattr(Worker, "environment", lambda self: {**environment(self), "device": device})
     make(replace(asked, save_images=True))
     file = tmp_path / "run" / "results.jsonl"
     *rows, last = [json.loads(line) for line in file.read_text().splitlines()]
     row = next(row for row in rows if row["kind"] == "score" and row["metric"].startswith("ssim"))
-    row["value"] += 1e-7
+    row["value"] += change
     file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, last]))
     assert len(verify(tmp_path / "run", 0, Silent()).differing) == differing
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-def test_a_run_on_a_gpu_is_verified(asked, tmp_path):
-    make(replace(asked, device="cuda", save_images=True))
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_on_a_gpu_is_verified(asked, tmp_path, saved):
+    make(replace(asked, device="cuda", save_images=saved))
     assert not verify(tmp_path / "run", 0, Silent()).differing
 
 

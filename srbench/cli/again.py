@@ -67,8 +67,8 @@ def verify_command(*, run: Path, sample: int, device: str) -> None:
     """Say whether a run's values still hold, and what has changed since. Exit code 1 where one does not.
 
     An output is one method's of one image. Where the run kept it (--save-images) it is scored again, else made again.
-    On the same device and versions values must be equal; elsewhere they may differ by one in the last digit that boards
-    print (PSNR 0.01 dB, SSIM and LPIPS 0.0001), as rounding to 8 bits may flip a few pixels.
+    On the same processor and versions values must be equal; elsewhere, and on a GPU, they may differ by one in the last
+    digit that boards print (PSNR 0.01 dB, SSIM and LPIPS 0.0001), as rounding to 8 bits may flip a few pixels.
 
     \b
     Examples:

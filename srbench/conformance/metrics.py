@@ -183,12 +183,13 @@ def batch(bench: MetricBench) -> None:
     flat = torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8)
     several = [_hr(seed) for seed in (1, 2, 3)]
     for protocol in _protocols(bench):
-        for images in (several, several[:1], [*several[:2], flat]):
-            pairs = [(_noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
+        for images, perfect in ((several, -1), (several, 1), (several[:1], -1), ([*several[:2], flat], -1)):
+            pairs = [(hr if i == perfect else _noisy(hr, 4 + 8 * i), hr) for i, hr in enumerate(images)]
             alone = [_score_or_nan(bench, *pair, protocol) for pair in pairs]
+            sr, hr = (torch.stack(side) for side in zip(*pairs, strict=True))
             where = f"protocol {protocol.name}: a batch of {len(pairs)}"
             try:
-                together = torch.as_tensor(_score(bench, *map(torch.stack, zip(*pairs, strict=True)), protocol))
+                together = torch.as_tensor(_score(bench, sr, hr, protocol))
             except UndefinedScoreError as error:  # each is then scored alone
                 require(any(map(math.isnan, alone)), f"{where} has no score, and each image alone has one: {error}")
                 continue

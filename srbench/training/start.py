@@ -93,7 +93,7 @@ def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[Mod
     # another scale's, as EDSR trains x3 and x4 from x2 (Lim et al. 2017, arXiv:1707.02921)
     other = re.fullmatch(r"x(\d+)", request.start_from)
     # its own, to go on with other settings, where the file's card says that they are
-    own = not other and request.start_from not in CHOICES and method_of(request.start_from) == spec.name
+    own = not other and request.start_from not in ("", *CHOICES) and method_of(request.start_from) == spec.name
     source = spec if own else catalog.models[spec.start_from or spec.name]
     scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)
     found = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")

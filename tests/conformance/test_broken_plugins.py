@@ -403,6 +403,16 @@ BROKEN = {
         "batch",
         "a batch of 1 scores a result of shape ()",
     ),
+    "metric-of-the-best": (
+        metric(
+            "error = (sr - prepared).square().mean(dim=(1, 2, 3)); "
+            "return -error.log() if (error > 0).all() else error * 0 + float('inf')",
+            better="higher",
+            fields="batched=True",
+        ),
+        "batch",
+        "a batch of 3 scores inf where the image alone scores",
+    ),
     "metric-in-place": (
         metric("return float(prepared.sub_(sr).abs().mean())", prepare="return hr.clone()"),
         "input",

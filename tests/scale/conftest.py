@@ -33,7 +33,7 @@ class Cluster:
         self.file = folder / "scheduler.json"
         self.workers = []
         self.scheduler = self.start("distributed.cli.dask_scheduler", "--port", "0", "--host", "127.0.0.1")
-        wait_until(self.file.exists, "the scheduler's address")
+        wait_until(lambda: self.file.exists() and self.file.stat().st_size, "the scheduler's address")
         self.address = json.loads(self.file.read_text())["address"]
 
     def start(self, module, *options):
