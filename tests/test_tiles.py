@@ -26,12 +26,11 @@ HEAVY = 2_000_000
 
 def networks():
     """Return one method of each network: many share one."""
-    found = {}
-    for spec in CATALOG.models.specs.values():
+    found = []
+    for spec in {spec.build: spec for spec in reversed(CATALOG.models.specs.values())}.values():
         with torch.device("meta"):
-            count = sum(parameter.numel() for parameter in spec.build(2).parameters())
-        found.setdefault((spec.family, spec.halo, count), (spec, count))
-    return list(found.values())
+            found.append((spec, sum(parameter.numel() for parameter in spec.build(2).parameters())))
+    return found[::-1]
 
 
 NETWORKS = networks()

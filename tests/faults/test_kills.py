@@ -39,7 +39,7 @@ def pictures(folder):
 
 @pytest.mark.usefixtures("photos")
 def test_runs(kill):
-    whole, rounds = kill("run", 60 if LONG else 4)
+    whole, rounds = kill("run", 60 if LONG else 3)
     expected = dict(scores(whole))
     assert len(expected) == 3 * 12 * 2 * 2
     for folder in rounds:
@@ -52,7 +52,7 @@ def test_runs(kill):
 
 @pytest.mark.usefixtures("photos")
 def test_reports(kill):
-    whole, rounds = kill("report", 10 if LONG else 2)
+    whole, rounds = kill("report", 10 if LONG else 1)
     for folder in rounds:
         assert (folder / "report.html").read_bytes() == (whole / "report.html").read_bytes()
 
@@ -69,7 +69,7 @@ def logged(folder):
 @pytest.mark.parametrize("method", ["espcn", "tiny-gan"])
 @pytest.mark.usefixtures("sets")
 def test_trainings(kill, method):
-    whole, rounds = kill(method, 20 if LONG else 3)
+    whole, rounds = kill(method, 20 if LONG else 2)
     for folder in rounds:
         assert weights(folder) == weights(whole)
         assert logged(folder) == logged(whole)

@@ -11,9 +11,21 @@ from srbench.errors import AssetError, UsageError
 from srbench.features import Features, layers
 
 
+def body_of(letter, *, batch_norm=False):
+    """Return a VGG's layers, as torchvision has them, and their weights: random, without the large classifier."""
+    torch.manual_seed(0)
+    body = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[letter], batch_norm)
+    for module in body:
+        if isinstance(module, torch.nn.Conv2d):
+            torch.nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+    body.eval().requires_grad_(requires_grad=False)
+    return body, {f"features.{key}": value.clone() for key, value in body.state_dict().items()}
+
+
 @pytest.mark.parametrize("network", ["vgg16", "vgg16_bn", "vgg19"])
 def test_layers_stand_where_torchvision_has_them(network):
-    body = getattr(torchvision.models, network)(weights=None).features
+    with torch.device("meta"):
+        body = getattr(torchvision.models, network)(weights=None).features
     names, block, i = {}, 1, 0
     for place, module in enumerate(body):
         if isinstance(module, torch.nn.MaxPool2d):
@@ -41,26 +53,22 @@ def test_vgg22_falls_back_to_vgg16_and_says_so(mirror, monkeypatch, tmp_path):
 
 
 def test_features_are_those_of_torchvision_after_normalisation(monkeypatch):
-    torch.manual_seed(0)
-    whole = torchvision.models.vgg16(weights=None).eval()
-    state = {key: value for key, value in whole.state_dict().items() if key.startswith("features.")}
+    body, state = body_of("D")
     monkeypatch.setattr("srbench.features.load_features", lambda name: state)
     image = torch.rand(1, 3, 40, 40)
     weights = torchvision.models.VGG16_Weights.IMAGENET1K_V1.transforms()
     normalised = torchvision.transforms.functional.normalize(image, weights.mean, weights.std)
     for layer, place in (("relu3_3", 15), ("conv5_3", 28)):
-        expected = whole.features[: place + 1](normalised)
+        expected = body[: place + 1](normalised)
         torch.testing.assert_close(Features("vgg16", layer)(image), expected.detach(), rtol=1e-4, atol=1e-5)
 
 
 def test_esrgans_features_are_taken_before_the_last_activation(monkeypatch):
-    torch.manual_seed(0)
-    whole = torchvision.models.vgg19(weights=None).eval().requires_grad_(requires_grad=False)
-    state = {key: value for key, value in whole.state_dict().items() if key.startswith("features.")}
+    body, state = body_of("E")
     monkeypatch.setattr("srbench.features.load_features", lambda name: state)
     sr, hr = torch.rand(2, 1, 3, 32, 32)
     normalise = torchvision.transforms.Normalize((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    ours, theirs = (whole.features[:35](normalise(x)) for x in (sr, hr))  # [35] is the last ReLU
+    ours, theirs = (body[:35](normalise(x)) for x in (sr, hr))  # [35] is the last ReLU
     assert (ours < 0).any()
     value = Catalog.load().losses["esrgan-features"].build()(sr, hr)
     torch.testing.assert_close(value, (ours - theirs).abs().mean(), rtol=1e-3, atol=1e-7)
@@ -89,19 +97,17 @@ def weighted(features):
 
 
 def test_fastai_features_is_the_loss_of_lesson_7(monkeypatch):
-    torch.manual_seed(0)
-    whole = torchvision.models.vgg16_bn(weights=None).eval().requires_grad_(requires_grad=False)
-    state = {key: value.clone() for key, value in whole.state_dict().items() if key.startswith("features.")}
+    body, state = body_of("D", batch_norm=True)
     asked = []
     monkeypatch.setattr("srbench.features.load_features", lambda name: (asked.append(name), state)[1])
     loss = Catalog.load().losses["fastai-features"].build()
     assert asked == ["vgg16_bn"]
     assert loss.uses == "vgg16_bn relu3_3, relu4_3, relu5_3"
-    poolings = [i for i, module in enumerate(whole.features) if isinstance(module, torch.nn.MaxPool2d)]
+    poolings = [i for i, module in enumerate(body) if isinstance(module, torch.nn.MaxPool2d)]
 
     def maps(image):
         found = []
-        for i, module in enumerate(whole.features):
+        for i, module in enumerate(body):
             image = module(image)
             found += [image.clone()] if i + 1 in poolings[2:5] else []
         return found

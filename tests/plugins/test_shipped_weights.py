@@ -53,7 +53,9 @@ def test_the_card_says_what_they_are(spec, scale, path):
 @each
 def test_their_cards_figures_are_reproduced(spec, scale, path, mirror, tmp_path):
     """Set5's, and half precision costs less than 0.005 dB."""
-    frame = run([spec.name], "set5", scale=scale, metrics=["psnr", "ssim"], speed=False, out=tmp_path / "out")
+    frame = run(
+        [spec.name], "set5", scale=scale, metrics=["psnr", "ssim"], speed=False, inline=True, out=tmp_path / "out"
+    )
     said = json.loads(card_path(path).read_text())["validation"]
     assert said["dataset"] == "set5"
     assert frame.psnr[0] == pytest.approx(said["psnr"], abs=0.005)
@@ -75,6 +77,6 @@ def test_a_gpu_gives_the_same_to_one_grey_level(spec, scale, path):
 def test_a_machine_that_trained_nothing_has_a_board(tmp_path, save_image):
     save_image(tmp_path / "photos" / "one.png", 128, 96)
     methods = ["bicubic", *sorted({spec.name for spec, scale, _ in SHIPPED.values() if scale == 4})]
-    frame = run(methods, tmp_path / "photos", metrics=["psnr"], speed=False, out=tmp_path / "out")
+    frame = run(methods, tmp_path / "photos", metrics=["psnr"], speed=False, inline=True, out=tmp_path / "out")
     assert set(frame.status) == {"ok"}
     assert (frame.weights != "none").sum() == len(methods) - 1
