@@ -60,6 +60,7 @@ def test_bf16(benchmark: BenchmarkFixture) -> None:
     """
     gains = not benchmark.enabled or is_fast_in_bf16(DEVICE.type)
     size, cuda = 256 if benchmark.enabled and gains else 32, DEVICE.type == "cuda"
+    benchmark.extra_info["megapixels"] = (SCALE * size) ** 2 / 1e6
     plain = METHODS["srresnet"].build(SCALE).eval().to(DEVICE)
     net = Inference(METHODS["srresnet"].build(SCALE).eval().to(DEVICE), DEVICE, "bf16", compiled=cuda)
     lr = torch.rand(1, 3, size, size, device=DEVICE)
@@ -97,7 +98,7 @@ def test_training_step(benchmark: BenchmarkFixture, method: str) -> None:
     count = 4 if benchmark.enabled else 2
     lr, hr = (torch.rand(count, 3, side, side, generator=generator) for side in (24, 96))
     batch = [images.to(DEVICE, memory_format=torch.channels_last) for images in (lr, hr)]
-    benchmark.extra_info["precision"] = precision
+    benchmark.extra_info.update({"precision": precision, "megapixels": count * 96**2 / 1e6})
     often = {"rounds": 3}
     if benchmark.enabled:
         begin = time.perf_counter()

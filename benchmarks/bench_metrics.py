@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 METHODS = 4
 SCALE = 4
+MEGAPIXELS = METHODS * 480 * 320 / 1e6
 WHAT = f"a 480x320 pair, {METHODS} methods sharing the HR"
 SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
 
@@ -97,6 +98,7 @@ OTHERS = {"scikit-image": scikit_image, "torchmetrics": torchmetrics_pair, "piq"
 def test_psnr_and_ssim(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor], other: str) -> None:
     """At least twice as fast as scikit-image, at its values."""
     ours = scored(hr, outputs, ("psnr", "ssim"))
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
 
     def theirs() -> list[float]:
         return [value for sr in outputs for value in OTHERS[other](sr, hr)]
@@ -112,6 +114,7 @@ def test_psnr_and_ssim(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: l
 
 @pytest.mark.benchmark(group=f"PSNR and SSIM of {WHAT}")
 def test_psnr_and_ssim_by_srbench(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor]) -> None:
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
     assert len(benchmark(scored(hr, outputs, ("psnr", "ssim")))) == 2 * METHODS
 
 
@@ -137,6 +140,7 @@ def test_lpips(
 ) -> None:
     """At least 1.4 times as fast as the lpips package pair by pair (2 * 4 / 5 = 1.6 is the ceiling), at its values."""
     ours = scored(hr, outputs, ("lpips",))
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
 
     @torch.inference_mode()
     def theirs() -> list[float]:
@@ -154,4 +158,5 @@ def test_lpips(
 @pytest.mark.usefixtures("lpips_package")
 @pytest.mark.benchmark(group=f"LPIPS of {WHAT}")
 def test_lpips_by_srbench(benchmark: BenchmarkFixture, hr: torch.Tensor, outputs: list[torch.Tensor]) -> None:
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
     assert len(benchmark.pedantic(scored(hr, outputs, ("lpips",)), rounds=5, warmup_rounds=1)) == METHODS

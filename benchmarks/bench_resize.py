@@ -13,6 +13,8 @@ from srbench.resize import degrade
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture
 
+MEGAPIXELS = 480 * 320 / 1e6
+
 
 @pytest.fixture(scope="module")
 def hr() -> torch.Tensor:
@@ -22,6 +24,7 @@ def hr() -> torch.Tensor:
 @pytest.mark.benchmark(group="LR x1/4 of 480x320")
 def test_degrade(benchmark: BenchmarkFixture, hr: torch.Tensor) -> None:
     """At most twice as long as torch's own."""
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
     assert benchmark(degrade, hr, 4).shape == (3, 80, 120)
     if benchmark.enabled:
         image = hr[None].float()
@@ -32,6 +35,7 @@ def test_degrade(benchmark: BenchmarkFixture, hr: torch.Tensor) -> None:
 
 @pytest.mark.benchmark(group="LR x1/4 of 480x320")
 def test_torch_interpolate(benchmark: BenchmarkFixture, hr: torch.Tensor) -> None:
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
     assert benchmark(_interpolate, hr[None].float()).shape == (1, 3, 80, 120)
 
 

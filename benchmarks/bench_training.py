@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     Step = Callable[[torch.Tensor, torch.Tensor], object]
 
 BATCH, PATCH, SCALE = 16, 96, 4
+MEGAPIXELS = BATCH * PATCH**2 / 1e6
 WHAT = f"{BATCH} patches of {PATCH}x{PATCH}, x{SCALE}"
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 
@@ -73,6 +74,7 @@ def test_the_step_does_not_wait_for_data(benchmark: BenchmarkFixture, sampler: P
     precision = "bf16" if benchmark.enabled and is_fast_in_bf16(DEVICE) else "fp32"
     step, batch, steps = step_of(method, precision), sampler.draw(0), count()
     many = 20 if method == "espcn" else 1  # a step of espcn is too short to be timed alone
+    benchmark.extra_info.update({"precision": precision, "megapixels": many * MEGAPIXELS})
 
     def real() -> None:
         for _ in range(many):
@@ -143,7 +145,9 @@ def test_faster_than_the_usual_loop(
 ) -> None:
     """At least 2.0 times the steps per second of the usual loop; 3 times on a GPU; faster where bf16 is no gain."""
     fast = benchmark.enabled and is_fast_in_bf16(DEVICE)
-    step, steps = step_of("srresnet", "bf16" if fast else "fp32"), count()
+    precision = "bf16" if fast else "fp32"
+    step, steps = step_of("srresnet", precision), count()
+    benchmark.extra_info.update({"precision": precision, "megapixels": MEGAPIXELS})
 
     def ours() -> None:
         step(*sampler.draw(next(steps)))
@@ -159,4 +163,5 @@ def test_faster_than_the_usual_loop(
 @pytest.mark.benchmark(group=f"sampler: {WHAT}")
 def test_sampler(benchmark: BenchmarkFixture, sampler: Pool) -> None:
     steps = count()
+    benchmark.extra_info["megapixels"] = MEGAPIXELS
     assert benchmark(lambda: sampler.draw(next(steps)))[1].shape == (BATCH, 3, PATCH, PATCH)
