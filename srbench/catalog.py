@@ -13,6 +13,7 @@ import importlib.metadata
 import importlib.util
 import reprlib
 import sys
+import threading
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 Spec = ModelSpec | ModelFileSpec | LossSpec | DatasetSpec | MetricSpec
+LOADING = threading.RLock()
+"""Held while standard output is another: two threads that load would put it back in the wrong order."""
 S = TypeVar("S", ModelSpec, ModelFileSpec, LossSpec, DatasetSpec, MetricSpec)
 HOOKS: dict[str, type[Spec]] = {
     "srbench_models": ModelSpec,
@@ -279,7 +282,7 @@ def _import_file(path: Path) -> ModuleType:
 
 def _load(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
     """Load, validate and call one plugin by itself; what it prints goes to standard error."""
-    with contextlib.redirect_stdout(sys.stderr):
+    with LOADING, contextlib.redirect_stdout(sys.stderr):
         return _load_quietly(name, origin, importer)
 
 

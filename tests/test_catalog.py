@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from srbench.catalog import Catalog
@@ -170,3 +173,10 @@ def test_alias_leads_to_the_canonical_name():
     models = Catalog.load().models
     assert models["srgan"] is models["srgan-vgg22"]
     assert models.owner("srgan").name == "srresnet"
+
+
+def test_threads_that_load_leave_standard_output_where_it_was():
+    before = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: Catalog.load(), range(40)))
+    assert sys.stdout is before

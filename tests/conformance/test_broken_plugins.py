@@ -475,6 +475,7 @@ def srbench_models():
 """
 CHECK = """
 import json, sys
+from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
 from srbench.conformance.checks import CHECKS
 from srbench.conformance.examine import Examiner, make_plan
@@ -491,7 +492,7 @@ def check(files, timeout_s):
 
 with ThreadPoolExecutor() as pool:
     quick, hanging = pool.map(check, json.loads(sys.argv[1]), [120, 15])
-print(json.dumps(quick | hanging))
+Path("results.json").write_text(json.dumps(quick | hanging))
 """
 
 
@@ -509,8 +510,8 @@ def results(once):
         others = [str(path) for path in sorted(folder.glob("*.py")) if str(path) not in hanging]
         environment = {**os.environ, "SRBENCH_HOME": str(folder / "home"), "SRBENCH_MIRROR": ""}
         command = [sys.executable, "-c", CHECK, json.dumps([others, hanging])]
-        with (folder / "results.json").open("w") as results, (folder / "log").open("w") as log:  # no pipes: some stay
-            subprocess.run(command, stdout=results, stderr=log, env=environment, cwd=folder, timeout=300, check=True)
+        with (folder / "log").open("w") as log:  # no pipes: some stay
+            subprocess.run(command, stdout=log, stderr=log, env=environment, cwd=folder, timeout=300, check=True)
 
     return json.loads((once("broken-plugins", check) / "results.json").read_text())
 
