@@ -13,7 +13,7 @@ from srbench.evaluate import to_float
 from srbench.footprint import is_out_of_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from srbench.evaluate import Sample
     from srbench.protocols import Protocol
@@ -73,43 +73,34 @@ class Scorer:
         """
         if spec.name not in self._metrics:
             self._metrics[spec.name] = spec.build()
-        with torch.inference_mode():
-            together = self._together(images, samples, protocol, spec, keys)
-            return together or [self._alone(*one, protocol, spec) for one in zip(images, samples, keys, strict=True)]
 
-    def _together(
-        self,
-        images: Sequence[torch.Tensor],
-        samples: Sequence[Sample],
-        protocol: Protocol,
-        spec: MetricSpec,
-        keys: Sequence[str],
-    ) -> list[Score]:
-        """Score images as a batch; nothing where each has to be scored alone."""
-        size = spec.name, images[0].shape
-        if not spec.batched or len(images) == 1 or {spec.name, size} & self._one_by_one:
+        def scores(part: slice) -> list[Score]:
+            return self._scores(images[part], samples[part], protocol, spec, keys[part])
+
+        with torch.inference_mode():
+            if spec.batched and len(images) > 1 and (found := self._together(scores, spec, images[0].shape)):
+                return found
+            return [_alone(scores, i) for i in range(len(images))]
+
+    def _together(self, scores: Callable[[slice], list[Score]], spec: MetricSpec, shape: torch.Size) -> list[Score]:
+        """Score images of such a shape as a batch; nothing where each has to be scored alone."""
+        if {spec.name, (spec.name, shape)} & self._one_by_one:
             return []
         try:
-            scores = self._scores(images, samples, protocol, spec, keys)
+            found = scores(slice(None))
         except UndefinedScoreError:
             return []  # for which of them?
         except AssetError:
             raise
         except Exception as error:
             if is_out_of_memory(error):
-                self._one_by_one.add(size)
+                self._one_by_one.add((spec.name, shape))
                 self.forget()
                 self.store.clear()  # can be had again
             else:
                 self._one_by_one.add(spec.name)
             raise
-        return scores if all(score.value is not None for score in scores) else []
-
-    def _alone(self, sr: torch.Tensor, sample: Sample, key: str, protocol: Protocol, spec: MetricSpec) -> Score:
-        try:
-            return self._scores([sr], [sample], protocol, spec, [key])[0]
-        except UndefinedScoreError as error:
-            return Score(None, one_line(error))
+        return found if all(score.value is not None for score in found) else []
 
     def _scores(
         self,
@@ -147,6 +138,13 @@ class Scorer:
             view = _scored(planes, like, protocol) if spec.uses_protocol else to_float(planes)
             self._views[kind] = images, view
         return view
+
+
+def _alone(scores: Callable[[slice], list[Score]], i: int) -> Score:
+    try:
+        return scores(slice(i, i + 1))[0]
+    except UndefinedScoreError as error:
+        return Score(None, one_line(error))
 
 
 def _scored(planes: torch.Tensor, like: Sample, protocol: Protocol) -> torch.Tensor:
