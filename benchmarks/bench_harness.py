@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.side_by_side import side_by_side
-from srbench.catalog import Catalog
-from srbench.leaderboard import load_board
+from srbench.catalog.catalog import Catalog
 from srbench.report.page import write_report
-from srbench.results import ResultsFile
-from srbench.terminal import Silent
+from srbench.results.board import load_board
+from srbench.results.rows import ResultsFile
+from srbench.system.terminal import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,11 +11,11 @@ import torch
 from benchmarks.bench_training import step_of
 from benchmarks.gate import DEVICE
 from benchmarks.side_by_side import is_fast_in_bf16, side_by_side
-from srbench.backbones import only_local
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError
-from srbench.inference import Inference
-from srbench.speed import synchronise
+from srbench.inference.precision import Inference
+from srbench.inference.speed import synchronise
+from srbench.store.backbones import only_local
 
 if TYPE_CHECKING:
     from pytest_benchmark.fixture import BenchmarkFixture

@@ -15,13 +15,13 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from torchmetrics.functional import image as tm
 
 from benchmarks.side_by_side import side_by_side
-from srbench.backbones import load_features, only_local
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError
-from srbench.evaluate import Sample
 from srbench.protocols import PROTOCOLS
-from srbench.references import ReferenceStore
-from srbench.scoring import Scorer
+from srbench.scoring.references import ReferenceStore
+from srbench.scoring.samples import Sample
+from srbench.scoring.scorer import Scorer
+from srbench.store.backbones import load_features, only_local
 
 if TYPE_CHECKING:
     from collections.abc import Callable

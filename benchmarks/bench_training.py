@@ -13,12 +13,12 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.side_by_side import is_fast_in_bf16, side_by_side
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.resize import degrade
 from srbench.training import Training
-from srbench.training.devices import make_fabric
-from srbench.training.patches import Patches, Pool
-from srbench.training.session import Overrides
+from srbench.training.data.patches import Patches, Pool
+from srbench.training.fabric import make_fabric
+from srbench.training.recipes.session import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

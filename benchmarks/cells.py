@@ -17,12 +17,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from srbench import plan
-from srbench.catalog import Catalog
-from srbench.request import Request
-from srbench.results import read_rows
-from srbench.runner import run
-from srbench.terminal import Silent
+from srbench.catalog.catalog import Catalog
+from srbench.results.rows import read_rows
+from srbench.runs import plan
+from srbench.runs.request import Request
+from srbench.runs.runner import run
+from srbench.system.terminal import Silent
 
 NOTHING = """
 from srbench import MetricSpec, hookimpl

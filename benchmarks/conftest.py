@@ -41,7 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError("--speed-gate and --speed-baseline go with --benchmark-only")
         return
     with contextlib.suppress(ImportError):  # a revision that the gate compares with may not have it
-        from srbench.memory import keep_memory
+        from srbench.system.malloc import keep_memory
 
         keep_memory()  # as a run's worker and a training do
     from benchmarks.gate import Baseline, Follower
@@ -115,7 +115,7 @@ def _surroundings() -> dict[str, Any]:
     import torch
 
     from benchmarks.gate import DEVICE
-    from srbench.devices import device_name
+    from srbench.system.devices import device_name
 
     versions = {name: version(name) for name in ("srbench", "torch", "numpy")} | {"python": platform.python_version()}
     threads = torch.get_num_threads()

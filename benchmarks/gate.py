@@ -25,7 +25,7 @@ import pytest
 import torch
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from srbench.devices import device_name
+from srbench.system.devices import device_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -3,14 +3,24 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from srbench.version import __version__ as __version__
+
 if TYPE_CHECKING:
     from srbench.api import load as load
     from srbench.api import run as run
     from srbench.hookspecs import hookimpl
-    from srbench.model_files import ModelFileSpec
-    from srbench.specs import Archive, Asset, DatasetSpec, ImagePair, LossSpec, Metric, MetricSpec, ModelSpec, Published
-
-__version__ = "0.1.0"
+    from srbench.specs import (
+        Archive,
+        Asset,
+        DatasetSpec,
+        ImagePair,
+        LossSpec,
+        Metric,
+        MetricSpec,
+        ModelFileSpec,
+        ModelSpec,
+        Published,
+    )
 
 __all__ = [
     "Archive",
@@ -26,7 +36,7 @@ __all__ = [
     "hookimpl",
 ]  # without load and run: 'from srbench import *' in a plugin must not import torch
 
-_HOMES = {"load": "api", "run": "api", "hookimpl": "hookspecs", "ModelFileSpec": "model_files"}
+_HOMES = {"load": "api", "run": "api", "hookimpl": "hookspecs"}
 """Modules of public names that are not in `srbench.specs`."""
 
 

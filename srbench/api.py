@@ -16,17 +16,20 @@ import numpy as np
 import torch
 from PIL import Image
 
-from srbench.catalog import Catalog
-from srbench.devices import find_device
+from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.evaluate import SEED, build_net
-from srbench.folders import upscale_picture
-from srbench.harness import new_folder, score
-from srbench.images import Picture, from_pillow, read, to_pillow
-from srbench.request import Request
-from srbench.terminal import Silent, Terminal
-from srbench.tiles import Enlarger, Tiler
-from srbench.weights import find_weights
+from srbench.images.picture import Picture, from_pillow, to_pillow
+from srbench.images.read import read
+from srbench.inference.build import build_net
+from srbench.inference.enlarger import Enlarger
+from srbench.inference.files import upscale_picture
+from srbench.inference.tiler import Tiler
+from srbench.inference.upscale import SEED
+from srbench.runs.harness import new_folder, score
+from srbench.runs.request import Request
+from srbench.store.weights import find_weights
+from srbench.system.devices import find_device
+from srbench.system.terminal import Silent, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +38,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from srbench.specs import ModelSpec, Tile
-    from srbench.terminal import UI
-    from srbench.weights import Weights
+    from srbench.store.weights import Weights
+    from srbench.system.terminal import UI
 
     Array = NDArray[Any]
 

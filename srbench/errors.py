@@ -6,12 +6,11 @@ What a plugin or a library raises is told by `say`, and its place in the plugin'
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from pathlib import Path
+    from collections.abc import Iterable
+
 
 LONGEST = 300
 """Characters that are quoted of a foreign text."""
@@ -65,11 +64,15 @@ def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> Usage
 def one_line(said: object) -> str:
     """Return a foreign text, or what an exception says, as one line that every file and terminal takes."""
     try:
-        text = " ".join(str(said).split())
+        plain = unbroken(str(said))
     except Exception:  # noqa: BLE001  (a plugin's __str__ may raise anything)
         return "no text"
-    plain = printable(without_passwords(text))
     return plain if len(plain) <= LONGEST else f"{plain[:LONGEST]} ..."
+
+
+def unbroken(text: str) -> str:
+    """Return a text of any length as one line, without passwords and without what would steer a terminal."""
+    return printable(without_passwords(" ".join(text.split())))
 
 
 def printable(text: str) -> str:
@@ -88,46 +91,3 @@ def without_passwords(text: str) -> str:
 def say(error: BaseException) -> str:
     """Return a foreign exception's type and text as one line."""
     return f"{type(error).__name__}: {one_line(error) or 'no message'}"
-
-
-def place(error: BaseException, home: Path | None) -> str:
-    """Return where an exception, or one that led to it, last was in a plugin's own code.
-
-    Args:
-        error: what was raised.
-        home: the plugin's file or folder.
-
-    Returns:
-        `` (network.py:12)``, or nothing where it never was there.
-    """
-    if home is None:
-        return ""
-    import traceback
-    from pathlib import Path
-
-    cause: BaseException | None = error
-    found = ""
-    while cause is not None:
-        for frame in traceback.extract_tb(cause.__traceback__):
-            file = Path(frame.filename)
-            if home in (file, *file.parents):
-                found = f" ({file.name}:{frame.lineno})"
-        cause = cause.__cause__
-    return found
-
-
-@contextmanager
-def blaming(name: str, home: Path | None) -> Iterator[None]:
-    """Tell what comes out of a plugin's own code as the plugin's failure; anything else goes on as it is.
-
-    Raises:
-        MethodError: a plugin's code raised; names the method, the error and the place.
-    """
-    try:
-        yield
-    except SRBenchError:
-        raise
-    except Exception as error:
-        if where := place(error, home):
-            raise MethodError(f"{name} failed: {say(error)}{where}") from error
-        raise

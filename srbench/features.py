@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from srbench.backbones import load_features
 from srbench.errors import AssetError, UsageError
+from srbench.store.backbones import load_features
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,7 @@ import pluggy
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from srbench.model_files import ModelFileSpec
-    from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
+    from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
 hookspec = pluggy.HookspecMarker("srbench")
 hookimpl = pluggy.HookimplMarker("srbench")

@@ -10,7 +10,7 @@ import pandas as pd
 from PIL import Image
 
 from srbench import hookspecs
-from srbench.catalog import HOOKS
+from srbench.catalog.plugin import HOOKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

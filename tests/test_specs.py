@@ -106,7 +106,7 @@ def test_a_dataset_that_breaks_is_named():
 def test_published_figures_of_shipped_methods_are_those_of_the_reference_table(reference):
     import csv
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
 
     with (reference / "published.csv").open() as file:
         table = {

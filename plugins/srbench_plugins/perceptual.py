@@ -34,7 +34,7 @@ class LPIPS:
     """``prepare`` keeps HR's normalised features, half of the work, for all methods."""
 
     def __init__(self, net: str) -> None:
-        from srbench.backbones import load_features
+        from srbench.store.backbones import load_features
 
         features = load_features(NETS[net])
         import lpips

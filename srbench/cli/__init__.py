@@ -7,27 +7,27 @@ import sys
 
 import click
 
-from srbench import __version__
 from srbench.errors import SRBenchError, printable, unknown
+from srbench.version import __version__
 
 COMMANDS = {
     "run": "srbench.cli.run",
     "report": "srbench.cli.report",
     "compare": "srbench.cli.compare",
     "speed": "srbench.cli.speed",
-    "leaderboard": "srbench.cli.board",
-    "verify": "srbench.cli.again",
-    "rerun": "srbench.cli.again",
+    "leaderboard": "srbench.cli.leaderboard",
+    "verify": "srbench.cli.verify",
+    "rerun": "srbench.cli.rerun",
     "train": "srbench.cli.train",
-    "list": "srbench.cli.shelves",
+    "list": "srbench.cli.list",
     "info": "srbench.cli.info",
-    "fetch": "srbench.cli.shelves",
+    "fetch": "srbench.cli.fetch",
     "new": "srbench.cli.new",
     "check": "srbench.cli.check",
     "export": "srbench.cli.export",
-    "upscale": "srbench.cli.files",
-    "score": "srbench.cli.files",
-    "degrade": "srbench.cli.files",
+    "upscale": "srbench.cli.upscale",
+    "score": "srbench.cli.score",
+    "degrade": "srbench.cli.degrade",
 }
 
 

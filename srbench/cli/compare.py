@@ -10,9 +10,9 @@ import click
 from srbench.cli.options import Names, device_option, load_catalog, plugin_option
 
 if TYPE_CHECKING:
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.specs import ImagePair
-    from srbench.terminal import Terminal
+    from srbench.system.terminal import Terminal
 
 
 @click.command("compare")
@@ -59,7 +59,7 @@ def compare_command(
     """
     from srbench.errors import UsageError
     from srbench.report.compare import FORMATS
-    from srbench.terminal import Terminal
+    from srbench.system.terminal import Terminal
 
     catalog = load_catalog(plugins)
     if crop and auto:
@@ -81,9 +81,9 @@ def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
     Raises:
         UsageError: it is neither.
     """
-    from srbench.assets import users_path
     from srbench.errors import UsageError, unknown
     from srbench.specs import ImagePair
+    from srbench.store.home import users_path
 
     path = users_path(image)
     if path.is_file():
@@ -111,12 +111,13 @@ def _compare(
     ui: Terminal,
 ) -> list[str]:
     """Upscale, score and draw; return the faults of methods that failed."""
-    from srbench.devices import find_device
     from srbench.errors import MethodError
-    from srbench.evaluate import load_sample, to_picture
+    from srbench.images.tensors import to_picture
     from srbench.protocols import get_protocol
     from srbench.report import compare
-    from srbench.request import missing_backbones
+    from srbench.runs.prepare import missing_backbones
+    from srbench.scoring.samples import load_sample
+    from srbench.system.devices import find_device
 
     get_protocol(protocol)
     specs = list({catalog.models[name].name: catalog.models[name] for name in methods}.values())
@@ -165,9 +166,11 @@ def _upscale(spec: Any, sample: Any, scale: int, choice: str, device: Any) -> An
         MethodError: the method does not do this scale, has no weights, or fails.
     """
     from srbench.errors import MethodError, SRBenchError
-    from srbench.evaluate import build_net, to_8bit, to_float
-    from srbench.tiles import Enlarger, Tiler
-    from srbench.weights import find_weights
+    from srbench.images.tensors import to_8bit, to_float
+    from srbench.inference.build import build_net
+    from srbench.inference.enlarger import Enlarger
+    from srbench.inference.tiler import Tiler
+    from srbench.store.weights import find_weights
 
     if scale not in spec.scales:
         does = ", ".join(f"x{s}" for s in sorted(spec.scales))

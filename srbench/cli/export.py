@@ -13,7 +13,7 @@ from srbench.cli.options import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.specs import ModelSpec
-    from srbench.weights import Weights
+    from srbench.store.weights import Weights
 
 
 @click.command("export")
@@ -71,7 +71,7 @@ def export_command(
         does = ", ".join(f"x{s}" for s in sorted(spec.scales))
         raise UsageError(f"{spec.name} does not do x{chosen}; it does {does}")
 
-    from srbench.weights import find_weights
+    from srbench.store.weights import find_weights
 
     found = find_weights(spec, chosen, weights, f"--weights {weights}")
     if safetensors is not None:
@@ -84,7 +84,7 @@ def _write_weights(
     spec: ModelSpec, scale: int, found: Weights | None, target: Path, dtype: str, *, overwrite: bool
 ) -> None:
     from srbench.errors import MethodError, SRBenchError, UsageError
-    from srbench.weights import export_weights
+    from srbench.store.weights import export_weights
 
     if target.suffix != ".safetensors":
         raise UsageError(f"--safetensors {target}: the file must end in .safetensors")
@@ -105,10 +105,10 @@ def _write_weights(
 def _write_onnx(spec: ModelSpec, chosen: int, found: Weights | None, target: Path, *, overwrite: bool) -> None:
     import torch
 
-    from srbench import __version__
     from srbench.errors import MethodError
-    from srbench.evaluate import build_net
-    from srbench.export import check_ready, export_onnx
+    from srbench.inference.build import build_net
+    from srbench.inference.onnx import check_ready, export_onnx
+    from srbench.version import __version__
 
     check_ready(target, overwrite=overwrite)
     facts = {

@@ -15,11 +15,11 @@ from srbench.errors import printable
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from srbench.catalog import Catalog
-    from srbench.layers import Network
+    from srbench.catalog.catalog import Catalog
+    from srbench.inference.layers import Network
     from srbench.specs import ModelSpec
+    from srbench.store.weights import Weights
     from srbench.training.describe import Description
-    from srbench.weights import Weights
 
 PIPED_WIDTH = 120
 MEANINGS = {
@@ -95,10 +95,10 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     """
     import torch
 
-    from srbench.evaluate import build_net
-    from srbench.layers import inspect_network
+    from srbench.inference.build import build_net
+    from srbench.inference.layers import inspect_network
+    from srbench.store.weights import find_weights
     from srbench.training.describe import describe
-    from srbench.weights import find_weights
 
     net = build_net(replace(spec, recipe=None), scale, torch.device("cpu"))
     return Facts(

@@ -35,7 +35,7 @@ def new_command(*, name: str, kind: str, parent: Path) -> None:
       srbench new mynet
       srbench new edges --kind loss --dir plugins
     """
-    from srbench.scaffold import create
+    from srbench.catalog.scaffold import create
 
     folder = create(name, kind, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):

@@ -10,9 +10,12 @@ import click
 from click.shell_completion import CompletionItem
 
 if TYPE_CHECKING:
+    from srbench.system.terminal import Terminal
+
+if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -40,7 +43,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         """Complete the last name of the list."""
         if not self.shelf:
             return []
-        from srbench.catalog import Catalog
+        from srbench.catalog.catalog import Catalog
 
         head, comma, last = incomplete.rpartition(",")
         specs = getattr(Catalog.load(ctx.params.get("plugins") or ()), self.shelf).specs
@@ -202,7 +205,7 @@ def protocol_option(default: str = "y") -> Callable[..., Any]:
 
 def degradation_option(what: str) -> Callable[..., Any]:
     """Return the option that chooses how LR is made from HR."""
-    from srbench.degradations import DEGRADATIONS
+    from srbench.images.degradations import DEGRADATIONS
 
     return click.option(
         "--degradation",
@@ -219,7 +222,7 @@ def load_catalog(plugins: tuple[str, ...]) -> Catalog:
     Raises:
         UsageError: a plugin file does not exist.
     """
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.errors import printable
 
     catalog = Catalog.load(plugins)
@@ -241,3 +244,21 @@ def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
         if not method or not choice:
             raise UsageError("--weights takes METHOD=PATH, METHOD=trained or METHOD=shipped")
     return {method: choice for method, _, choice in pairs}
+
+
+device = click.option("--device", default="", metavar="NAME", help="Another device than the one asked for then.")
+
+
+SCALE = click.IntRange(2, 16)
+
+
+def report_faults(faults: list[str], ui: Terminal) -> None:
+    """Print each fault as a warning.
+
+    Raises:
+        click.exceptions.Exit: there is one; exit code 1.
+    """
+    for fault in faults:
+        ui.warn(fault)
+    if faults:
+        raise click.exceptions.Exit(1)

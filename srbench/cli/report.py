@@ -45,7 +45,7 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_s
 def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> None:
     """Write the report and say where it is and what it lacks."""
     from srbench.report.page import MAX_BYTES, write_report
-    from srbench.terminal import Terminal
+    from srbench.system.terminal import Terminal
 
     ui = Terminal()
     written = write_report(runs, target, ui, sort, max_size or MAX_BYTES)

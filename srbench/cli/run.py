@@ -29,7 +29,7 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.harness import Scored
+    from srbench.runs.harness import Scored
 
 
 @click.command("run")
@@ -160,9 +160,9 @@ def run_command(
       srbench run --methods espcn,unet --dataset set5 --executor dask --scheduler tcp://10.0.0.1:8786
       srbench run --methods espcn,unet --executor slurm --slurm partition=gpu,gpus=1 --slurm unet:mem=32GB
     """
-    from srbench.harness import new_folder, score
-    from srbench.request import Request
-    from srbench.terminal import Terminal
+    from srbench.runs.harness import new_folder, score
+    from srbench.runs.request import Request
+    from srbench.system.terminal import Terminal
 
     ui = Terminal()
     catalog = load_catalog(plugins)
@@ -211,8 +211,8 @@ def _again(command: str, out: Path) -> str:
 
 def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
     """Show the board, and say where it lies, where the time went and what failed (exit code 1)."""
-    from srbench.cli.board import terminal
-    from srbench.tables import time_line
+    from srbench.cli.leaderboard import terminal
+    from srbench.results.tables import time_line
 
     click.echo(terminal(scored.board), nl=False)
     click.echo(f"saved in {out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json")

@@ -23,7 +23,7 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.sweep import Curves
+    from srbench.runs.speed_sweep import Curves
 
 COLUMNS = {
     "method": "method",
@@ -88,9 +88,9 @@ def speed_command(
       srbench speed --methods espcn,srresnet
       srbench speed --methods unet --size 128,256 --batch 1,4,16 --precision bf16 --out runs/speed
     """
-    from srbench.jobs import Session
-    from srbench.sweep import Sweep, save, sweep
-    from srbench.terminal import Terminal
+    from srbench.execution.jobs import Session
+    from srbench.runs.speed_sweep import Sweep, save, sweep
+    from srbench.system.terminal import Terminal
 
     catalog = load_catalog(plugins)
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)

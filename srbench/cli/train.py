@@ -20,7 +20,7 @@ from srbench.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from srbench.training.patches import Crop
+    from srbench.training.data.patches import Crop
 
 
 @click.command("train")
@@ -146,12 +146,12 @@ def train_command(
     catalog = load_catalog(plugins)
     spec = catalog.models[method]
 
-    from srbench.terminal import Terminal
+    from srbench.store.weights import trained_folder
+    from srbench.system.terminal import Terminal
     from srbench.training import checkpoints
     from srbench.training.engine import train
+    from srbench.training.recipes.session import Overrides
     from srbench.training.request import TrainRequest
-    from srbench.training.session import Overrides
-    from srbench.weights import trained_folder
 
     ui = Terminal()
     folder = out or trained_folder(spec.name, scale, degradation)

@@ -9,13 +9,14 @@ import numpy as np
 import torch
 
 from srbench.conformance.outcome import FaultError
-from srbench.evaluate import build_net, upscale
+from srbench.inference.build import build_net
+from srbench.inference.upscale import upscale
 from srbench.resize import imresize
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 SIDE = 24

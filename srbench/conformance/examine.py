@@ -10,19 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from srbench.catalog import Catalog, installed_plugins, plugin_source
-from srbench.conformance.checks import CHECKS
+from srbench.catalog.catalog import Catalog
+from srbench.catalog.model_files import parse
+from srbench.catalog.plugin import installed_plugins, plugin_source
+from srbench.conformance.checklist import CHECKS
 from srbench.conformance.outcome import Result, Subject
 from srbench.conformance.probe import Probe, probe
 from srbench.errors import UsageError, unknown
-from srbench.model_files import parse
-from srbench.pipe import Child, death
+from srbench.system.child import Child, death
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from srbench.catalog import Shelf
-    from srbench.conformance.checks import Check
+    from srbench.catalog.shelves import Shelf
+    from srbench.conformance.checklist import Check
 
 HANG = "find the loop, lock or wait that does not end; --timeout gives it longer"
 CRASH = "find what ends Python: native code, os._exit, endless recursion, too much memory"

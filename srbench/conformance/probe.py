@@ -20,8 +20,8 @@ from typing import Any
 
 import psutil
 
-from srbench.catalog import Catalog
-from srbench.pipe import death
+from srbench.catalog.catalog import Catalog
+from srbench.system.child import death
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
 """What takes long to import, and must not be needed to list what there is."""

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from srbench.conformance.checks import CHECKS
+from srbench.conformance.checklist import CHECKS
 from srbench.conformance.examine import Examiner, make_plan, third_party
 from srbench.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from srbench.conformance.checks import Check
+    from srbench.conformance.checklist import Check
     from srbench.conformance.examine import Plan
     from srbench.conformance.outcome import Subject
 

@@ -57,7 +57,7 @@ TORCHS = ("TORCHINDUCTOR_", "TRITON_", "PYTORCH_")
 MODULES = (
     *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
     *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
-    *("srbench.evaluate", "srbench.protocols", "srbench.resize"),
+    *("srbench.inference.upscale", "srbench.images.tensors", "srbench.protocols", "srbench.resize"),
 )
 """Those whose functions and classes stay as they are, beside what else is loaded of srbench."""
 

@@ -9,18 +9,19 @@ import traceback
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from srbench.assets import home, is_remote, users_path
-from srbench.conformance.checks import CHECKS
+from srbench.catalog.blame import place
+from srbench.conformance.checklist import CHECKS
 from srbench.conformance.outcome import FaultError, SkipError
-from srbench.errors import AssetError, one_line, place
-from srbench.pipe import serve
+from srbench.errors import AssetError, one_line
+from srbench.store.home import home, is_remote, users_path
+from srbench.system.child import serve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.conformance.bench import Bench
-    from srbench.pipe import Emit
+    from srbench.system.child import Emit
 
 SHELVES = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
 RAISED = "mend what the error says, on the line that is named"
@@ -36,7 +37,7 @@ class Checker:
     """
 
     def __init__(self, device: str, folder: str) -> None:
-        from srbench.devices import find_device
+        from srbench.system.devices import find_device
 
         self.device = find_device(device)
         mirror = os.environ.get("SRBENCH_MIRROR", "")
@@ -56,7 +57,9 @@ class Checker:
         try:
             bench, before = self._bench_of(order)
             own = bench.home
-            code: Callable[[Bench], None] = getattr(importlib.import_module(f"srbench.conformance.{module}"), function)
+            code: Callable[[Bench], None] = getattr(
+                importlib.import_module(f"srbench.conformance.checks.{module}"), function
+            )
             self._run(code, bench, check.name)
             if changed := [name for name, value in _data(bench.spec).items() if before[name] != value]:
                 status, reason = "failed", f"it changed its own spec: {', '.join(changed)}"
@@ -66,7 +69,7 @@ class Checker:
         except FaultError as fault:
             status, reason, fix = "failed", one_line(fault) + place(fault, own), fault.fix or check.fix
         except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit and Ctrl-C's too)
-            from srbench.worker import explain
+            from srbench.execution.explain import explain
 
             traceback.print_exc()
             status, reason, fix = "failed", explain(error, own), RAISED
@@ -85,7 +88,7 @@ class Checker:
             restore(before)
 
     def _bench_of(self, order: dict[str, Any]) -> tuple[Bench, dict[str, str]]:
-        from srbench.catalog import Catalog
+        from srbench.catalog.catalog import Catalog
         from srbench.conformance.bench import BENCHES
 
         where = tuple(order["files"]), tuple(order["without"])

@@ -9,7 +9,7 @@ import numpy as np
 
 from srbench.errors import UsageError
 from srbench.report.crops import Crop, differences, most_different
-from srbench.results import decode_value
+from srbench.results.rows import decode_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from srbench.evaluate import Sample
+    from srbench.scoring.samples import Sample
     from srbench.specs import MetricSpec
 
 FORMATS = (".png", ".pdf", ".svg")
@@ -74,10 +74,10 @@ def scored(sample: Sample, outputs: Mapping[str, Any], metrics: Sequence[MetricS
     Raises:
         AssetError: a metric's backbone could not be had.
     """
-    from srbench.evaluate import to_picture
+    from srbench.images.tensors import to_picture
     from srbench.protocols import get_protocol
-    from srbench.references import ReferenceStore
-    from srbench.scoring import Scorer
+    from srbench.scoring.references import ReferenceStore
+    from srbench.scoring.scorer import Scorer
 
     scorer, how = Scorer(ReferenceStore(2**28)), get_protocol(protocol)
     values: dict[str, dict[str, float]] = {metric.name: {} for metric in metrics}

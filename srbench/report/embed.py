@@ -15,7 +15,7 @@ from PIL import Image as Pillow
 from PIL import features
 
 from srbench.errors import ImageError
-from srbench.images import read
+from srbench.images.read import read
 from srbench.report.crops import Crop, differences, most_different
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from srbench.terminal import UI
+    from srbench.system.terminal import UI
 
 SIZES = (4096, 1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 112, 96, 80, 64)
 """Sides of crops in HR pixels that are tried, largest first."""
@@ -109,7 +109,7 @@ def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Enlarge LR as the method bicubic does, for runs without it."""
     import torch
 
-    from srbench.evaluate import to_8bit, to_float
+    from srbench.images.tensors import to_8bit, to_float
     from srbench.resize import imresize
 
     large = imresize(to_float(torch.from_numpy(lr.transpose(2, 0, 1).copy())), (shape[0], shape[1]))

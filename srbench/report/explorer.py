@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.report.embed import Shot
     from srbench.report.gather import Findings, Gallery
-    from srbench.results import Row
+    from srbench.results.rows import Row
 
 
 def gallery_view(

@@ -7,19 +7,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.checked_json import NUMBER, Fields, fits, parse
 from srbench.errors import SRBenchError
-from srbench.leaderboard import load_board
-from srbench.pictures import KINDS, last_pictures
-from srbench.results import read_rows
-from srbench.runfile import read_run_file
-from srbench.weights import CARD
+from srbench.results.board import load_board
+from srbench.results.pictures import KINDS, last_pictures
+from srbench.results.rows import read_rows
+from srbench.results.run_file import read_run_file
+from srbench.store.weights import CARD
+from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from srbench.leaderboard import Board, Entry
-    from srbench.results import Row
+    from srbench.results.board import Board
+    from srbench.results.entries import Entry
+    from srbench.results.rows import Row
 
 Key = tuple[str, ...]
 

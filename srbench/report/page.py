@@ -13,16 +13,16 @@ from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
 from srbench.report.rankings import copies, rankings
 from srbench.report.trainings import training_view
-from srbench.results import write_text
-from srbench.tables import time_line
+from srbench.results.rows import write_text
+from srbench.results.tables import time_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from srbench.report.embed import Shot
     from srbench.report.gather import Findings
-    from srbench.results import Row
-    from srbench.terminal import UI
+    from srbench.results.rows import Row
+    from srbench.system.terminal import UI
 
 NAME = "report.html"
 MAX_BYTES = 36 * 2**20

@@ -6,19 +6,20 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from srbench import tables
-from srbench.leaderboard import FEWEST_FOR_TEST
 from srbench.report.plots import Axis, looks, points, scatter
 from srbench.report.svg import to_svg
+from srbench.results import formats
+from srbench.results.sections import Section, sections
+from srbench.results.statistics import FEWEST_FOR_TEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     import pandas as pd
 
-    from srbench.leaderboard import Board
     from srbench.report.plots import Point
-    from srbench.results import Row
+    from srbench.results.board import Board
+    from srbench.results.rows import Row
 
 MEANINGS = {
     "method": "Name of the method; what each one is stands under Provenance.",
@@ -85,7 +86,7 @@ def rankings(board: Board, methods: Mapping[str, Row], summaries: Mapping[str, s
     """Return the tables, with the method's family and each metric's summary from the runs' descriptions."""
     look = looks([str(name) for name in board.frame["method"]])
     result = []
-    for i, (section, frame) in enumerate(zip(tables.sections(board), board.sections(), strict=True)):
+    for i, (section, frame) in enumerate(zip(sections(board), board.sections(), strict=True)):
         rows: list[Row] = [{str(k): v for k, v in row.items()} for row in frame.to_dict("records")]
         lines = []
         for k, (row, texts, best) in enumerate(zip(rows, section.rows, section.best, strict=True)):
@@ -146,7 +147,7 @@ def _column(board: Board, column: str, heading: str, summaries: Mapping[str, str
 
 
 def _plots(
-    board: Board, rows: Sequence[Row], section: tables.Section, look: Mapping[str, tuple[str, str]], name: str
+    board: Board, rows: Sequence[Row], section: Section, look: Mapping[str, tuple[str, str]], name: str
 ) -> list[str]:
     """Draw what this ranking has values for; speeds that the table does not show are left out here too."""
     speed = section.columns.index("mpix_per_s") if "mpix_per_s" in section.columns else None
@@ -182,15 +183,15 @@ def _described(found: Sequence[Point], x: Axis, y: Axis) -> str:
 
 def copies(board: Board) -> dict[str, Any]:
     """Return the board as text, row by row, for what is copied from the page."""
-    head, *_ = tables.to_csv(board).split("\n", 1)
+    head, *_ = formats.to_csv(board).split("\n", 1)
     frame = board.frame
-    csv = [tables.frame_to_csv(frame.iloc[[i]], header=False) for i in range(len(frame))]
+    csv = [formats.frame_to_csv(frame.iloc[[i]], header=False) for i in range(len(frame))]
     found: dict[str, Any] = {"csv": {"head": head + "\n", "rows": csv}}
-    for style, make in (("markdown", tables.markdown_lines), ("latex", tables.latex_lines)):
-        parts = [make(section) for section in tables.sections(board)]
+    for style, make in (("markdown", formats.markdown_lines), ("latex", formats.latex_lines)):
+        parts = [make(section) for section in sections(board)]
         found[style] = {
             "rows": [row for part in parts for row in part.rows],
             "sections": [{"head": part.head, "tail": part.tail} for part in parts],
-            "notes": tables.markdown_notes(board) if style == "markdown" else [],
+            "notes": formats.markdown_notes(board) if style == "markdown" else [],
         }
     return found

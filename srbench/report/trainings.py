@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import ImageError
-from srbench.images import read
+from srbench.images.read import read
 from srbench.report.crops import differences, most_different
 from srbench.report.embed import data_uri
 from srbench.report.gather import series
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from srbench.report.gather import Training
-    from srbench.results import Row
+    from srbench.results.rows import Row
 
 SAMPLE = 144
 """Side of the sample pictures in pixels."""

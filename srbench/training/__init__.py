@@ -1,7 +1,8 @@
 """Training: what a recipe needs (`Supervised`, `Adversarial`, `Settings`, `Training`), and the loop around it."""
 
-from srbench.training.adversarial import Adversarial
-from srbench.training.recipes import Recipe, Supervised
-from srbench.training.session import Settings, Training
+from srbench.training.recipes.adversarial import Adversarial
+from srbench.training.recipes.protocol import Recipe
+from srbench.training.recipes.session import Settings, Training
+from srbench.training.recipes.supervised import Supervised
 
 __all__ = ["Adversarial", "Recipe", "Settings", "Supervised", "Training"]

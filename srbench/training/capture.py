@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from srbench.terminal import UI
-    from srbench.training.recipes import Recipe
-    from srbench.training.session import Training
+    from srbench.system.terminal import UI
+    from srbench.training.recipes.protocol import Recipe
+    from srbench.training.recipes.session import Training
 
     Step = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from srbench.backbones import only_local
-from srbench.errors import AssetError, MethodError, SRBenchError, place, say
-from srbench.training import expression
-from srbench.training.devices import make_fabric
-from srbench.training.session import Overrides, Training
+from srbench.catalog.blame import place
+from srbench.errors import AssetError, MethodError, SRBenchError, say
+from srbench.store.backbones import only_local
+from srbench.training.fabric import make_fabric
+from srbench.training.recipes import expression
+from srbench.training.recipes.session import Overrides, Training
 
 if TYPE_CHECKING:
     from torch import nn, optim
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.specs import ModelSpec
-    from srbench.training.session import Optimizer
+    from srbench.training.recipes.session import Optimizer
 
 
 @dataclass(frozen=True)

@@ -12,41 +12,42 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from srbench import __version__
-from srbench.degradations import BICUBIC, get_degradation
-from srbench.devices import device_name
-from srbench.errors import MethodError, SRBenchError, UsageError, blaming, one_line
-from srbench.locks import locked
-from srbench.terminal import Silent
+from srbench.catalog.blame import blaming
+from srbench.errors import MethodError, SRBenchError, UsageError, one_line
+from srbench.images.degradations import BICUBIC, get_degradation
+from srbench.store.weights import NAME as WEIGHTS
+from srbench.store.weights import save_weights
+from srbench.system.devices import device_name
+from srbench.system.locks import locked
+from srbench.system.terminal import Silent
 from srbench.training.average import MovingAverage
 from srbench.training.capture import fastest_step
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.data import find_images
-from srbench.training.devices import is_follower, make_fabric
+from srbench.training.data.find import find_images
+from srbench.training.data.patches import Patches, stream
+from srbench.training.data.samplers import open_sampler
+from srbench.training.fabric import is_follower, make_fabric
 from srbench.training.interrupt import Interrupt
 from srbench.training.log import Log, check_tensorboard
-from srbench.training.patches import Patches, stream
+from srbench.training.recipes.session import Training
 from srbench.training.request import Trained
-from srbench.training.samplers import open_sampler
-from srbench.training.session import Training
 from srbench.training.start import find_method, load_start
 from srbench.training.validation import Validator, choose_validation
-from srbench.weights import NAME as WEIGHTS
-from srbench.weights import save_weights
+from srbench.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from srbench.catalog import Catalog
-    from srbench.datasets import ImageSet
+    from srbench.catalog.catalog import Catalog
+    from srbench.data.image_sets import ImageSet
     from srbench.specs import ModelSpec
-    from srbench.terminal import UI
-    from srbench.training.data import TrainingData
-    from srbench.training.recipes import Recipe
+    from srbench.system.terminal import UI
+    from srbench.training.data.find import TrainingData
+    from srbench.training.recipes.protocol import Recipe
+    from srbench.training.recipes.session import Settings
     from srbench.training.request import TrainRequest
-    from srbench.training.session import Settings
 
 KEPT = ("best", "best_step", "figures", "seconds")
 """What a loop knows beside its recipe's state and must know again after a resumption."""

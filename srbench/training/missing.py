@@ -6,18 +6,18 @@ import shlex
 from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError
+from srbench.store.weights import find_weights, trained_folder
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.engine import train
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
-from srbench.weights import find_weights, trained_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.specs import ModelSpec
-    from srbench.terminal import UI
+    from srbench.system.terminal import UI
 
 
 def train_missing(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from srbench.training.session import Overrides
+from srbench.training.recipes.session import Overrides
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from srbench.training.patches import Crop
+    from srbench.training.data.patches import Crop
 
 
 @dataclass(frozen=True)

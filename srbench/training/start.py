@@ -6,19 +6,19 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError, UsageError
-from srbench.training.expression import parse
-from srbench.weights import CHOICES, find_weights, load_weights, method_of, read_weights
+from srbench.store.weights import CHOICES, find_weights, load_weights, method_of, read_weights
+from srbench.training.recipes.expression import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
     from srbench.specs import ModelSpec
-    from srbench.terminal import UI
+    from srbench.store.weights import Weights
+    from srbench.system.terminal import UI
     from srbench.training.request import TrainRequest
-    from srbench.weights import Weights
 
 
 def find_method(request: TrainRequest, catalog: Catalog) -> ModelSpec:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srbench.datasets import find_dataset, prepare
-from srbench.degradations import BICUBIC
+from srbench.data.find import find_dataset
+from srbench.data.image_sets import prepare
 from srbench.errors import AssetError
-from srbench.evaluate import load_sample, to_8bit, to_float, to_picture, upscale
+from srbench.images.degradations import BICUBIC
+from srbench.images.tensors import to_8bit, to_float, to_picture
+from srbench.images.write import write
+from srbench.inference.upscale import upscale
 from srbench.protocols import get_protocol
-from srbench.references import ReferenceStore
-from srbench.saving import write
-from srbench.scoring import Scorer
+from srbench.scoring.references import ReferenceStore
+from srbench.scoring.samples import load_sample
+from srbench.scoring.scorer import Scorer
 from srbench.specs import DatasetSpec, ImagePair
-from srbench.training.data import HELD_OUT
+from srbench.training.data.find import HELD_OUT
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     import torch
 
-    from srbench.catalog import Catalog
-    from srbench.datasets import ImageSet
-    from srbench.degradations import Degradation
-    from srbench.terminal import UI
-    from srbench.training.data import TrainingData
+    from srbench.catalog.catalog import Catalog
+    from srbench.data.image_sets import ImageSet
+    from srbench.images.degradations import Degradation
+    from srbench.system.terminal import UI
+    from srbench.training.data.find import TrainingData
 
 DEFAULT = "set5"
 METRICS = ("psnr", "ssim", "lpips")

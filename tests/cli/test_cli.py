@@ -46,7 +46,7 @@ def test_a_bug_is_one_line_and_can_be_traced(monkeypatch, capsys):
     def broken(*args, **kwargs):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("srbench.catalog.Catalog.load", broken)
+    monkeypatch.setattr("srbench.catalog.catalog.Catalog.load", broken)
     assert call(monkeypatch, "list") == 1
     assert "a bug to report: ZeroDivisionError: division by zero" in capsys.readouterr().err
     monkeypatch.setenv("SRBENCH_DEBUG", "1")

@@ -9,13 +9,14 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.cli.export import export_command
 from srbench.cli.run import run_command
 from srbench.errors import MethodError, SRBenchError, UsageError
-from srbench.evaluate import build_net, upscale
-from srbench.export import check_ready, export_onnx
-from srbench.weights import NAME, find_weights, save_weights, trained_folder
+from srbench.inference.build import build_net
+from srbench.inference.onnx import check_ready, export_onnx
+from srbench.inference.upscale import upscale
+from srbench.store.weights import NAME, find_weights, save_weights, trained_folder
 
 onnx, onnxruntime, _ = (
     pytest.importorskip(name, reason="needs the extra srbench[onnx]") for name in ("onnx", "onnxruntime", "onnxscript")

@@ -12,16 +12,16 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.cli import main
 from srbench.cli.info import info_command
-from srbench.layers import inspect_network
-from srbench.training import expression
+from srbench.inference.layers import inspect_network
+from srbench.training.recipes import expression
 
 CATALOG = Catalog.load()
 METHODS = sorted(CATALOG.models.specs)
 SMALL = 16
-FAULTY = Path(__file__).parent.parent / "data" / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "plugin_files" / "faulty.py"
 
 
 def info(*args):
@@ -70,7 +70,9 @@ def counted(net, multiple):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_numbers_equal_independent_counts(name, monkeypatch):
-    monkeypatch.setattr("srbench.layers.SIZE", SMALL)  # what is counted grows with the pixels, and so does the time
+    monkeypatch.setattr(
+        "srbench.inference.layers.SIZE", SMALL
+    )  # what is counted grows with the pixels, and so does the time
     spec = CATALOG.models[name]
     scale = min(spec.scales)
     facts = json.loads(info(name, "--scale", scale, "--format", "json"))
@@ -97,8 +99,8 @@ def test_settings_are_those_that_a_training_would_have(name):
     """Build net and recipe as a training does, and look at the very objects."""
     from srbench.errors import AssetError
     from srbench.training import Training
-    from srbench.training.devices import make_fabric
-    from srbench.training.session import Overrides
+    from srbench.training.fabric import make_fabric
+    from srbench.training.recipes.session import Overrides
 
     spec = CATALOG.models[name]
     training = Training(make_fabric("cpu", "fp32"), CATALOG, Overrides(), 4)
@@ -144,7 +146,7 @@ def test_published_figures_and_alias():
 
 
 def test_the_card_of_the_weights_that_a_run_takes(tmp_path):
-    from srbench.weights import NAME, save_weights, trained_folder
+    from srbench.store.weights import NAME, save_weights, trained_folder
 
     assert "There are none: 'srbench train espcn --scale 3" in info("espcn", "--scale", 3)
     card = {"method": "espcn", "scale": 3, "steps_done": 1234, "loss": "l1", "degradation": "crappify/1"}

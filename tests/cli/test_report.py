@@ -12,7 +12,7 @@ from PIL import Image
 
 from srbench.cli import main
 
-FAULTY = Path(__file__).parent.parent / "data" / "faulty.py"
+FAULTY = Path(__file__).parents[1] / "plugin_files" / "faulty.py"
 QUICK = ["--metrics", "psnr,ssim", "--speed-seconds", 0.1, "--speed-size", 16]
 
 

@@ -12,10 +12,10 @@ import png
 import pytest
 from PIL import Image as Pillow
 
-from srbench import folders
 from srbench.cli import main
-from srbench.jobs import Cell, Job, Session
-from srbench.worker import Worker
+from srbench.execution.jobs import Cell, Job, Session
+from srbench.execution.worker import Worker
+from srbench.inference import files as folders
 
 PLUGIN = """
 from srbench import ModelSpec, hookimpl
@@ -35,9 +35,10 @@ from pathlib import Path
 import torch
 
 from srbench.catalog import Catalog
-from srbench.evaluate import build_net
-from srbench.folders import upscale_file
-from srbench.tiles import Enlarger, Tiler
+from srbench.inference.build import build_net
+from srbench.inference.files import upscale_file
+from srbench.inference.enlarger import Enlarger
+from srbench.inference.tiler import Tiler
 
 device = torch.device("cpu")
 spec = Catalog.load().models["espcn"]

@@ -206,9 +206,9 @@ BROKEN = {
         "changed what torch.nn.functional.conv2d does, in 'builds'",
     ),
     "replaces-srbenchs": (
-        method(build="import srbench.evaluate as e; e.to_8bit = lambda image: image.to(torch.uint8)"),
+        method(build="import srbench.images.tensors as e; e.to_8bit = lambda image: image.to(torch.uint8)"),
         "global state",
-        "changed what srbench.evaluate.to_8bit does, in 'builds'",
+        "changed what srbench.images.tensors.to_8bit does, in 'builds'",
     ),
     "leaves-a-process": (
         method(build="import subprocess; subprocess.Popen(['sleep', '600'])"),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from srbench.conformance import check
-from srbench.conformance.checks import CHECKS
+from srbench.conformance.checklist import CHECKS
 from srbench.errors import UsageError
 
 ROOT = Path(__file__).parent.parent.parent

@@ -20,17 +20,17 @@ import matplotlib.figure  # noqa: F401
 import psutil
 import torchvision  # noqa: F401
 
-from srbench import harness
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.report.page import write_report
-from srbench.request import Request
-from srbench.terminal import Silent
+from srbench.runs import harness
+from srbench.runs.request import Request
+from srbench.system.terminal import Silent
 from srbench.training import checkpoints
 from srbench.training.engine import train
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
 
-PLUGIN = Path(__file__).parents[1] / "data" / "tiny_gan.py"
+PLUGIN = Path(__file__).parents[1] / "plugin_files" / "tiny_gan.py"
 DELAY_S = 0.03
 """A kill comes within this time after some progress: anywhere between two lines of a file."""
 

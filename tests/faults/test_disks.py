@@ -12,19 +12,20 @@ import pytest
 import torchvision
 from safetensors.torch import load_file
 
-from srbench import assets, harness
-from srbench.backbones import cached_path, fetch_backbone
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError, ImageError, SRBenchError
-from srbench.images import read
+from srbench.images.read import read
+from srbench.images.write import write
 from srbench.report.page import write_report
-from srbench.request import Request
-from srbench.saving import write
+from srbench.runs import harness
+from srbench.runs.request import Request
 from srbench.specs import Asset
-from srbench.terminal import Silent
+from srbench.store import assets
+from srbench.store.backbones import cached_path, fetch_backbone
+from srbench.system.terminal import Silent
 from srbench.training.engine import train
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
 
 
 @contextmanager

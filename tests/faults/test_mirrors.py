@@ -18,11 +18,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench import assets, downloads
-from srbench.archives import fetch_archive, read_record
 from srbench.errors import AssetError
 from srbench.specs import Archive, Asset
-from srbench.terminal import Silent
+from srbench.store import assets, downloads
+from srbench.store.archives import fetch_archive, read_record
+from srbench.system.terminal import Silent
 
 CONTENT = b"pixels" * 10_000
 ASSET = Asset("datasets/set/a.png", hashlib.sha256(CONTENT).hexdigest())

@@ -14,15 +14,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from srbench import assets
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.locks import locked
 from srbench.specs import Asset
-from srbench.terminal import Silent
+from srbench.store import assets
+from srbench.system.locks import locked
+from srbench.system.terminal import Silent
 from srbench.training import engine
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
 
 FILES = {f"set/{i}.bin": bytes([i]) * 200_000 for i in range(4)}
 FETCH = f"""

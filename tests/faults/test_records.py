@@ -7,15 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from srbench import harness
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import SRBenchError
-from srbench.leaderboard import load_board
 from srbench.report.page import write_report
-from srbench.request import Request
-from srbench.rerun import requests_of
-from srbench.terminal import Silent
-from srbench.verify import verify
+from srbench.results.board import load_board
+from srbench.runs import harness
+from srbench.runs.request import Request
+from srbench.runs.rerun import requests_of
+from srbench.runs.verify import verify
+from srbench.system.terminal import Silent
 
 
 @pytest.fixture
@@ -94,8 +94,8 @@ def test_a_clock_that_goes_back_changes_nothing(asked, tmp_path, save_image, mon
         return f"{year}-01-01T00:00:00.000+00:00"
 
     run(replace(asked, out=tmp_path / "whole"))
-    monkeypatch.setattr("srbench.runner.now", now)
-    monkeypatch.setattr("srbench.runfile.now", now)
+    monkeypatch.setattr("srbench.runs.runner.now", now)
+    monkeypatch.setattr("srbench.results.run_file.now", now)
     first = run(replace(asked, methods=("nearest",)))
     run(asked)
     csv = (tmp_path / "run" / "leaderboard.csv").read_bytes()

@@ -245,7 +245,7 @@ def png_pixels(content: bytes, draw: random.Random) -> bytes:
 def outcome(path: Path) -> dict[str, object]:
     """Read a file in each way; return whether it could be read, and what is wrong with that."""
     from srbench.errors import ImageError
-    from srbench.images import read, read_8bit, read_size
+    from srbench.images.read import read, read_8bit, read_size
 
     found, said, results = [], os.fstat(2).st_size, {}
     for reader in (read, read_size, read_8bit):

@@ -19,11 +19,11 @@ import png
 import pytest
 from PIL import Image
 
-from srbench import assets
-from srbench.archives import MOST_TIMES, fetch_archive
 from srbench.errors import AssetError
 from srbench.specs import Archive
-from srbench.terminal import Silent
+from srbench.store import assets
+from srbench.store.archives import MOST_TIMES, fetch_archive
+from srbench.system.terminal import Silent
 
 MEMORY = 640 * 2**20
 UNPACKED = MEMORY
@@ -142,7 +142,7 @@ def test_more_data_than_pixels_are_not_inflated(tmp_path, bits):
 @pytest.mark.parametrize("interlace", [False, True])
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (200, 1), (1, 300), (37, 41)])
 def test_the_limit_of_data_lets_every_sound_file_of_16_bits_pass(tmp_path, size, interlace):
-    from srbench.images import read as read_here
+    from srbench.images.read import read as read_here
 
     values = np.random.default_rng(0).integers(0, 65536, (size[1], size[0] * 2), dtype=np.uint16)
     with (tmp_path / "a.png").open("wb") as file:

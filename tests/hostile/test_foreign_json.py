@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.archives import RECORD, read_record
-from srbench.checked_json import DEEPEST, Each, Fields, Several, fault, parse
-from srbench.weights import NAME, card_path, save_weights, trained_folder
+from srbench.store.archives import RECORD, read_record
+from srbench.store.weights import NAME, card_path, save_weights, trained_folder
+from srbench.system.json_forms import DEEPEST, Each, Fields, Several, fault, parse
 
 LONG = "SRBENCH_LONG" in os.environ
 
@@ -91,7 +91,7 @@ def made(tmp_path_factory):
     """A run of two methods, one of them with weights, their card and a log."""
     import torch
 
-    from srbench.catalog import Catalog
+    from srbench.catalog.catalog import Catalog
 
     folder = tmp_path_factory.mktemp("made")
     (folder / "HR").mkdir()

@@ -107,7 +107,8 @@ def test_a_number_makes_the_same_file_again(tmp_path):
 def test_the_watch_sees_what_it_looks_for(tmp_path, monkeypatch, what, said):
     monkeypatch.setattr(f"{__name__}.TIMEOUT_S", 4 if "sleep" in what else TIMEOUT_S)
     (tmp_path / "sitecustomize.py").write_text(
-        f"import os, warnings\nimport srbench.images\ndef read(path):\n    {what}\nsrbench.images.read = read\n"
+        "import os, warnings\nfrom srbench.images import read as module\n"
+        f"def read(path):\n    {what}\nmodule.read = read\n"
     )
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")]))
     _, wrong = read_range(0, 1, tmp_path)

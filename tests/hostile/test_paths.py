@@ -11,11 +11,11 @@ import tarfile
 
 import pytest
 
-from srbench import assets
-from srbench.archives import fetch_archive
 from srbench.errors import AssetError
 from srbench.specs import Archive
-from srbench.terminal import Silent
+from srbench.store import assets
+from srbench.store.archives import fetch_archive
+from srbench.system.terminal import Silent
 
 EVIL = "../evil"
 

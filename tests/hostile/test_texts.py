@@ -14,8 +14,9 @@ from click.testing import CliRunner
 from srbench.cli import cli
 from srbench.cli.options import split_choices
 from srbench.errors import AssetError, one_line, printable, without_passwords
-from srbench.leaderboard import load_board
-from srbench.tables import frame_to_csv, sections, spreadsheet_text, to_csv, to_json, to_latex, to_markdown
+from srbench.results.board import load_board
+from srbench.results.formats import frame_to_csv, spreadsheet_text, to_csv, to_json, to_latex, to_markdown
+from srbench.results.sections import sections
 
 CANARY = "c4n4ry-0d1e-swordfish"
 SECRETS = {

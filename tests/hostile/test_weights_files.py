@@ -16,10 +16,10 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import MethodError, SRBenchError, UsageError
+from srbench.store.weights import load_weights
 from srbench.training.checkpoints import load_state
-from srbench.weights import load_weights
 
 LONG = "SRBENCH_LONG" in os.environ
 

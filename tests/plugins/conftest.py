@@ -6,11 +6,11 @@ import pytest
 import skimage.data
 import torch
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.resize import degrade, imresize
 from srbench.training import Training
-from srbench.training.devices import make_fabric
-from srbench.training.session import Overrides
+from srbench.training.fabric import make_fabric
+from srbench.training.recipes.session import Overrides
 
 
 @pytest.fixture

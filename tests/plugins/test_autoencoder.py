@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.resize import degrade, imresize
 
 

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 
-from srbench.datasets import load_pair
+from srbench.data.pairs import load_pair
 from srbench.errors import UsageError
 from srbench_plugins import benchmark_sets, samples, training_sets
 
@@ -74,11 +74,11 @@ def test_pets_is_the_file_that_torchvision_takes():
 
 
 def test_cars_come_from_a_folder_or_say_so(tmp_path, save_image):
-    from srbench.archives import fetch_archive
-    from srbench.catalog import Catalog
-    from srbench.datasets import find_dataset
+    from srbench.catalog.catalog import Catalog
+    from srbench.data.find import find_dataset
     from srbench.errors import AssetError
-    from srbench.terminal import Silent
+    from srbench.store.archives import fetch_archive
+    from srbench.system.terminal import Silent
 
     save_image(tmp_path / "stanford" / "cars_train" / "00001.jpg")
     spec = find_dataset(Catalog.load(), f"cars={tmp_path / 'stanford'}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench_plugins.dbpn.network import DBPN
 from srbench_plugins.edsr.network import EDSR
 from srbench_plugins.esrgan.network import Discriminator, RRDBNet

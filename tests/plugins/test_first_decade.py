@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from safetensors.torch import load_file
 
-from srbench.catalog import Catalog
-from srbench.evaluate import build_net
+from srbench.catalog.catalog import Catalog
+from srbench.inference.build import build_net
 from srbench.training.engine import train
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
 
 NETWORKS = ("ae-mse", "unet", "vae", "cyclegan", "dcgan")
 RECIPES = ("ae-mix", "unet-gan", "vae", "pix2pix", "cyclegan", "dcgan")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench_plugins import espcn, srcnn, srresnet
 
 SPECS = {spec.name: spec for spec in (*srresnet.srbench_models(), *espcn.srbench_models(), *srcnn.srbench_models())}

@@ -10,12 +10,13 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.cli.info import info_command
 from srbench.errors import MethodError, UsageError
-from srbench.evaluate import build_net, upscale
-from srbench.inference import Inference
-from srbench.speed import SpeedSettings, measure
+from srbench.inference.build import build_net
+from srbench.inference.precision import Inference
+from srbench.inference.speed import SpeedSettings, measure
+from srbench.inference.upscale import upscale
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,10 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from srbench.backbones import load_features
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError, UndefinedScoreError, UsageError
 from srbench.protocols import PROTOCOLS
+from srbench.store.backbones import load_features
 from srbench_plugins import perceptual
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 import torchvision
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError, UsageError
 from srbench.features import Features, layers
 
@@ -169,8 +169,8 @@ def test_unknown_layer_and_missing_network_are_one_line(monkeypatch, tmp_path):
 
 def test_a_training_in_bf16_runs_loss_networks_in_bf16(mirror):
     from srbench.training import Training
-    from srbench.training.devices import make_fabric
-    from srbench.training.session import Overrides
+    from srbench.training.fabric import make_fabric
+    from srbench.training.recipes.session import Overrides
 
     generator = torch.Generator().manual_seed(0)
     sr, hr = torch.rand(2, 3, 32, 32, generator=generator), torch.rand(2, 3, 32, 32, generator=generator)

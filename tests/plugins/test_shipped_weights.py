@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from srbench.api import run
-from srbench.assets import sha256
-from srbench.catalog import Catalog
-from srbench.evaluate import build_net
-from srbench.weights import card_path
+from srbench.catalog.catalog import Catalog
+from srbench.inference.build import build_net
+from srbench.store.hashes import sha256
+from srbench.store.weights import card_path
 
 CATALOG = Catalog.load()
 SHIPPED = {

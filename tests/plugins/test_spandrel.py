@@ -11,11 +11,12 @@ import torch
 from click.testing import CliRunner
 from safetensors.torch import save_file
 
-from srbench.catalog import Catalog
-from srbench.cli.files import upscale_command
+from srbench.catalog.catalog import Catalog
 from srbench.cli.info import info_command
+from srbench.cli.upscale import upscale_command
 from srbench.errors import UsageError
-from srbench.evaluate import build_net, upscale
+from srbench.inference.build import build_net
+from srbench.inference.upscale import upscale
 from srbench_plugins.esrgan.network import RRDBNet
 
 pytest.importorskip("spandrel", reason="needs the extra srbench[spandrel]")

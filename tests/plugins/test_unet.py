@@ -8,7 +8,7 @@ import importlib
 import pytest
 import torch
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.resize import imresize
 
 NAMES = ("unet", "unet-perceptual", "unet-perceptual-gram", "unet-gan", "pix2pix")

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srbench.pictures import picture_row
-from srbench.results import ResultsFile, encode_value
-from srbench.tables import save
+from srbench.results.pictures import picture_row
+from srbench.results.rows import ResultsFile, encode_value
+from srbench.results.tables import save
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +95,7 @@ class MadeRun:
 
     def finish(self) -> Path:
         """Write run.json and the leaderboard."""
-        from srbench.leaderboard import load_board
+        from srbench.results.board import load_board
 
         self.rows.close()
         described = {"summary": self.summary, "plugin": "p", "origin": "srbench 0.1.0", "fingerprint": "code"}

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from srbench import MetricSpec
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.evaluate import Sample
 from srbench.report.compare import Panel, choose_crop, draw, parse_crop, save, scored
 from srbench.report.crops import Crop
+from srbench.scoring.samples import Sample
 
 
 def noise(seed, height=48, width=64):

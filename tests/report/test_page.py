@@ -14,11 +14,11 @@ import numpy as np
 import pytest
 
 from srbench.errors import SRBenchError, UsageError
-from srbench.images import Picture
+from srbench.images.picture import Picture
+from srbench.images.write import write
 from srbench.report.gather import gather
 from srbench.report.page import MAX_BYTES, write_report
-from srbench.saving import write
-from srbench.tables import to_csv, to_latex, to_markdown
+from srbench.results.formats import to_csv, to_latex, to_markdown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,11 +10,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from srbench.leaderboard import load_board
 from srbench.report.labels import Box, place
 from srbench.report.plots import COLOURS, Axis, Point, curve, looks, points, scatter
 from srbench.report.rankings import SPEED, rankings
 from srbench.report.svg import to_svg
+from srbench.results.board import load_board
 
 PSNR, LPIPS = Axis("psnr", "PSNR, dB", "higher"), Axis("lpips", "LPIPS", "lower")
 SVG = "{http://www.w3.org/2000/svg}"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SLEEPY = Path(__file__).parent.parent / "data" / "sleepy.py"
+SLEEPY = Path(__file__).parents[1] / "plugin_files" / "sleepy.py"
 LONG = pytest.mark.skipif("SRBENCH_LONG" not in os.environ, reason="long form: set SRBENCH_LONG=1")
 HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
 """Undoes what a shell does to commands in the background: they and their children ignore Ctrl-C."""

@@ -12,13 +12,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from srbench import runner
 from srbench.api import score
-from srbench.catalog import Catalog
-from srbench.leaderboard import load_board
-from srbench.request import Request
-from srbench.results import ResultsFile, read_rows
-from srbench.terminal import Silent
+from srbench.catalog.catalog import Catalog
+from srbench.results.board import load_board
+from srbench.results.rows import ResultsFile, read_rows
+from srbench.runs import runner
+from srbench.runs.request import Request
+from srbench.system.terminal import Silent
 from tests.scale.conftest import LONG
 
 GROWTH = 1.3
@@ -169,8 +169,8 @@ def test_a_run_is_linear_in_its_cells(tmp_path, save_image, monkeypatch, price):
 MEASURED = r"""
 import re, sys, time
 from pathlib import Path
-from srbench.leaderboard import load_board
-from srbench.tables import save
+from srbench.results.board import load_board
+from srbench.results.tables import save
 begin = time.process_time()
 save(load_board([Path(sys.argv[1])]), Path(sys.argv[1]))
 status = Path("/proc/self/status").read_text()

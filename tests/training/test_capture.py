@@ -7,13 +7,13 @@ import copy
 import pytest
 import torch
 
-from srbench.catalog import Catalog
-from srbench.terminal import Silent
+from srbench.catalog.catalog import Catalog
+from srbench.system.terminal import Silent
 from srbench.training import Adversarial, Supervised, Training
 from srbench.training.capture import WARM_UP, Captured, fastest_step, phase_of
-from srbench.training.devices import make_fabric
-from srbench.training.session import Overrides
-from tests.training.test_adversarial import Critic, Generator
+from srbench.training.fabric import make_fabric
+from srbench.training.recipes.session import Overrides
+from tests.training.recipes.test_adversarial import Critic, Generator
 
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="CUDA graphs need an NVIDIA GPU")
 STEPS = 12

@@ -16,12 +16,12 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
-from srbench.terminal import Silent
+from srbench.system.terminal import Silent
 from srbench.training.engine import train
+from srbench.training.recipes.session import Overrides
 from srbench.training.request import TrainRequest
-from srbench.training.session import Overrides
 
 CODE = "from srbench.cli import main; main()"
 QUICK = ["--scale", 2, "--batch", 2, "--patch", 16, "--validate-every", 100, "--validate-on", "val", "--save-every", 5]
@@ -271,7 +271,7 @@ def test_two_processes_equal_one_with_twice_the_batch(here, sets):
 
 
 def test_an_adversarial_recipe_trains_in_two_processes(sets):
-    plugin = Path(__file__).parents[1] / "data" / "tiny_gan.py"
+    plugin = Path(__file__).parents[1] / "plugin_files" / "tiny_gan.py"
     options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6]
     in_processes(sets, *options, "--devices", 2, "--device", "cpu", "--out", "gan")
     assert json.loads((sets / "gan" / "weights.json").read_text())["devices"] == 2

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from srbench.training.session import Settings
+from srbench.training.recipes.session import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

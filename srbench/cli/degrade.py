@@ -1,0 +1,49 @@
+"""``srbench degrade``: make LR from HR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from srbench.cli.options import (
+    SCALE,
+    degradation_option,
+    report_faults,
+)
+
+
+@click.command("degrade")
+@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--scale", type=SCALE, required=True, help="Factor to shrink by.")
+@degradation_option("from HR")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is random; a run has 0.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+def degrade_command(*, source: Path, target: Path, scale: int, degradation: str, seed: int, overwrite: bool) -> None:
+    """Make the LR of an image, or of every image of a folder, as 'srbench run' does; PNG under the same names.
+
+    HR is cropped to multiples of the scale; the bicubic equals the field's LR files in every pixel.
+
+    \b
+    Examples:
+      srbench degrade DIV2K_valid_HR/ DIV2K_valid_LR_x4/ --scale 4
+      srbench degrade photos/ crappy/ --scale 4 --degradation crappify
+    """
+    from srbench.images.degradations import degrade_file, get_degradation
+    from srbench.images.write import write
+    from srbench.inference.files import each, outputs
+    from srbench.system.terminal import Terminal
+
+    ui = Terminal()
+    pairs = outputs(source, target, overwrite=overwrite)
+    with ui.track("degrading", len(pairs)) as advance:
+
+        def shrink(path: Path, to: Path) -> None:
+            try:
+                write(to, degrade_file(path, scale, get_degradation(degradation), seed))
+            finally:
+                advance(path.name)
+
+        faults = each(pairs, shrink)
+    report_faults(faults, ui)

@@ -1,0 +1,50 @@
+"""``srbench fetch``: get datasets and backbones ahead of time."""
+
+from __future__ import annotations
+
+import click
+
+from srbench.cli.options import Scales, load_catalog, plugin_option
+
+
+@click.command("fetch")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--scale", "scales", type=Scales(), help="Scales of datasets to fetch [default: all they have]")
+@plugin_option
+def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plugins: tuple[str, ...]) -> None:
+    """Fetch datasets or backbones ahead of time, into SRBENCH_HOME.
+
+    \b
+    Examples:
+      srbench fetch set5 set14 --scale 4
+      srbench fetch div2k
+      srbench fetch alexnet
+    """
+    from srbench.data.find import with_images
+    from srbench.data.image_sets import fetch_dataset
+    from srbench.errors import UsageError
+    from srbench.specs import Asset
+    from srbench.store.backbones import BACKBONES, fetch_backbone
+    from srbench.system.terminal import Terminal
+
+    catalog = load_catalog(plugins)
+    unknown = [name for name in names if name not in BACKBONES and name not in catalog.datasets]
+    if unknown:
+        try:
+            catalog.datasets[unknown[0]]
+        except UsageError as error:
+            raise UsageError(f"{error} (backbones: {', '.join(BACKBONES)})") from None
+    ui = Terminal()
+    for name in names:
+        if name in BACKBONES:
+            ui.note(f"{name}: {fetch_backbone(name)}")
+            continue
+        spec = catalog.datasets[name]
+        if spec.archive is not None:
+            spec = with_images(spec, ui)
+            ui.note(f"{name}: {len(spec.pairs(min(spec.scales)))} images are in the cache")
+            continue
+        pairs = [pair for scale in (scales or sorted(spec.scales)) for pair in spec.pairs(scale)]
+        files = dict.fromkeys(f for pair in pairs for f in (pair.hr, pair.lr) if isinstance(f, Asset))
+        fetch_dataset(list(files), name, ui)
+        ui.note(f"{name}: {len(files)} files are in the cache" if files else f"{name}: nothing to fetch")

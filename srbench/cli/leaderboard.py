@@ -1,0 +1,118 @@
+"""``srbench leaderboard``: show, merge and convert the results of runs."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from srbench.cli.options import load_catalog, plugin_option
+from srbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from rich.console import RenderableType
+
+    from srbench.catalog.catalog import Catalog
+    from srbench.results.board import Board
+
+
+@click.command("leaderboard")
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["terminal", "csv", "markdown", "latex", "json"]),
+    default="terminal",
+    show_default=True,
+    help="How to show it.",
+)
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
+@click.option(
+    "--against-published", "published", is_flag=True, help="Show the figures that papers print beside the runs' own."
+)
+@plugin_option
+def leaderboard_command(
+    *, runs: tuple[Path, ...], style: str, sort: str, out: Path | None, published: bool, plugins: tuple[str, ...]
+) -> None:
+    """Show the leaderboard of one or more runs.
+
+    Rankings never mix datasets, scales, protocols, devices or precisions. Of a method that several runs scored with the
+    same code and weights, the last run named counts.
+
+    \b
+    Examples:
+      srbench leaderboard runs/20260101-120000
+      srbench leaderboard runs/a runs/b --sort lpips --format markdown
+      srbench leaderboard runs/a --format latex --out table.tex
+      srbench leaderboard runs/a --against-published
+    """
+    from srbench.results import formats
+    from srbench.results.board import load_board
+    from srbench.results.rows import write_text
+
+    board = load_board(runs, sort)
+    shown = style if style != "terminal" or out is None else "markdown"
+    if published:
+        text = _beside_published(board, runs, shown, load_catalog(plugins))
+    else:
+        make = {
+            "terminal": terminal,
+            "csv": formats.to_csv,
+            "markdown": formats.to_markdown,
+            "latex": formats.to_latex,
+            "json": formats.to_json,
+        }[shown]
+        text = make(board)
+    if out is None:
+        click.echo(text, nl=False)
+    else:
+        write_text(out, text)
+
+
+def terminal(board: Board) -> str:
+    """Return the board for standard output; plain and uncut when piped."""
+    from srbench.results.tables import render
+
+    return _printed(lambda plain, width: render(board, plain=plain, width=width))
+
+
+def _printed(render: Callable[[bool, int], Iterable[RenderableType]]) -> str:
+    from rich.console import Console
+
+    tty = sys.stdout.isatty()
+    console = Console(width=None if tty else 250, highlight=False, emoji=False)
+    with console.capture() as captured:
+        for part in render(not tty, console.width):
+            console.print(part, soft_wrap=isinstance(part, str))
+    return captured.get()
+
+
+def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog: Catalog) -> str:
+    """Return the board beside what papers print.
+
+    Raises:
+        UsageError: papers print nothing for these methods on these datasets.
+    """
+    from srbench.results import formats, published
+    from srbench.results.run_file import read_run_file
+    from srbench.results.tables import render_section
+
+    weights = [read_run_file(run).get("weights", {}) for run in runs]
+    cards = {digest: described["card"] for one in weights for digest, described in one.items()}
+    found = published.compare(board, catalog, cards)
+    if not found:
+        raise UsageError("no method of these runs has published figures for their datasets and scales")
+    section = published.to_section(found)
+    make: dict[str, Callable[[], str]] = {
+        "terminal": lambda: _printed(lambda plain, width: render_section(section, plain=plain, width=width)),
+        "csv": lambda: published.to_csv(found),
+        "markdown": lambda: "\n".join(formats.markdown_lines(section).all),
+        "latex": lambda: "\n".join(formats.latex_lines(section).all),
+        "json": lambda: published.to_json(found),
+    }
+    return make[style]()

@@ -1,0 +1,53 @@
+"""``srbench rerun``: a run once more, from what its folder records."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from srbench.cli.options import device
+
+
+@click.command("rerun")
+@click.argument("run", type=click.Path(path_type=Path, exists=True), metavar="RUN|run.json")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
+@device
+def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
+    """Run what a run was asked for once more, from its run.json alone.
+
+    What is no longer there, or is not what it was (versions, plugins, weights, images), is said first; what cannot be
+    had is left out. The same command on the same --out goes on where it stopped.
+
+    \b
+    Examples:
+      srbench rerun runs/20260101-120000
+      srbench rerun shared/run.json --out runs/again
+    """
+    from srbench.runs.harness import new_folder, score
+    from srbench.runs.rerun import requests_of
+    from srbench.system.terminal import Terminal
+
+    ui = Terminal()
+    out = out or new_folder()
+    asked = requests_of(run, out)
+    for remark in dict.fromkeys(remark for again in asked for remark in again.remarks):
+        ui.warn(remark)
+    command = shlex.join(["srbench", *sys.argv[1:]])
+    failed: list[str] = []
+    for again in asked:
+        request = replace(again.request, command=command, device=device or again.request.device)
+        try:
+            scored = score(request, again.catalog, ui, sort)
+        except KeyboardInterrupt:
+            going_on = shlex.join(["srbench", "rerun", str(run), "--out", str(out)])
+            ui.note(f"stopped; what is done is saved in {out}. To go on: {going_on}")
+            raise click.exceptions.Exit(130) from None
+        failed += scored.outcome.failed
+    from srbench.cli.run import finish
+
+    finish(replace(scored, outcome=replace(scored.outcome, failed=tuple(failed))), out, sort, report=False)

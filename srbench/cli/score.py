@@ -1,0 +1,148 @@
+"""``srbench score``: score images that any other tool made."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from srbench.cli.options import (
+    device_option,
+    load_catalog,
+    metrics_option,
+    plugin_option,
+    protocol_option,
+)
+
+if TYPE_CHECKING:
+    from srbench.scoring.folders import FolderScores
+    from srbench.scoring.scorer import Score
+from srbench.cli.options import SCALE, report_faults
+
+
+@click.command("score")
+@click.argument("sr_dir", type=click.Path(path_type=Path))
+@click.argument("hr_dir", type=click.Path(path_type=Path))
+@click.option("--scale", type=SCALE, required=True, help="Scale factor: the border that is cut, HR's crop.")
+@protocol_option()
+@metrics_option
+@click.option(
+    "--format",
+    "style",
+    type=click.Choice(["table", "csv", "json"]),
+    default="table",
+    show_default=True,
+    help="Output.",
+)
+@click.option("--sr-suffix", default="", metavar="TEXT", help="Taken off the end of SR names before pairing (_x4).")
+@click.option("--hr-suffix", default="", metavar="TEXT", help="Taken off the end of HR names before pairing.")
+@device_option
+@plugin_option
+def score_command(
+    *,
+    sr_dir: Path,
+    hr_dir: Path,
+    scale: int,
+    protocols: tuple[str, ...],
+    metrics: tuple[str, ...],
+    style: str,
+    sr_suffix: str,
+    hr_suffix: str,
+    device: str,
+    plugins: tuple[str, ...],
+) -> None:
+    """Score images that any other tool made against HR, paired by file name.
+
+    Exit code 1 when a pair could not be scored. CSV: image,protocol and one column per metric, full precision.
+
+    \b
+    Examples:
+      srbench score results/ Set5/HR/ --scale 4
+      srbench score out/ HR/ --scale 4 --sr-suffix _RCAN_x4 --protocol y,rgb --format csv
+    """
+    from srbench.protocols import get_protocol
+    from srbench.scoring.folders import pair_files, score_folders
+    from srbench.system.devices import find_device
+    from srbench.system.terminal import Terminal
+
+    catalog = load_catalog(plugins)
+    specs = [catalog.metrics[name] for name in metrics]
+    chosen = [get_protocol(name) for name in protocols]
+    ui = Terminal()
+    pairs, alone = pair_files(sr_dir, hr_dir, sr_suffix, hr_suffix)
+    for text in alone:
+        ui.warn(text)
+    with ui.track("scoring", len(pairs)) as advance:
+        result = score_folders(pairs, scale, chosen, specs, find_device(device), advance)
+    for name, reason in result.missing.items():
+        ui.warn(f"no {name}: {reason}")
+    for (image, protocol), scores in result.scores.items():
+        for name, score in scores.items():
+            if score.reason:
+                ui.warn(f"{image} ({protocol}): {name}: {score.reason}")
+    names = [spec.name for spec in specs]
+    click.echo({"csv": _csv, "json": _json, "table": _table}[style](result, names), nl=False)
+    report_faults(result.faults, ui)
+
+
+def _cell(score: Score | None) -> float | str | None:
+    """Return a value as CSV and JSON hold it: undefined None, infinite ``inf``."""
+    if score is None or score.value is None:
+        return None
+    return score.value if math.isfinite(score.value) else str(score.value)
+
+
+def _csv(result: FolderScores, metrics: list[str]) -> str:
+    from srbench.results.formats import spreadsheet_text
+
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(["image", "protocol", *metrics])
+    for (image, protocol), scores in result.scores.items():
+        writer.writerow([spreadsheet_text(image), protocol, *(_cell(scores.get(name)) for name in metrics)])
+    return buffer.getvalue()
+
+
+def _json(result: FolderScores, metrics: list[str]) -> str:
+    rows = []
+    for (image, protocol), scores in result.scores.items():
+        row = {"image": image, "protocol": protocol} | {name: _cell(scores.get(name)) for name in metrics}
+        reasons = {name: score.reason for name, score in scores.items() if score.reason} | result.missing
+        rows.append(row | {"reasons": reasons})
+    return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
+
+
+def _table(result: FolderScores, metrics: list[str]) -> str:
+    from srbench.errors import printable
+
+    rows = [["image", "protocol", *metrics]]
+    for (image, protocol), scores in result.scores.items():
+        rows.append([printable(image), protocol, *(_number(_cell(scores.get(name))) for name in metrics)])
+    for protocol in dict.fromkeys(protocol for _, protocol in result.scores):
+        of = [scores for (_, name), scores in result.scores.items() if name == protocol]
+        means = []
+        for metric in metrics:
+            values = [s[metric].value for s in of if metric in s]
+            defined = [value for value in values if value is not None]
+            means.append(_number(sum(defined) / len(defined) if defined else None))
+        rows.append([f"mean of {len(of)}", protocol, *means])
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    aligned = (
+        "  ".join(
+            text.ljust(width) if i < 2 else text.rjust(width)
+            for i, (text, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    )
+    return "\n".join(line.rstrip() for line in aligned) + "\n"
+
+
+def _number(value: float | str | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.4f}" if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -1,0 +1,105 @@
+"""``srbench upscale``: enlarge an image or a folder of images."""
+
+from __future__ import annotations
+
+from functools import partial, reduce
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from srbench.cli.options import (
+    SCALE,
+    device_option,
+    load_catalog,
+    plugin_option,
+    report_faults,
+    tile_option,
+)
+
+PASS = 2**29
+"""Bytes that a pass may hold on a CPU: with more, tiles are no faster, and large images take more than they must."""
+
+
+@click.command("upscale")
+@click.argument("method")
+@click.argument("source", type=click.Path(path_type=Path), metavar="IN")
+@click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
+@click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
+@click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+@click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
+@click.option(
+    "--samples",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Write N different answers, OUT_1 to OUT_N, of a method that knows several.",
+)
+@click.option("--repeat", is_flag=True, help="Reach a scale that METHOD does not do by repeating those that it does.")
+@tile_option
+@device_option
+@plugin_option
+def upscale_command(
+    *,
+    method: str,
+    source: Path,
+    target: Path,
+    scale: int,
+    overwrite: bool,
+    weights: str,
+    samples: int | None,
+    repeat: bool,
+    tile: int | Literal["auto", "off"],
+    device: str,
+    plugins: tuple[str, ...],
+) -> None:
+    """Enlarge an image, or every image of a folder, with METHOD.
+
+    Any size; alpha, 16 bits and greyscale are kept. A folder's images are written as PNG under their names. Large
+    images are enlarged in tiles, which gives the same, and written as they come: PNG, PPM and PGM of any size.
+
+    \b
+    Examples:
+      srbench upscale bicubic photo.jpg photo_x4.png
+      srbench upscale lanczos photos/ enlarged/ --scale 2
+      srbench upscale vae photo.jpg photo_x4.png --samples 3
+      srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
+    """
+    from srbench.errors import UsageError
+    from srbench.inference.files import each, outputs, passes
+
+    spec = load_catalog(plugins).models[method]
+    scales = passes(spec, scale, repeat=repeat)
+    if samples and len(scales) > 1:
+        raise UsageError("--samples shows what a method knows of one scale; it does not go with --repeat")
+    seeds = range(1, samples + 1) if samples else range(1)
+    pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
+
+    from srbench.api import Upscaler
+    from srbench.inference.enlarger import Enlarger
+    from srbench.inference.files import tiles_of, upscale_file
+    from srbench.inference.tiler import Tiler
+    from srbench.system.malloc import return_memory
+    from srbench.system.terminal import Terminal
+
+    return_memory()
+    ui = Terminal()
+    loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
+    if samples and not hasattr(loaded[scales[0]].net, "sample"):
+        raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
+    passed = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
+    where = loaded[scales[0]].device
+    tiler = Tiler(reduce(Enlarger.then, passed), where, tile, PASS if where.type == "cpu" else 0)
+    if len(scales) > 1:
+        steps = ", then ".join(f"x{s}" for s in scales)
+        ui.note(f"{spec.name} does not do x{scale}: repeated, {steps}; each pass takes the last one's output for LR")
+
+    faults = []
+    count = sum(tiles_of(path, tiler) for path, _ in pairs[seeds[0]]) * len(seeds)
+    with ui.track("upscaling", count) as advance:
+
+        def enlarge(path: Path, to: Path, seed: int) -> None:
+            upscale_file(path, to, tiler, seed, partial(advance, path.name))
+
+        for seed, files in pairs.items():
+            faults += each(files, partial(enlarge, seed=seed))
+    report_faults(faults, ui)

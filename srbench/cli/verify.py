@@ -1,0 +1,59 @@
+"""``srbench verify``: whether a run's values still hold."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from srbench.runs.verify import Check
+from srbench.cli.options import device
+
+
+@click.command("verify")
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option(
+    "--sample", type=click.IntRange(0), default=20, show_default=True, help="Outputs to look at; 0: all of them."
+)
+@device
+def verify_command(*, run: Path, sample: int, device: str) -> None:
+    """Say whether a run's values still hold, and what has changed since. Exit code 1 where one does not.
+
+    An output is one method's of one image. Where the run kept it (--save-images) it is scored again, else made again.
+    On the same processor and versions values must be equal; elsewhere, and on a GPU, they may differ by one in the last
+    digit that boards print (PSNR 0.01 dB, SSIM and LPIPS 0.0001), as rounding to 8 bits may flip a few pixels.
+
+    \b
+    Examples:
+      srbench verify runs/20260101-120000
+      srbench verify runs/a --sample 0
+    """
+    from srbench.runs.verify import verify
+    from srbench.system.terminal import Terminal
+
+    ui = Terminal()
+    found = verify(run, sample, ui, device)
+    for remark in found.remarks:
+        ui.warn(remark)
+    if found.differing:
+        _table(found.differing)
+    differ = f"{len(found.differing)} differ" if found.differing else "all agree"
+    click.echo(f"{len(found.checks)} values of {found.rescored} saved and {found.repeated} repeated outputs: {differ}")
+    if found.differing:
+        raise click.exceptions.Exit(1)
+
+
+def _table(checks: list[Check]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("method", "image", "metric", "protocol", "then", "now", box=None, pad_edge=False)
+    for check in checks:
+        output = check.output
+        place = f"{output.dataset}/{output.image} x{output.scale}"
+        now = check.reason if check.now != check.now else f"{check.now:.6f}"
+        table.add_row(output.method, place, *check.cell, f"{check.then:.6f}", now)
+    Console(width=None if sys.stdout.isatty() else 250, highlight=False, emoji=False, markup=False).print(table)

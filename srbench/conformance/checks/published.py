@@ -1,0 +1,129 @@
+"""Check of the figures that papers print for a method."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+import torch
+
+from srbench.conformance.bench import require
+from srbench.conformance.checks.datasets import missing_files
+from srbench.conformance.outcome import FaultError, SkipError
+from srbench.errors import AssetError, SRBenchError
+from srbench.images.tensors import to_8bit, to_float
+from srbench.inference.upscale import upscale
+from srbench.protocols import PROTOCOLS
+from srbench.scoring.references import ReferenceStore
+from srbench.scoring.samples import load_sample
+from srbench.scoring.scorer import Scorer
+from srbench.store.weights import card_path
+
+if TYPE_CHECKING:
+    from srbench.conformance.bench import MethodBench
+    from srbench.specs import ModelSpec, Published
+
+ALIKE = 0.85
+"""How like a name must be to one there is to be taken for that one misspelt."""
+
+
+def figures(bench: MethodBench) -> None:
+    """What this method scores here is what was printed, on every set whose files are at hand."""
+    spec = bench.spec
+    if not spec.published:
+        raise SkipError("the spec names no published figure")
+    groups: dict[tuple[str, int, str], list[Published]] = defaultdict(list)
+    left_out = []
+    for figure in spec.published:
+        if reason := _why_not(bench, figure):
+            left_out.append(f"{figure.dataset} x{figure.scale} {figure.metric}: {reason}")
+        else:
+            groups[figure.dataset, figure.scale, figure.protocol].append(figure)
+    if wrong := _misspelt(bench):
+        raise FaultError(f"published names {wrong}", "write the names as 'srbench list' has them")
+    checked = 0
+    for (dataset, scale, protocol), wanted in groups.items():
+        for figure, found in _measure(bench, dataset, scale, protocol, wanted):
+            what = f"{dataset} x{scale} {figure.metric} ({protocol})"
+            gap = abs(found - figure.value)
+            printed = f"{figure.source} prints {figure.value:g}"
+            require(
+                gap <= figure.tolerance,
+                f"{what} is {found:.4f} here, and {printed}: more than {figure.tolerance:g} apart",
+            )
+            checked += 1
+    if not checked:
+        raise SkipError("; ".join(dict.fromkeys(left_out))[:300])
+
+
+def _why_not(bench: MethodBench, figure: Published) -> str:
+    """Return why a figure cannot be checked here; empty where it can."""
+    spec, catalog = bench.spec, bench.catalog
+    if figure.scale not in spec.scales:
+        return "the method does not do this scale"
+    if figure.protocol not in PROTOCOLS:
+        return f"the protocol {figure.protocol} is none of srbench's"
+    for shelf, name in ((catalog.metrics, figure.metric), (catalog.datasets, figure.dataset)):
+        if name not in shelf:
+            return f"no {shelf.kind} {name} is installed"
+    if spec.recipe is not None and not _has_papers_weights(spec, figure.scale):
+        return "it ships no weights of the paper's own training"
+    try:
+        return missing_files(catalog.datasets[figure.dataset], figure.scale)
+    except SRBenchError as error:
+        return str(error)
+
+
+def _misspelt(bench: MethodBench) -> str:
+    """Return the first name that is almost one there is, with that one; empty where there is none."""
+    catalog = bench.catalog
+    shelves = {
+        "dataset": list(catalog.datasets.specs),
+        "metric": list(catalog.metrics.specs),
+        "protocol": list(PROTOCOLS),
+    }
+    for figure in bench.spec.published:
+        for kind, known in shelves.items():
+            name = getattr(figure, kind)
+            same = [one for one in known if _plain(one) == _plain(name)]
+            near = same or get_close_matches(name, known, 1, ALIKE)
+            if near and name not in known and name not in getattr(catalog, f"{kind}s", ()):
+                return f"the {kind} {name!r}; did you mean {near[0]!r}?"
+    return ""
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:
+    """Whether it ships weights that ``srbench train`` did not make: theirs are the figures that were printed."""
+    path = spec.shipped.get(scale)
+    if path is None or not path.is_file():
+        return False
+    card = card_path(path)
+    return not (card.is_file() and "steps_done" in json.loads(card.read_text(encoding="utf-8")))
+
+
+def _measure(
+    bench: MethodBench, dataset: str, scale: int, protocol: str, wanted: list[Published]
+) -> list[tuple[Published, float]]:
+    catalog, how = bench.catalog, PROTOCOLS[protocol]
+    scorer = Scorer(ReferenceStore(2**26))
+    values: dict[str, list[float]] = defaultdict(list)
+    net = bench.net(scale)
+    for pair in catalog.datasets[dataset].pairs(scale):
+        sample = load_sample(pair, scale, bench.device)
+        with torch.inference_mode():
+            sr = to_8bit(upscale(net, to_float(sample.lr), scale, bench.spec.multiple)[0])
+        for figure in wanted:
+            try:
+                score = scorer.score(sr, sample, how, catalog.metrics[figure.metric], pair.name)
+            except AssetError as error:
+                raise SkipError(str(error)) from error
+            if score.value is not None:
+                values[figure.metric].append(score.value)
+    return [(figure, sum(values[figure.metric]) / max(1, len(values[figure.metric]))) for figure in wanted]

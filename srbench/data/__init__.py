@@ -1,0 +1,1 @@
+"""A name or a folder -> pairs of image files -> an image set."""

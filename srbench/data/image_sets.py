@@ -1,0 +1,87 @@
+"""A dataset at a scale, fetched and checked, with the hashes that its images are known by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import AssetError, UsageError
+from srbench.images.degradations import BICUBIC, Degradation
+from srbench.specs import Asset, DatasetSpec, ImagePair
+from srbench.store.assets import fetch_all
+from srbench.store.hashes import digest
+
+if TYPE_CHECKING:
+    from srbench.system.terminal import UI
+from srbench.data.find import with_images
+from srbench.data.pairs import pair_hash, usable
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """A dataset at a scale, with the hashes that its images are known by."""
+
+    spec: DatasetSpec
+    asked: str
+    """How the dataset was asked for: its name or absolute path, which workers understand."""
+    name: str
+    scale: int
+    pairs: list[ImagePair]
+    hashes: dict[str, str]
+    left_out: list[str]
+    degradation: Degradation = BICUBIC
+    """How LR is made; any other than bicubic is part of the name and of the hashes, so that no numbers mix."""
+    fault: str = ""
+    """Why none of it can be scored."""
+
+    def made_by(self, pair: ImagePair) -> str:
+        """Return what makes a pair's LR, as results record it."""
+        return "as-given" if pair.lr is not None and self.degradation is BICUBIC else self.degradation.identity
+
+    @property
+    def identity(self) -> str:
+        """Return a hash over all images, in order of their names."""
+        return digest(sorted(self.hashes.items()))
+
+
+def prepare(
+    asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
+) -> ImageSet:
+    """Fetch a dataset's files and leave out what cannot be scored, naming each fault.
+
+    With another degradation than bicubic it goes by a name of its own, such as ``set5+crappify``.
+
+    Raises:
+        UsageError: a folder of which no image can be scored.
+    """
+    spec.check_scale(scale)
+    other = degradation is not BICUBIC
+    name = f"{name}+{degradation.name}" if other else name
+    try:
+        spec = with_images(spec, ui)
+        pairs = spec.pairs(scale)
+        assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
+        fetch_dataset(assets, f"{spec.name} x{scale}", ui)
+    except AssetError as error:
+        return ImageSet(spec, asked, name, scale, [], {}, [], degradation, fault=str(error))
+    good, faults = usable(pairs, scale)
+    for fault in faults:
+        ui.warn(f"left out: {fault}")
+    if not good:
+        why = "; ".join(faults[:3]) or "it lists no image"
+        raise UsageError(f"dataset {asked}: no image can be scored at x{scale}: {why}")
+    hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
+    return ImageSet(spec, asked, name, scale, good, hashes, faults, degradation)
+
+
+def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:
+    """Fetch a dataset's files, showing progress.
+
+    Raises:
+        AssetError: a file could not be had.
+    """
+    if not assets:
+        return
+    with ui.track(f"fetching {what}", len(assets)) as advance:
+        fetch_all(assets, lambda asset: advance(Path(asset.path).name))

@@ -1,0 +1,74 @@
+"""One pair of image files: decoded, checked and hashed."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from srbench.errors import ImageError, SRBenchError
+from srbench.images.degradations import BICUBIC, Degradation
+from srbench.images.picture import Picture, mod_crop
+from srbench.images.read import read_8bit
+from srbench.specs import Asset, ImagePair
+from srbench.store.assets import local_path
+from srbench.store.hashes import file_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
+    """Decode an image pair: HR cropped to multiples of the scale, and LR where the set brings its own.
+
+    Raises:
+        AssetError: a file could not be had.
+        ImageError: a file cannot be used, or LR does not fit HR.
+    """
+    hr_path = local_path(pair.hr)
+    hr = mod_crop(read_8bit(hr_path), scale, str(hr_path))
+    if pair.lr is None:
+        return hr, None
+    lr_path = local_path(pair.lr)
+    lr = read_8bit(lr_path)
+    if (lr.size[0] * scale, lr.size[1] * scale) != hr.size:
+        raise ImageError(
+            f"{lr_path}: is {lr.size[0]}x{lr.size[1]}, but x{scale} of it should be {hr.size[0]}x{hr.size[1]} "
+            f"as {hr_path.name} is"
+        )
+    return hr, lr
+
+
+def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], list[str]]:
+    """Decode every local file once; return the pairs that can be scored and the faults of the others.
+
+    Assets are passed as they are: their content is pinned by hash.
+    """
+
+    def fault(pair: ImagePair) -> str:
+        if isinstance(pair.hr, Asset):
+            return ""
+        try:
+            load_pair(pair, scale)
+        except SRBenchError as error:
+            return str(error)
+        return ""
+
+    pairs = list(pairs)
+    # Filters of warnings are the process's: set here, not by threads that undo each other's
+    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
+        faults = list(pool.map(fault, pairs))
+    good = [pair for pair, bad in zip(pairs, faults, strict=True) if not bad]
+    return good, [bad for bad in faults if bad]
+
+
+def pair_hash(pair: ImagePair, degradation: Degradation = BICUBIC) -> str:
+    """Return what an image is known by: the hashes of its files, and its degradation where that is not bicubic.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    other = degradation is not BICUBIC
+    parts = [file_hash(pair.hr)]
+    parts += [file_hash(pair.lr)] if pair.lr is not None and not other else []
+    return "+".join(parts + ([degradation.identity] if other else []))

@@ -1,0 +1,1 @@
+"""A job -> a worker -> events: here, on Dask, on SLURM."""

@@ -1,0 +1,137 @@
+"""Run jobs on this machine: in a worker process that may die (the default), or in this process (for debugging)."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from srbench.execution.worker import Worker, run_and_report
+from srbench.system.child import Child, death
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from srbench.execution.jobs import Emit, Job, Session
+from srbench.execution.executor import JobFailedError, settle
+
+POLL_S = 0.05
+
+
+class OneAtATime:
+    """What holds for executors that run one job after the other, on this machine."""
+
+    def room(self, *, timed: bool) -> int:
+        """Return 1."""
+        return 1
+
+    def check(self) -> None:
+        """Nothing can be lost here."""
+
+
+class InlineExecutor(OneAtATime):
+    """Runs each job in this process when it is submitted; no time-out, no limit, and a crash ends the run."""
+
+    def __init__(self, session: Session) -> None:
+        self.worker = Worker(session)
+
+    def environment(self, method: str = "") -> dict[str, Any]:
+        """Describe where jobs run."""
+        return self.worker.environment()
+
+    def submit(self, job: Job, emit: Emit) -> Future[None]:
+        """Run a job now."""
+        future: Future[None] = Future()
+        last: list[dict[str, Any]] = []
+
+        def receive(message: dict[str, Any]) -> None:
+            if "done" in message or "failed" in message:
+                last.append(message)
+            else:
+                emit(message)
+
+        run_and_report(self.worker, job, receive)
+        try:
+            settle(last[0], emit)
+            future.set_result(None)
+        except JobFailedError as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self) -> None:
+        """Nothing is left to stop."""
+
+
+class WorkerExecutor(OneAtATime):
+    """Runs jobs in one persistent worker process, started anew after it died or was killed.
+
+    Args:
+        session: device, threads and plugin files.
+        log: file that the worker's standard error goes to.
+        timeout_s: longest time without any news from a job before the worker is killed; 0 for none.
+        max_memory: bytes of resident memory above which the worker is killed; 0 for none.
+    """
+
+    def __init__(self, session: Session, log: Path, timeout_s: float = 0, max_memory: int = 0) -> None:
+        self._session = session
+        self._log = log
+        self._timeout_s = timeout_s
+        self._max_memory = max_memory
+        self._process: Child | None = None
+        self._stopped = False
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
+
+    def environment(self, method: str = "") -> dict[str, Any]:
+        """Start the worker and describe it.
+
+        Raises:
+            SRBenchError: it cannot be started, or the device is not there.
+        """
+        environment: dict[str, Any] = self._thread.submit(lambda: self._started().greeting).result()
+        return environment
+
+    def submit(self, job: Job, emit: Emit) -> Future[None]:
+        """Queue a job for the worker."""
+        return self._thread.submit(self._run, job, emit)
+
+    def shutdown(self) -> None:
+        """Kill the worker and forget what is queued."""
+        self._stopped = True
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        if self._process:
+            self._process.kill()
+        self._thread.shutdown(wait=True)
+
+    def _started(self) -> Child:
+        if self._process is None or not self._process.alive():
+            if self._process is not None:
+                self._process.kill()
+            self._process = Child("srbench.execution.worker", asdict(self._session), self._log)
+        return self._process
+
+    def _run(self, job: Job, emit: Emit) -> None:
+        process = self._started()
+        process.send(job.to_json())
+        news = time.monotonic()
+        while True:
+            message = process.receive(POLL_S)
+            if message is not None:
+                news = time.monotonic()
+                if "exit" in message:
+                    raise JobFailedError("stopped" if self._stopped else death(message["exit"]))
+                if message.get("fatal"):
+                    process.kill()
+                if settle(message, emit):
+                    return
+            elif (code := process.ended()) is not None:  # though a child of it may still hold the pipe
+                raise JobFailedError("stopped" if self._stopped else death(code))
+            elif self._timeout_s and time.monotonic() - news > self._timeout_s:
+                process.kill()
+                raise JobFailedError(f"timed out: no result for {self._timeout_s:g} s (--timeout)")
+            if self._max_memory and (used := process.memory()) > self._max_memory:
+                process.kill()
+                raise JobFailedError(
+                    f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "
+                    "allowed (--max-memory)"
+                )

@@ -1,0 +1,204 @@
+"""Decode image files, with every fault named. numpy and Pillow, no torch."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import warnings
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import ExifTags, UnidentifiedImageError
+from PIL import Image as Pillow
+from PIL.TiffImagePlugin import TiffImageFile
+
+from srbench.errors import ImageError, UsageError
+from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+    from PIL.ImageFile import ImageFile
+from srbench.images.picture import GREY16_MODES, Picture, convert
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+"""What counts as an image file in a folder."""
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+"""Pillow's names of the formats read, whatever a file is called; others (EPS) would start programs of their own."""
+Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit here; Pillow's own could not be raised by a user
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it complains of, an ImageError says
+
+
+def max_pixels() -> int:
+    """Return the largest number of pixels a file may decode to (``SRBENCH_MAX_PIXELS``, default 2**28).
+
+    Raises:
+        UsageError: the variable is no positive whole number.
+    """
+    value = os.environ.get("SRBENCH_MAX_PIXELS", str(2**28))
+    if not value.isdecimal() or int(value) < 1:
+        raise UsageError(f"SRBENCH_MAX_PIXELS={value!r} is no positive whole number")
+    return int(value)
+
+
+def read(path: Path) -> Picture:
+    """Decode a file, upright (EXIF orientation applied).
+
+    Raises:
+        ImageError: it is missing, unreadable, truncated, too large, animated or of an unsupported kind.
+    """
+    limit = max_pixels()
+    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+        _check_header(path, image, limit)
+        return _decode(path, image)
+
+
+def read_size(path: Path) -> tuple[int, int]:
+    """Return the width and height that a file decodes to, upright, from its header alone.
+
+    Raises:
+        ImageError: as `read`, as far as the header shows it.
+    """
+    limit = max_pixels()
+    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+        _check_header(path, image, limit)
+        width, height = image.size
+        if isinstance(image, TiffImageFile):  # newer versions of Pillow turn `size` of a TIFF as it is opened
+            width, height = (image.tag_v2[tag] for tag in (ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength))
+        if image.format == "PNG" and has_late_metadata(path):
+            image.load()
+        return (height, width) if _orientation(image) >= 5 else (width, height)
+
+
+def read_8bit(path: Path) -> Picture:
+    """Decode a file for scoring: 8 bits, opaque.
+
+    Raises:
+        ImageError: as `read`; also for 16-bit and for transparent files.
+    """
+    picture = read(path)
+    if picture.bits != 8:
+        raise ImageError(f"{path}: is 16-bit; scores are defined on 8 bits, so convert it first")
+    if picture.alpha is not None and picture.alpha.min() < 255:
+        raise ImageError(f"{path}: has transparent pixels; flatten it on a background first")
+    return replace(picture, alpha=None)
+
+
+@contextmanager
+def _named_faults(path: Path) -> Iterator[None]:
+    """Make whatever goes wrong with a file an ImageError with its name."""
+    try:
+        _check_file(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns about metadata that does not matter here
+            yield
+    except ImageError:
+        raise
+    except UnidentifiedImageError as error:
+        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
+    except MemoryError as error:
+        raise ImageError(f"{path}: does not fit in memory") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+        raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise ImageError(f"{path}: no such file")
+    if path.stat().st_size == 0:
+        raise ImageError(f"{path}: the file is empty (0 bytes)")
+
+
+def _check_header(path: Path, image: ImageFile, limit: int) -> None:
+    width, height = image.size
+    if width * height > limit:
+        raise ImageError(f"{path}: {width}x{height} is more than {limit} pixels; raise SRBENCH_MAX_PIXELS to allow it")
+    if image.format != "MPO" and getattr(image, "is_animated", False):  # MPO: a camera's JPEG with previews behind it
+        raise ImageError(f"{path}: is animated or has several pages; save one frame")
+    if image.format == "PNG":
+        check_chunks(path)
+    if _would_lose(image):
+        raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
+
+
+def _would_lose(image: ImageFile) -> bool:
+    """Whether Pillow would open the file with fewer bits than it has, or inverted, without a word."""
+    if isinstance(image, TiffImageFile):
+        plain = image.mode in GREY16_MODES and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 1
+        return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))) > 8 and not plain
+    if image.format == "PPM" and image.mode == "RGB":
+        args: Any = image.tile[0][3]  # of a file of 8 bits the mode, else mode and largest value
+        return isinstance(args, tuple) and args[-1] > 255
+    return False
+
+
+def _decode(path: Path, image: ImageFile) -> Picture:
+    if isinstance(image, TiffImageFile):
+        _silence_libtiff()
+    image.load()
+    orientation = _orientation(image)  # of a TIFF, `load` has seen to it
+    deep = image.format == "PNG" and is_16bit(path)
+    picture = Picture(*read_16bit(path)) if deep else convert(path, image)
+    icc = image.info.get("icc_profile") or b""
+    fits = icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
+    return replace(_upright(picture, orientation), icc=icc if fits else b"")
+
+
+@cache
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to standard error what it finds wrong; the exception says that something is."""
+    from PIL import _imaging
+
+    with suppress(OSError, AttributeError):  # a Pillow whose libtiff cannot be reached goes on talking
+        libtiff = ctypes.CDLL(_imaging.__file__)  # finds what the extension is linked with
+        libtiff.TIFFSetErrorHandler(None)
+        libtiff.TIFFSetWarningHandler(None)
+
+
+def _orientation(image: Pillow.Image) -> int:
+    """Return the EXIF orientation, 1 to 8, as far as it was read; 1 where there is none or it is no such number."""
+    found: Any = Pillow.Image.getexif(image).get(ExifTags.Base.Orientation)  # PNG's own would decode all pixels first
+    return int(found) if found in range(1, 9) else 1
+
+
+def _upright(picture: Picture, orientation: int) -> Picture:
+    """Turn a picture as its EXIF orientation, 1 to 8, says."""
+
+    def turn(values: NDArray[Any]) -> NDArray[Any]:
+        if orientation in {5, 6, 7, 8}:
+            values = values.swapaxes(0, 1)
+        if orientation in {2, 3, 6, 7}:
+            values = values[:, ::-1]
+        if orientation in {3, 4, 7, 8}:
+            values = values[::-1]
+        return np.ascontiguousarray(values)
+
+    alpha = None if picture.alpha is None else turn(picture.alpha)
+    return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """Return the image files of a folder (not of its subfolders), sorted by name; hidden files are passed over.
+
+    Raises:
+        UsageError: it is no readable folder, or holds no image file.
+    """
+    try:
+        files = sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+        )
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+    if not files:
+        raise UsageError(f"{folder}: holds no image file ({', '.join(sorted(SUFFIXES))})")
+    return files

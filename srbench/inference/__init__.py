@@ -1,0 +1,1 @@
+"""A network built, run, tiled, timed, described and exported."""

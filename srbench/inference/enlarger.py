@@ -1,0 +1,72 @@
+"""What enlarges a batch, and what has to be known of it to do so in tiles."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from srbench.inference.precision import Inference
+from srbench.inference.upscale import SEED, upscale
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import torch
+
+    from srbench.specs import ModelSpec
+
+
+@dataclass(frozen=True)
+class Enlarger:
+    """What enlarges ``(N, 3, h, w)``, and what has to be known of it to do so in tiles."""
+
+    name: str
+    """Of the method, for messages."""
+    run: Callable[[torch.Tensor, int], torch.Tensor]
+    """LR and a seed in, SR out, as `srbench.inference.upscale.upscale` returns it."""
+    probe: Callable[[torch.Tensor], object] | None
+    """The same where its memory can be followed; None for what computes outside of torch."""
+    scale: int
+    multiple: int
+    """Tiles begin at multiples of this, on the grid of what strides in the network."""
+    halo: int | None
+    why: str = ""
+    """Why it cannot be cut, where there is no halo."""
+
+    @classmethod
+    def of(cls, spec: ModelSpec, net: Any, scale: int, *, sample: bool = False) -> Enlarger:
+        """Return a method's network, or its ``sample``."""
+        why = "samples are drawn at random, and tiles would be drawn apart" if sample else spec.indivisible
+        answer = net.sample if sample else net
+        plain = net.eager() if isinstance(net, Inference) else answer
+        outside = getattr(net, "outside_torch", False)
+        return cls(
+            name=spec.name,
+            run=lambda lr, seed: upscale(answer, lr, scale, spec.multiple, seed),
+            probe=None if outside else partial(upscale, plain, scale=scale, multiple=spec.multiple),
+            scale=scale,
+            multiple=spec.multiple,
+            halo=None if why else spec.halo,
+            why=why,
+        )
+
+    def then(self, second: Enlarger) -> Enlarger:
+        """Return what enlarges twice; the second is given the first one's output, clamped to [0, 1]."""
+        first, multiple = self, second.multiple // math.gcd(second.multiple, self.scale)
+
+        def run(lr: torch.Tensor, seed: int) -> torch.Tensor:
+            return second.run(first.run(lr, seed).clamp(0, 1), seed)
+
+        halos = self.halo, second.halo
+        known = None not in halos
+        return Enlarger(
+            name=self.name,
+            run=run,
+            probe=None if self.probe is None or second.probe is None else lambda lr: run(lr, SEED),
+            scale=self.scale * second.scale,
+            multiple=math.lcm(self.multiple, multiple),
+            halo=(halos[0] or 0) + math.ceil((halos[1] or 0) / self.scale) if known else None,
+            why=self.why or second.why,
+        )

@@ -1,0 +1,210 @@
+"""Upscale image files: pair inputs with outputs, enlarge in bands, write."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from srbench.errors import ImageError, MethodError, SRBenchError, UsageError
+from srbench.images.bands import STREAMS
+from srbench.images.picture import Picture
+from srbench.images.read import list_folder, read, read_size
+from srbench.images.write import check_writable, joined, write, write_bands
+from srbench.inference.upscale import SEED
+from srbench.protocols import grey_values
+from srbench.resize import imresize
+from srbench.system.memory import available
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from srbench.inference.tiler import Tiler
+    from srbench.specs import ModelSpec
+
+
+STRIPE = 64
+"""Rows of SR that are rounded at once."""
+CPU = torch.device("cpu")
+
+
+def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") -> list[tuple[Path, Path]]:
+    """Pair each input file with the file to write: PNG under the same name, or the name asked for, and the suffix.
+
+    Raises:
+        UsageError: the source is not there, two inputs would share an output, or an output exists already.
+    """
+    try:
+        is_folder, is_file = source.is_dir(), source.is_file()
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read ({error.strerror})") from error
+    if is_folder:
+        if target.is_file():
+            raise UsageError(f"{target}: is a file; a folder of inputs needs a folder to write to")
+        pairs = [(file, target / f"{file.stem}.png") for file in list_folder(source)]
+    elif is_file:
+        folder = target.is_dir() or not target.suffix
+        pairs = [(source, target / f"{source.stem}.png" if folder else target)]
+    else:
+        raise UsageError(f"{source}: no such file or folder")
+    pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
+    taken = Counter(path for _, path in pairs)
+    if doubles := [path for path, times in taken.items() if times > 1]:
+        raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")
+    if not overwrite and (there := [path for path in taken if path.exists()]):
+        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
+        raise UsageError(f"{there[0]}{more} exists already; nothing was written (--overwrite replaces)")
+    return pairs
+
+
+def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object]) -> list[str]:
+    """Let ``work`` make each file of its source; return the faults of those that failed."""
+    faults = []
+    for source, target in pairs:
+        try:
+            work(source, target)
+        except (ImageError, MethodError) as error:
+            text = str(error)
+            faults.append(text if str(source) in text or str(target) in text else f"{source}: {text}")
+    return faults
+
+
+def upscale_file(
+    source: Path, target: Path, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
+) -> None:
+    """Enlarge a file, tile by tile where that is called for; the picture is then written as its bands come.
+
+    Args:
+        source: what to read.
+        target: what to write.
+        tiler: the method.
+        seed: of what is random in it.
+        done: called after each tile.
+
+    Raises:
+        ImageError: the file cannot be used, its kind or size not be written in the format asked for.
+        MethodError: the method fails or breaks the contract.
+    """
+    picture = read(source)
+    check_writable(target, picture)
+    width, height = picture.size
+    size = width * tiler.enlarger.scale, height * tiler.enlarger.scale
+    bands = upscale_bands(picture, tiler, seed, done)
+    if tiler.tiles(height, width) > 1 and target.suffix.lower() in STREAMS:
+        write_bands(target, size, bands)
+        return
+    check_fits(target, size, picture)
+    write(target, joined(bands))
+
+
+def tiles_of(path: Path, tiler: Tiler) -> int:
+    """Return how many tiles a file will be enlarged in, by its header; 1 where it cannot be read."""
+    try:
+        width, height = read_size(path)
+    except ImageError:  # said when its turn comes
+        return 1
+    return tiler.tiles(height, width)
+
+
+def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture:
+    """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
+
+    Raises:
+        MethodError: the method fails or breaks the contract.
+    """
+    return joined(upscale_bands(picture, tiler, seed))
+
+
+def upscale_bands(
+    picture: Picture, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
+) -> Iterator[Picture]:
+    """Do the same and yield it from top to bottom.
+
+    Raises:
+        MethodError: the method fails or breaks the contract.
+    """
+    top = 65535 if picture.bits == 16 else 255
+    dtype, scale = picture.pixels.dtype, tiler.enlarger.scale
+    height, width = picture.pixels.shape[:2]
+
+    def cut(rows: slice, columns: slice) -> torch.Tensor:
+        lr = torch.from_numpy(picture.pixels[rows, columns].astype(np.float32)).permute(2, 0, 1)[None] / top
+        return lr.to(tiler.device)
+
+    def rounded(sr: torch.Tensor) -> torch.Tensor:
+        values = sr[0].cpu().clamp(0, 1).double().numpy()
+        if picture.grey:
+            values = grey_values(values).repeat(3, axis=0)
+        return torch.from_numpy(np.floor(values * top + 0.5).astype(dtype))[None]
+
+    def finish(sr: torch.Tensor) -> torch.Tensor:  # in parts: float64 of all of a tile would be more than the network's
+        return torch.cat([rounded(rows) for rows in torch.split(sr, STRIPE, -2)], dim=-2)
+
+    done_rows = 0
+    try:
+        for band in tiler.bands((height, width), cut, finish, seed, done):
+            pixels = np.ascontiguousarray(band[0].permute(1, 2, 0).numpy())
+            rows = slice(done_rows, done_rows + len(pixels) // scale)
+            done_rows = rows.stop
+            alpha = None if picture.alpha is None else _enlarged_rows(picture.alpha, rows, scale, top)
+            yield Picture(pixels, picture.grey, alpha, picture.icc)
+            del band, pixels, alpha  # it has been written before the next one is made
+    except SRBenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise MethodError(f"the method failed: {type(error).__name__}: {' '.join(str(error).split())[:300]}") from error
+
+
+def _enlarged_rows(plane: NDArray[Any], rows: slice, scale: int, top: int) -> NDArray[Any]:
+    """Enlarge rows of an alpha plane bicubically, as they are in the whole: two more on either side matter to them."""
+    first, last = max(0, rows.start - 2), min(len(plane), rows.stop + 2)
+    values = torch.from_numpy(plane[first:last].astype(np.float64))
+    large = imresize(values, (len(values) * scale, plane.shape[1] * scale)).clamp(0, top)
+    inner = large[(rows.start - first) * scale : (rows.stop - first) * scale]
+    return (inner + 0.5).floor().numpy().astype(plane.dtype)
+
+
+def check_fits(path: Path, size: tuple[int, int], picture: Picture) -> None:
+    """Refuse what would have to be in memory whole, and cannot be.
+
+    Args:
+        path: the file to write.
+        size: its width and height.
+        picture: what it is made of, of the same kind.
+
+    Raises:
+        ImageError: says which formats are written as they come.
+    """
+    channels = 3 + (picture.alpha is not None)
+    needed = 2 * size[0] * size[1] * channels * picture.bits // 8  # the pixels, and the encoder's copy
+    if needed > available(CPU):
+        raise ImageError(
+            f"{path}: {size[0]}x{size[1]} pixels take {needed / 2**30:.0f} GiB of memory, more than there is; "
+            f"{', '.join(STREAMS)} are written in bands, with --tile auto or N"
+        )
+
+
+def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
+    """Return the scales to go through, largest first, as few as will do; one alone where the method does the scale.
+
+    Raises:
+        UsageError: it does not do it, and repetition was not asked for or does not lead there.
+    """
+    if scale in spec.scales:
+        return [scale]
+    ways: dict[int, list[int]] = {1: []}
+    for product in range(2, scale + 1):
+        last = [s for s in sorted(spec.scales) if product % s == 0 and product // s in ways]
+        found = [sorted([*ways[product // s], s], reverse=True) for s in last]
+        if found:
+            ways[product] = min(found, key=lambda way: (len(way), max(way)))  # x16: x4 twice, not x8 and x2
+    if repeat and scale in ways:
+        return ways[scale]
+    does = ", ".join(f"x{s}" for s in sorted(spec.scales))
+    hint = f" (--repeat goes {' then '.join(f'x{s}' for s in ways[scale])})" if scale in ways else ""
+    raise UsageError(f"{spec.name} does not do x{scale}; it does {does}{hint}")

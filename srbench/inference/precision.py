@@ -1,0 +1,50 @@
+"""How a network runs where it is scored and timed: in one precision, channels last, compiled if asked for.
+
+Channels-last weights made every shipped network faster on a CPU (1.1 to 1.6 times in fp32), and on GPUs tensor cores
+want them; bf16 and fp16 are torch's autocast, which leaves to fp32 what would lose by less.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+TYPES = {"fp32": None, "bf16": torch.bfloat16, "fp16": torch.float16}
+
+
+class Inference(nn.Module):
+    """A network as it is scored and timed.
+
+    Args:
+        net: the method's network, in evaluation mode, on its device.
+        device: where that is.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        compiled: run it by torch.compile; on CUDA with its graphs captured for each size.
+    """
+
+    def __init__(
+        self, net: nn.Module, device: torch.device, precision: str = "fp32", *, compiled: bool = False
+    ) -> None:
+        super().__init__()
+        self.net = net.to(memory_format=torch.channels_last)
+        self.device, self.precision = device, precision
+        self.outside_torch = getattr(net, "outside_torch", False)
+        how: dict[str, Any] = (
+            {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
+        )  # for all sizes
+        there_is = compiled and not self.outside_torch  # what torch could compile
+        self._run = torch.compile(net, **how) if there_is else net
+        self.eval()
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        """Run it on ``(N, 3, h, w)``; see `srbench.inference.upscale.upscale`."""
+        kind = TYPES[self.precision]
+        with torch.autocast(self.device.type, kind, enabled=kind is not None):
+            sr: torch.Tensor = self._run(lr)
+        return sr
+
+    def eager(self) -> Inference:
+        """Return the same without compilation, for what counts operators."""
+        return Inference(self.net, self.device, self.precision)

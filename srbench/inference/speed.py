@@ -1,0 +1,141 @@
+"""What a method costs: latency, throughput, parameters, MACs and memory at one input size.
+
+Every iteration is synchronised with the device before the clock is read.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from srbench.inference.precision import TYPES, Inference
+from srbench.inference.upscale import upscale
+from srbench.system.memory import held_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class SpeedSettings:
+    """LR height and width in pixels, images per batch, and how long to measure in seconds."""
+
+    size: int = 256
+    batch: int = 1
+    seconds: float = 2.0
+
+
+@dataclass(frozen=True)
+class Speed:
+    """Latency is per batch; throughput counts images and output megapixels; MACs and memory are per batch."""
+
+    latency_ms: float
+    latency_p10_ms: float
+    latency_p90_ms: float
+    images_per_s: float
+    mpix_per_s: float
+    iterations: int
+    params: int
+    macs: int | None
+    """None where the network computes outside of torch, as is the memory."""
+    peak_mem_mib: float | None
+
+    def as_dict(self) -> dict[str, float | None]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def synchronise(device: torch.device) -> None:
+    """Wait until the device has done all that was asked of it."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+    elif device.type == "mps":
+        torch.mps.synchronize()
+
+
+def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings) -> Speed:
+    """Measure a network on random LR images, their size rounded up to the multiple it needs.
+
+    After warm-up it runs until the time is up, but at least 5 and at most 1000 times. MACs are the
+    multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak that
+    tensors hold during one forward pass, with weights, buffers and input: on CUDA what the pass adds by the
+    allocator's count, elsewhere the sum of live tensor storages.
+
+    Raises:
+        MethodError: the output breaks the contract.
+    """
+    generator = torch.Generator().manual_seed(0)
+    size = settings.size + -settings.size % multiple
+    lr = torch.rand(settings.batch, 3, size, size, generator=generator).to(device)
+    params = sum(parameter.numel() for parameter in net.parameters())
+
+    upscale(net, lr, scale, multiple)  # holds the output to the contract, and makes the first, slower call
+
+    @torch.inference_mode()
+    def forward() -> None:
+        net(lr)
+        synchronise(device)
+
+    @torch.inference_mode()
+    def eager() -> None:  # compiled code hides its operators from those who count
+        plain(lr)
+        synchronise(device)
+
+    plain = net.eager() if isinstance(net, Inference) else net
+    with FlopCounterMode(display=False) as counter:
+        eager()
+    outside = getattr(net, "outside_torch", False)
+    peak = None if outside else _peak_bytes(eager, net, lr, device)
+    latencies = _time(forward, settings.seconds)
+    p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
+    per_s = settings.batch * len(latencies) / latencies.sum()
+    pixels = (size * scale) ** 2
+    return Speed(
+        latency_ms=float(median),
+        latency_p10_ms=float(p10),
+        latency_p90_ms=float(p90),
+        images_per_s=float(per_s),
+        mpix_per_s=float(per_s * pixels / 1e6),
+        iterations=len(latencies),
+        params=params,
+        macs=None if outside else counter.get_total_flops() // 2,
+        peak_mem_mib=None if peak is None else peak / 2**20,
+    )
+
+
+def peak_flops(device: torch.device, precision: str, seconds: float) -> float:
+    """Return the FLOP/s of the fastest of many large square matrix products: what a network could at best come to."""
+    size = 8192 if device.type == "cuda" else 2048
+    left, right = torch.rand(2, size, size, device=device, dtype=TYPES[precision] or torch.float32)
+
+    @torch.inference_mode()
+    def product() -> None:
+        torch.mm(left, right)
+        synchronise(device)
+
+    return 2 * size**3 / float(_time(product, seconds).min())
+
+
+def _time(forward: Callable[[], None], seconds: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+    warm_until = time.perf_counter() + seconds / 4
+    for _ in range(100):
+        forward()
+        if time.perf_counter() >= warm_until:
+            break
+    latencies: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(latencies) < 1000 and (len(latencies) < 5 or time.perf_counter() < end):
+        start = time.perf_counter()
+        forward()
+        latencies.append(time.perf_counter() - start)
+    return np.asarray(latencies)
+
+
+def _peak_bytes(forward: Callable[[], None], net: torch.nn.Module, lr: torch.Tensor, device: torch.device) -> int:
+    held = {tensor.untyped_storage() for tensor in (*net.parameters(), *net.buffers(), lr)}
+    return held_bytes(forward, device) + sum(storage.nbytes() for storage in held)

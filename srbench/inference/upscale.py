@@ -1,0 +1,54 @@
+"""Run a network on LR of any size and hold its output to the contract."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch.nn import functional
+
+from srbench.errors import MethodError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+SEED = 0
+"""Seeds torch before every forward pass, so that a stochastic method gives the same output in any order of jobs."""
+
+
+@torch.inference_mode()
+def upscale(
+    net: Callable[[torch.Tensor], torch.Tensor], lr: torch.Tensor, scale: int, multiple: int = 1, seed: int = SEED
+) -> torch.Tensor:
+    """Run a network on LR of any size, padding (edges replicated) to the multiple it needs.
+
+    Args:
+        net: the method's network, or its ``sample``.
+        lr: ``(N, 3, h, w)``, float32 in [0, 1].
+        scale: the factor its output must be larger by.
+        multiple: what h and w are padded to a multiple of.
+        seed: of what is random in it.
+
+    Returns:
+        ``(N, 3, h*scale, w*scale)``, float32, not clamped.
+
+    Raises:
+        MethodError: the output has the wrong type or shape, or is not finite.
+    """
+    height, width = lr.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr
+    torch.manual_seed(seed)
+    sr = net(padded)
+    if not isinstance(sr, torch.Tensor):
+        raise MethodError(f"output is {type(sr).__name__}, not a tensor")
+    expected = (*padded.shape[:-2], padded.shape[-2] * scale, padded.shape[-1] * scale)
+    if sr.shape != expected:
+        raise MethodError(f"output has shape {tuple(sr.shape)}, expected {expected} for x{scale}")
+    if not sr.is_floating_point():
+        raise MethodError(f"output is {sr.dtype}, expected floating point in [0, 1]")
+    sr = sr[..., : height * scale, : width * scale].float()
+    if not bool(torch.isfinite(sr).all()):
+        raise MethodError("output has NaN or infinite values")
+    return sr

@@ -1,0 +1,1 @@
+"""Rows and run file -> entries -> board -> tables."""

@@ -1,0 +1,164 @@
+"""Entries of one or more runs -> one table.
+
+A ranking never mixes datasets, scales, protocols, devices or precisions: each combination is a section of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from srbench.errors import SRBenchError, UsageError
+from srbench.results.rows import read_rows
+from srbench.results.run_file import read_run_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+    from srbench.results.rows import Row
+from srbench.results.entries import SECTION, Entry, comparable, entries_of
+from srbench.results.statistics import LEVEL, p_value
+
+HEAD = ["method", "dataset", "scale", "protocol", "status"]
+QUALITY = ["psnr", "ssim", "lpips"]
+COST = ["params", "macs", "latency_ms", "images_per_s", "mpix_per_s", "peak_mem_mib"]
+TAIL = ["device", "precision", "weights", "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"]
+END = ["images", "protocol_version", "dataset_hash", "degradation", "reason"]
+TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
+"""What cannot be compared where a device was shared."""
+LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
+
+
+@dataclass(frozen=True)
+class Board:
+    """The table, sorted, and what is needed to show it."""
+
+    frame: pd.DataFrame
+    metrics: dict[str, Row]
+    sort: str
+    notes: list[str]
+    entries: list[Entry]
+    """What the rows of the frame were made of, in their order."""
+
+    @property
+    def judged(self) -> str:
+        """The metric that intervals and verdicts are shown for: the one sorted by, else PSNR, else the first."""
+        return next((name for name in (self.sort, "psnr", *self.metrics) if name in self.metrics), "psnr")
+
+    def sections(self) -> Iterable[pd.DataFrame]:
+        """Yield one frame per ranking, in the order of the board."""
+        for _, section in self.frame.groupby(SECTION, sort=False, dropna=False):
+            yield section
+
+    def lower_is_better(self, column: str) -> bool:
+        """Say in which direction a column is better."""
+        if column in self.metrics:
+            return bool(self.metrics[column]["better"] == "lower")
+        return column in LOWER_COST
+
+
+def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
+    """Read runs and make the board; of a method scored twice with the same code and weights, the later run counts.
+
+    Raises:
+        UsageError: there is no column to sort by of this name.
+        SRBenchError: a folder holds no run, or it cannot be read.
+    """
+    entries: dict[tuple[Any, ...], Entry] = {}
+    metrics: dict[str, Row] = {}
+    for folder in folders:
+        run = read_run_file(folder)
+        try:
+            metrics |= run["metrics"]
+            found = list(entries_of(run, read_rows(folder / "results.jsonl")))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            what = f"{type(error).__name__}: {error}"
+            raise SRBenchError(f"{folder}: run.json or results.jsonl is damaged or not srbench's ({what})") from error
+        for entry in found:
+            identity = tuple(entry.who[k] for k in (*SECTION, "method", "plugin", "weights"))
+            if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
+                entry.values = defaultdict(dict, {**earlier.values, **entry.values})
+                entry.speed = comparable(earlier.speed, entry.speed)
+            entries[identity] = entry
+    if sort not in {"psnr", "method", *metrics, *COST}:
+        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join([*metrics, *COST, 'method'])}")
+    extra = [name for name in metrics if name not in QUALITY]
+    for entry in entries.values():
+        if why := entry.speed.get("shared"):
+            who = f"{entry.who['method']} x{entry.who['scale']}"
+            entry.notes.append(f"{who}: timed on a shared device ({why}), which compares with nothing: not shown")
+    records = [_record(entry, [*QUALITY, *extra]) for entry in entries.values()]
+    intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
+    columns = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
+    frame = pd.DataFrame(records, columns=columns)
+    notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
+    sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")  # psnr was never asked for
+    if sort in metrics and frame[sort].isna().all():
+        sort = next((name for name in metrics if frame[name].notna().any()), sort)
+    board = Board(frame, metrics, sort, notes, list(entries.values()))
+    frame["vs_best"] = _verdicts(board, board.entries)
+    return _sorted(board)
+
+
+def _record(entry: Entry, metrics: list[str]) -> Row:
+    record: Row = dict(entry.who)
+    record["degradation"] = entry.degradation
+    record |= {"status": entry.status, "reason": entry.reason, "images": entry.expected}
+    record["weights"] = entry.who["weights"] or "none"
+    for name in metrics:
+        record[name] = entry.mean(name)
+        record[f"{name}_low"], record[f"{name}_high"] = entry.interval(name)
+    hidden = TIMED if "shared" in entry.speed else ()
+    costs = (*COST, "latency_p10_ms", "latency_p90_ms")
+    record |= {name: None if name in hidden else entry.speed.get(name) for name in costs}
+    record |= {"speed_size": entry.speed.get("size"), "speed_batch": entry.speed.get("batch")}
+    return record
+
+
+def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
+    """Say of each entry whether its difference from its section's best is significant.
+
+    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05; nothing is
+    claimed below 8 images.
+    """
+    verdicts = [""] * len(entries)
+    metric = board.judged
+    sign = -1 if board.lower_is_better(metric) else 1
+    sections: dict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for i, entry in enumerate(entries):
+        if entry.status == "ok" and not math.isnan(entry.mean(metric)):
+            sections[tuple(entry.who[k] for k in SECTION)].append(i)
+    for members in sections.values():
+        best = max(members, key=lambda i: sign * entries[i].mean(metric))
+        if len(members) < 2:
+            continue
+        verdicts[best] = "best"
+        rivals = [i for i in members if i != best]
+        p_values = {i: p_value(entries[best].values[metric], entries[i].values[metric]) for i in rivals}
+        alive = True
+        tested = sorted((p, i) for i, p in p_values.items() if p is not None)
+        for rank, (p, i) in enumerate(tested):
+            alive = alive and p * (len(tested) - rank) <= LEVEL
+            verdicts[i] = "worse" if alive else "tie"
+    return verdicts
+
+
+def _sorted(board: Board) -> Board:
+    """Sort within sections by the chosen column, best first; failed and unsupported rows stand last."""
+    frame = board.frame
+    order = {"ok": 0, "failed": 1, "unsupported": 2}
+    section = frame.groupby(SECTION, sort=False, dropna=False).ngroup()
+    values = frame[board.sort]
+    if board.sort != "method":
+        values = pd.to_numeric(values, errors="coerce")
+        values = values if board.lower_is_better(board.sort) else -values
+    keys = pd.DataFrame({"section": section, "status": frame["status"].map(order), "value": values})
+    order_of = keys.sort_values(["section", "status", "value"], kind="stable").index
+    return replace(
+        board, frame=frame.loc[order_of].reset_index(drop=True), entries=[board.entries[i] for i in order_of]
+    )

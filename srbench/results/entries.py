@@ -1,0 +1,146 @@
+"""Rows of one run -> entries: one method's values on one dataset under one protocol."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srbench.images.degradations import BICUBIC
+from srbench.results.rows import decode_value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.results.rows import Row
+from srbench.results.statistics import resamples
+
+SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
+
+
+@dataclass
+class Entry:
+    """One method on one dataset at one scale under one protocol on one device."""
+
+    who: Row
+    status: str
+    reason: str
+    expected: int
+    values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> image -> value (NaN where undefined)."""
+    speed: Row = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    degradation: str = ""
+    """How LR was made, as its results say."""
+
+    def mean(self, metric: str) -> float:
+        """Return the mean over images; NaN when an image was never scored."""
+        values = self.values.get(metric, {})
+        defined = [value for value in values.values() if not math.isnan(value)]
+        return float(np.mean(defined)) if defined and len(values) == self.expected else math.nan
+
+    def interval(self, metric: str) -> tuple[float, float]:
+        """Return the 95 % bootstrap interval of the mean over images; NaN below 2 finite values."""
+        values = np.array([value for value in self.values.get(metric, {}).values() if not math.isnan(value)])
+        if math.isnan(self.mean(metric)) or len(values) < 2 or not np.isfinite(values).all():
+            return math.nan, math.nan
+        means = values[resamples(len(values))].mean(axis=1)
+        low, high = np.percentile(means, [2.5, 97.5])
+        return float(low), float(high)
+
+
+@dataclass
+class _Scores:
+    """What one method, with the same code and weights, scored on a dataset under one protocol."""
+
+    values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> image -> value."""
+    undefined: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> image -> why it has no value."""
+    missing: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
+    """Metric -> the reasons why it could not be computed."""
+    degradation: str = ""
+
+    def add(self, metric: str, row: Row) -> None:
+        """Take one row; of an image the last one counts."""
+        self.degradation = row.get("degradation", "")
+        if row.get("missing"):
+            self.missing[metric][row["reason"]] = None
+            return
+        image = sys.intern(row["image"])
+        self.values[metric][image] = decode_value(row["value"])
+        self.undefined[metric].pop(image, None)
+        if row["value"] is None:
+            self.undefined[metric][image] = row["reason"]
+
+
+def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
+    """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
+    keys = ("method", "scale", "device", "precision")
+    identify, placed = itemgetter(*keys), itemgetter(*keys, "dataset", "plugin", "weights", "protocol", "metric")
+    names = {metric["identity"]: name for name, metric in run["metrics"].items()}
+    jobs: dict[tuple[Any, ...], Row] = {}
+    scores: dict[tuple[Any, ...], _Scores] = defaultdict(_Scores)
+    speeds: dict[tuple[Any, ...], Row] = {}
+    images: dict[tuple[Any, ...], dict[str, str]] = {}
+    for row in rows:  # there may be millions: of a score only its value is kept
+        kind = row["kind"]
+        if kind == "score" and row["metric"] in names:
+            place = placed(row)
+            if place not in images:
+                images[place] = _described(run, row)["images"]
+            if images[place].get(row["image"]) == row["image_sha256"]:
+                scores[place[:-1]].add(names[row["metric"]], row)
+        elif kind == "speed":
+            who = (*identify(row), row["plugin"], row["weights"])
+            speeds[who] = comparable(speeds.get(who, {}), row)
+        elif kind == "job":
+            jobs[(*identify(row), row["dataset"])] = row
+    for group, job in jobs.items():
+        variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
+        speed = speeds.get((*group[:4], *variant), {})
+        for name, protocol in run["protocols"].items():
+            parts = [scores[(*group, *variant, of)] for of in ("", name) if (*group, *variant, of) in scores]
+            entry = _entry(job, _described(run, job), protocol, parts, speed)
+            if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
+                entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
+            yield entry
+
+
+def comparable(earlier: Row, later: Row) -> Row:
+    """Return of two measurements of speed the later, unless only the earlier had its device to itself."""
+    return earlier if earlier and (not later or ("shared" in later and "shared" not in earlier)) else later
+
+
+def _described(run: Row, row: Row) -> Row:
+    described: Row = run["datasets"].get(f"{row['dataset']} x{row['scale']}", {"images": {}, "hash": ""})
+    return described
+
+
+def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], speed: Row) -> Entry:
+    who = {k: job[k] for k in ("method", "dataset", "scale", "device", "precision", "plugin", "weights")}
+    who |= {"protocol": protocol["name"], "protocol_version": protocol["version"]}
+    who["dataset_hash"] = described["hash"]
+    status, reason = job["status"], job["reason"]
+    if status == "started":
+        status, reason = "failed", "interrupted; the same command on the same --out goes on"
+    degradation = described.get("degradation", {})
+    entry = Entry(who, status, reason, len(described["images"]), speed=speed)
+    if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
+        entry.notes.append(f"{who['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
+    for part in parts:
+        entry.degradation = part.degradation
+        for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it
+            entry.values[name] = {image: values[image] for image in described["images"] if image in values}
+            for why, count in Counter(part.undefined[name].values()).items():
+                where = f"{name} on {who['dataset']} x{who['scale']}"
+                entry.notes.append(f"{where}: {count} of {entry.expected} images left out: {why}")
+        for name, reasons in part.missing.items():
+            if name not in part.values:  # a value that came later makes an earlier "missing" moot
+                entry.notes += [f"no {name}: {reason}" for reason in reasons]
+    return entry

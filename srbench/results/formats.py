@@ -1,0 +1,122 @@
+"""A board as CSV, JSON, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from srbench.errors import unbroken
+from srbench.results.statistics import FEWEST_FOR_TEST
+
+if TYPE_CHECKING:
+    from srbench.results.board import Board
+from srbench.results.sections import Section, sections
+
+
+def legend(board: Board) -> list[str]:
+    """Return the lines that explain the marks of a board."""
+    lines = ["* best of its column."]
+    if board.frame["vs_best"].astype(bool).any():
+        lines.append(
+            f"vs best: difference in {board.judged.upper()} from the best, paired over images (Wilcoxon, Holm, 5 %): "
+            f"worse = significant, tie = not; not claimed below {FEWEST_FOR_TEST} images."
+        )
+    return lines
+
+
+def to_csv(board: Board) -> str:
+    """Return the whole board, full precision, one line per row; undefined values are empty, infinite ones ``inf``."""
+    return frame_to_csv(board.frame)
+
+
+def frame_to_csv(frame: pd.DataFrame, *, header: bool = True) -> str:
+    """Return rows of a board as CSV; texts are what a spreadsheet shows as texts."""
+    return frame.map(spreadsheet_text).to_csv(index=False, header=header, lineterminator="\n")
+
+
+def spreadsheet_text(value: Any) -> Any:
+    """Return a value of which no spreadsheet makes a formula; numbers are left as they are."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
+
+
+def to_json(board: Board) -> str:
+    """Return the board as a JSON list; undefined values are null, infinite ones ``"inf"``."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, float) and math.isinf(value):
+            return str(value)
+        return None if pd.isna(value) else value
+
+    records = [{str(k): plain(v) for k, v in row.items()} for row in board.frame.to_dict("records")]
+    return json.dumps(records, indent=2, ensure_ascii=False, default=lambda number: number.item()) + "\n"
+
+
+@dataclass(frozen=True)
+class Lines:
+    """A ranking as text: the lines before its rows, one line per row, the lines behind them."""
+
+    head: list[str]
+    rows: list[str]
+    tail: list[str]
+
+    @property
+    def all(self) -> list[str]:
+        """The whole ranking."""
+        return [*self.head, *self.rows, *self.tail]
+
+
+def to_markdown(board: Board) -> str:
+    """Return GitHub Markdown, the best of each column in bold."""
+    lines = [line for section in sections(board) for line in markdown_lines(section).all]
+    return "\n".join([*lines, *markdown_notes(board)]).rstrip() + "\n"
+
+
+def markdown_notes(board: Board) -> list[str]:
+    """Return what stands below the rankings."""
+    return [f"{_markdown(note)}  " for note in [*board.notes, *legend(board)[1:]]]
+
+
+def markdown_lines(section: Section) -> Lines:
+    """Return a ranking as GitHub Markdown."""
+    head = [f"**{_markdown(section.title)}**", "", "| " + " | ".join(section.headings) + " |"]
+    head.append("|---" + "|---:" * (len(section.headings) - 1) + "|")
+    rows = []
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = (f"**{_markdown(t)}**" if b else _markdown(t) for t, b in zip(row, best, strict=True))
+        rows.append("| " + " | ".join(cells) + " |")
+    remarks = [f"- {_markdown(remark)}" for remark in section.remarks]
+    return Lines(head, rows, ["", *remarks, *([""] if remarks else [])])
+
+
+def _markdown(text: str) -> str:
+    return re.sub(r"([\\|`*\[\]])", r"\\\1", unbroken(text)).replace("<", "&lt;")
+
+
+def to_latex(board: Board) -> str:
+    """Return booktabs tables, the best of each column in bold."""
+    return "\n".join(line for section in sections(board) for line in latex_lines(section).all)
+
+
+def latex_lines(section: Section) -> Lines:
+    """Return a ranking as a booktabs table."""
+    special = {c: f"\\{c}" for c in "&%$#_{}"} | {
+        "\\": r"\textbackslash{}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+
+    def clean(text: str) -> str:
+        return "".join(special.get(c, c) for c in text)
+
+    head = [f"% {section.title}", rf"\begin{{tabular}}{{l{'r' * (len(section.headings) - 1)}}}", r"\toprule"]
+    head += [" & ".join(map(clean, section.headings)) + r" \\", r"\midrule"]
+    rows = []
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = (rf"\textbf{{{clean(t)}}}" if b else clean(t) for t, b in zip(row, best, strict=True))
+        rows.append(" & ".join(cells) + r" \\")
+    return Lines(head, rows, [r"\bottomrule", r"\end{tabular}", ""])

@@ -1,0 +1,138 @@
+"""A board beside what papers print for the same methods, with a verdict on each figure."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from srbench.protocols import PROTOCOLS
+from srbench.results.sections import Section
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from srbench.catalog.catalog import Catalog
+    from srbench.results.board import Board
+    from srbench.results.rows import Row
+    from srbench.specs import Published
+
+COLUMNS = ["method", "dataset", "scale", "metric", "published", "protocol"]
+COLUMNS += ["ours", "our_protocol", "verdict", "difference", "trained", "source", "device", "precision"]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A printed figure and the board's own."""
+
+    printed: Published
+    row: Row
+    """Of the board's frame."""
+    ours: float
+    """NaN where it was not scored."""
+    decimals: int
+    better: str
+    """``higher`` or ``lower``."""
+    trained: str
+    """Steps and images of the training that made the weights; empty where nothing is learned."""
+
+    @property
+    def difference(self) -> float:
+        """The board's figure minus the printed one."""
+        return self.ours - self.printed.value
+
+    @property
+    def verdict(self) -> str:
+        """``within`` the figure's tolerance, or above or below by how much, and whether that is better."""
+        if math.isnan(self.ours):
+            return "not scored"
+        if abs(self.difference) <= self.printed.tolerance:
+            return "within"
+        above = self.difference > 0
+        judged = "better" if above == (self.better == "higher") else "worse"
+        return f"{'above' if above else 'below'} by {abs(self.difference):.{self.decimals}f} ({judged})"
+
+    def record(self) -> Row:
+        """Return it as a row of a table."""
+        printed, row = self.printed, self.row
+        head = row["method"], printed.dataset, printed.scale, printed.metric, printed.value, printed.protocol
+        found = self.ours, row["protocol"], self.verdict, self.difference
+        end = self.trained, printed.source, row["device"], row["precision"]
+        return dict(zip(COLUMNS, (*head, *found, *end), strict=True))
+
+
+def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
+    """Set a board's rows beside the figures in their methods' specs.
+
+    A figure is compared with the row of its own protocol; where the board has none, or the figure's protocol is none of
+    srbench's, with the row of the default protocol: both protocols are named.
+
+    Args:
+        board: rows of any number of runs.
+        catalog: has the methods' specs; a method that is not in it has no published figures.
+        cards: of the weights, by their digest.
+    """
+    rows: list[Row] = [{str(k): v for k, v in row.items()} for row in board.frame.to_dict("records")]
+    found = []
+    for row in rows:
+        method = row["method"]
+        if method not in catalog.models or row["status"] != "ok":
+            continue
+        for printed in catalog.models[method].published:
+            fits = printed.dataset == row["dataset"] and printed.scale == row["scale"]
+            if fits and printed.metric in catalog.metrics and row["protocol"] == _protocol(printed, row, rows):
+                metric = catalog.metrics[printed.metric]
+                ours = row.get(printed.metric)
+                value = math.nan if ours is None else float(ours)
+                trained = _trained(cards.get(row["weights"], {}))
+                found.append(Comparison(printed, row, value, metric.decimals, metric.better, trained))
+    return found
+
+
+def _protocol(printed: Published, row: Row, rows: Iterable[Row]) -> str:
+    """Return the protocol of the row that a figure is compared with, of the rows of one method on one set."""
+    same = ("method", "dataset", "scale", "device", "precision")
+    there = [str(other["protocol"]) for other in rows if all(other[k] == row[k] for k in same)]
+    return next(name for name in (printed.protocol, next(iter(PROTOCOLS)), there[0]) if name in there)
+
+
+def _trained(card: Mapping[str, Any]) -> str:
+    try:
+        images = sum(int(entry["images"]) for entry in card["data"])
+        return f"{int(card['steps_done']):,} steps on {images:,} images"
+    except (KeyError, TypeError, ValueError):  # a card of another tool
+        return ""
+
+
+def to_section(found: list[Comparison]) -> Section:
+    """Return the comparison as texts, ready to be shown."""
+    headings = ["method", "dataset", "metric", "published", "protocol", "ours", "protocol", "verdict", "our training"]
+    texts = []
+    for comparison in found:
+        printed, decimals = comparison.printed, comparison.decimals
+        ours = "-" if math.isnan(comparison.ours) else f"{comparison.ours:.{decimals}f}"
+        head = [str(comparison.row["method"]), f"{printed.dataset} x{printed.scale}", printed.metric]
+        figures = [f"{printed.value:.{decimals}f}", printed.protocol, ours, str(comparison.row["protocol"])]
+        texts.append([*head, *figures, comparison.verdict, comparison.trained or "-"])
+    sources = dict.fromkeys(f"{c.row['method']} {c.printed.metric}: {c.printed.source}" for c in found)
+    columns = [str(i) for i in range(len(headings))]
+    best = [[False] * len(headings) for _ in texts]
+    return Section("published and ours", columns, headings, texts, best, list(sources))
+
+
+def to_csv(found: list[Comparison]) -> str:
+    """Return the comparison in full precision, one line per figure."""
+    frame = pd.DataFrame([comparison.record() for comparison in found], columns=COLUMNS)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
+def to_json(found: list[Comparison]) -> str:
+    """Return the comparison as a JSON list; what was not scored is null."""
+    records = [
+        {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in comparison.record().items()}
+        for comparison in found
+    ]
+    return json.dumps(records, indent=2, ensure_ascii=False) + "\n"

@@ -1,0 +1,132 @@
+"""The rankings of a board as texts: which columns are shown, how numbers are written, which are best."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from srbench.results.board import COST, QUALITY
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from srbench.results.board import Board
+    from srbench.results.rows import Row
+from srbench.errors import unbroken
+
+UNITS = {"psnr": "PSNR dB", "images_per_s": "img/s", "mpix_per_s": "MPix/s", "latency_ms": "ms", "peak_mem_mib": "MiB"}
+HEADINGS = {
+    "method": "method",
+    "interval": "95 % CI",
+    "vs_best": "vs best",
+    "params": "params",
+    "macs": "MACs",
+    **UNITS,
+}
+
+
+def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
+    """Return the columns worth showing: metrics that have a value in this ranking, and cost where it was measured."""
+    columns = ["method"]
+    for name in dict.fromkeys([*QUALITY, *board.metrics]):
+        if frame[name].notna().any():
+            columns.append(name)
+            if name == board.judged:
+                columns.append("interval")
+                columns += ["vs_best"] if frame["vs_best"].astype(bool).any() else []
+    columns += [name for name in COST if frame[name].notna().any()]
+    return columns if len(columns) > 1 else ["method", "status"]  # nothing could be scored
+
+
+def _heading(column: str) -> str:
+    return HEADINGS.get(column, column.upper())
+
+
+def _si(value: float) -> str:
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def _text(board: Board, row: Row, column: str) -> str:
+    """Return one cell as it is shown."""
+    if column in ("method", "status", "vs_best"):
+        return unbroken(str(row[column]))
+    if column == "interval":
+        low, high = (_number(board, row[f"{board.judged}_{side}"], board.judged) for side in ("low", "high"))
+        return "-" if low == "-" else f"{low} to {high}"
+    return _number(board, row[column], column)
+
+
+def _number(board: Board, value: float | None, column: str) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    if column in board.metrics:
+        return f"{value:.{int(board.metrics[column]['decimals'])}f}"
+    if column in ("params", "macs"):
+        return _si(value)
+    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+
+
+@dataclass(frozen=True)
+class Section:
+    """One ranking, ready to be shown: texts by row and column, and which of them are the best of their column."""
+
+    title: str
+    columns: list[str]
+    headings: list[str]
+    rows: list[list[str]]
+    best: list[list[bool]]
+    remarks: list[str]
+
+
+def sections(board: Board) -> list[Section]:
+    """Return the rankings as texts."""
+    result = []
+    for frame in board.sections():
+        columns = _shown(board, frame)
+        rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+        texts, best, remarks = [], [], []
+        for row in rows:
+            if sized and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(sized):
+                remarks.append(f"{row['method']}: speed was measured at another size or batch and is not shown")
+                row.update(dict.fromkeys(COST[1:]))
+        ok = [row for row in rows if row["status"] == "ok"]
+        marks = {
+            name: _best(board, ok, name) for name in columns if name not in ("method", "status", "interval", "vs_best")
+        }
+        for row in rows:
+            if row["status"] == "ok":
+                texts.append([_text(board, row, name) for name in columns])
+                best.append([name in marks and row[name] == marks[name] for name in columns])
+            else:
+                texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
+                best.append([False] * len(columns))
+                remarks.append(f"{row['method']} {row['status']}: {row['reason']}")
+        top = rows[0]
+        title = f"{top['dataset']} x{top['scale']} | protocol {top['protocol']} | {top['device']} | {top['precision']}"
+        title = unbroken(title)
+        if sized:
+            size = int(sized["speed_size"])
+            title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
+        headings = [_heading(name) for name in columns]
+        result.append(
+            Section(
+                f"{title} | {int(top['images'])} images", columns, headings, texts, best, list(map(unbroken, remarks))
+            )
+        )
+    return result
+
+
+def _setting(row: Row) -> tuple[float, float]:
+    return row["speed_size"], row["speed_batch"]
+
+
+def _best(board: Board, rows: list[Row], column: str) -> float | None:
+    values = [row[column] for row in rows if row[column] is not None and not math.isnan(row[column])]
+    if len(values) < 2 or min(values) == max(values):
+        return None
+    return float(min(values) if board.lower_is_better(column) else max(values))

@@ -1,0 +1,89 @@
+"""A board on the terminal, and its files in a run's folder."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from srbench.results.rows import write_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from rich.console import RenderableType
+
+    from srbench.results.board import Board
+from srbench.errors import unbroken
+from srbench.results.formats import legend, to_csv, to_markdown
+from srbench.results.sections import Section, sections
+
+
+def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
+    """Return the board for rich: tables with the best of each column marked, remarks below.
+
+    A table wider than the terminal is cut into several, each beginning with the method; no number is cut.
+    """
+    from rich.text import Text
+
+    parts = [part for section in sections(board) for part in render_section(section, plain=plain, width=width)]
+    return [*parts, *(Text(unbroken(note)) for note in [*board.notes, *legend(board)])]
+
+
+def render_section(section: Section, *, plain: bool, width: int) -> list[RenderableType]:
+    """Return one ranking for rich, as `render` does."""
+    from rich.text import Text
+
+    return [
+        Text(section.title, style="" if plain else "bold"),
+        *(_table(section, columns, plain=plain) for columns in _fitting(section, width)),
+        *(Text(f"  {remark}", style="" if plain else "yellow") for remark in section.remarks),
+        Text(""),
+    ]
+
+
+def _fitting(section: Section, width: int) -> list[list[int]]:
+    """Return which columns stand together in a table, so that each table fits the width."""
+    rows = [section.headings, *section.rows]
+    wide = [max(len(row[i]) for row in rows) + 4 for i in range(len(section.headings))]  # a mark and the space around
+    tables = [[0]]
+    for i in range(1, len(wide)):
+        if len(tables[-1]) > 1 and sum(wide[k] for k in (*tables[-1], i)) > width:
+            tables.append([0])
+        tables[-1].append(i)
+    return tables
+
+
+def _table(section: Section, columns: list[int], *, plain: bool) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+    for i in columns:
+        table.add_column(section.headings[i], justify="left" if i == 0 else "right", no_wrap=True)
+    for row, best in zip(section.rows, section.best, strict=True):
+        cells = ((row[i], best[i]) for i in columns)
+        table.add_row(*(Text(f"{text}*" if won else text, style="bold green" if won else "") for text, won in cells))
+    return table
+
+
+def save(board: Board, folder: Path) -> None:
+    """Write ``leaderboard.csv`` and ``leaderboard.md`` into a run's folder.
+
+    Raises:
+        SRBenchError: they cannot be written.
+    """
+    write_text(folder / "leaderboard.csv", to_csv(board))
+    write_text(folder / "leaderboard.md", to_markdown(board))
+
+
+BESIDE = "decode", "write"
+"""Work that other threads do while the network and the metrics work on."""
+
+
+def time_line(seconds: Mapping[str, float]) -> str:
+    """Say where the time of a run's worker went; what was done beside the rest comes last."""
+    shown = {kind: f"{kind} {spent:.1f} s" for kind, spent in seconds.items() if spent >= 0.05}
+    line = ", ".join(text for kind, text in shown.items() if kind not in BESIDE)
+    beside = ", ".join(shown[kind] for kind in BESIDE if kind in shown)
+    return f"{line}; beside it {beside}" if beside else line

@@ -1,0 +1,1 @@
+"""A request -> a plan -> the runner -> a board; rerun, verify, speed sweep."""

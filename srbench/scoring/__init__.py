@@ -1,0 +1,1 @@
+"""A sample, its score, a folder of scores."""

@@ -1,0 +1,30 @@
+"""The specs that plugins return, and the small frozen records in them: one module for each noun.
+
+Nothing here imports torch: a spec says what exists and how to build it, and building happens later.
+"""
+
+from srbench.specs.checks import FILE_NAME, NAME
+from srbench.specs.dataset import ARCHIVES, Archive, Asset, DatasetSpec, ImagePair
+from srbench.specs.loss import LossSpec
+from srbench.specs.metric import Metric, MetricSpec
+from srbench.specs.model import LEAST_TILE, PRECISIONS, TOLERANCE, ModelFileSpec, ModelSpec, Published, Tile
+
+__all__ = [
+    "ARCHIVES",
+    "FILE_NAME",
+    "LEAST_TILE",
+    "NAME",
+    "PRECISIONS",
+    "TOLERANCE",
+    "Archive",
+    "Asset",
+    "DatasetSpec",
+    "ImagePair",
+    "LossSpec",
+    "Metric",
+    "MetricSpec",
+    "ModelFileSpec",
+    "ModelSpec",
+    "Published",
+    "Tile",
+]

@@ -1,0 +1,1 @@
+"""The cache: where files are kept, hashes, assets, downloads, archives, backbones, weights."""

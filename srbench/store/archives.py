@@ -1,0 +1,257 @@
+"""Datasets that come as one archive: fetched with resumption, unpacked into the cache all or nothing.
+
+Only image files of the one folder that is asked for are written, under their bare names, so that nothing in an archive
+can point outside. ``archive.json`` beside them records what was got, from where, how it was verified, and a digest of
+what was unpacked: by it another machine, whose mirror this cache is, takes the folder over.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import lzma
+import os
+import shutil
+import stat
+import tarfile
+import zipfile
+import zlib
+from contextlib import ExitStack, contextmanager
+from pathlib import Path, PurePosixPath
+from typing import IO, TYPE_CHECKING, Any
+
+from srbench.errors import AssetError, without_passwords
+from srbench.images.read import SUFFIXES
+from srbench.store.assets import sources
+from srbench.store.downloads import MIB, check_room, download, is_our_disk, network_fault
+from srbench.store.hashes import digest
+from srbench.store.home import home, is_remote
+from srbench.system.json_forms import TEXT, Fields, parse
+from srbench.system.locks import locked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from srbench.specs import Archive
+    from srbench.system.terminal import UI
+
+RECORD = "archive.json"
+NOTE = Fields(
+    optional={**dict.fromkeys(("archive", "source", "sha256", "verified", "content"), TEXT), "images": (int,)}
+)
+BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
+"""What the readers of archives raise for damaged ones, or those that need a password."""
+MOST_TIMES = 100
+"""How much larger than an archive its images may be together; photographs do not shrink that far, bombs do."""
+
+
+def unpacked(archive: Archive) -> Path | None:
+    """Return the folder of the archive's images if the cache holds it, complete."""
+    return _complete(_folder(archive), archive)
+
+
+def _complete(folder: Path, archive: Archive) -> Path | None:
+    """Return the folder if the archive lies in it, unpacked."""
+    record = read_record(folder)
+    pinned = archive.hash.removeprefix("sha256:") if archive.hash.startswith("sha256:") else ""
+    if not record or (pinned and record.get("sha256") != pinned):
+        return None
+    with os.scandir(folder) as entries:
+        there = sum(1 for _ in entries) - 1
+    return folder if there == record.get("images") else None
+
+
+def read_record(folder: Path) -> dict[str, Any]:
+    """Return what is recorded of an unpacked archive; empty for any other folder."""
+    try:
+        record: dict[str, Any] = parse((folder / RECORD).read_text(encoding="utf-8"), NOTE)
+    except (OSError, ValueError):
+        return {}
+    return record
+
+
+def fetch_archive(archive: Archive, ui: UI) -> Path:
+    """Return the folder of the archive's images, getting and unpacking it first where needed.
+
+    Raises:
+        AssetError: no source has it, what they have is not it, or the disk has no room; names each fault.
+    """
+    with _alone(archive, ui):
+        if found := unpacked(archive):
+            return found
+        faults = []
+        for source in sources(archive.path, archive.url):
+            try:
+                return _take(source, archive, ui)
+            except (OSError, *BROKEN) as error:
+                if isinstance(error, OSError) and is_our_disk(error, home()):
+                    raise AssetError(f"{_folder(archive)}: cannot be written ({error.strerror})") from error
+                faults.append(f"{source} ({_fault(error)})")
+    tried = "; ".join(faults) or "no source, as none is known"
+    part = home() / f"{archive.path}.part"
+    kept = "The same command goes on from what came of it. " if part.exists() and part.stat().st_size else ""
+    raise AssetError(
+        f"cannot get {archive.path}: tried {tried}. {kept}Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        + ("or try again with a network" if archive.url else "or name the folder of its images: NAME=FOLDER")
+    )
+
+
+def _folder(archive: Archive) -> Path:
+    return home() / PurePosixPath(archive.path).parent / archive.name
+
+
+def _take(source: str, archive: Archive, ui: UI) -> Path:
+    """Get the archive from one source, verify and unpack it."""
+    remote = is_remote(source)
+    file = home() / archive.path if remote else Path(source)
+    if not remote and not file.exists() and (twin := _complete(file.parent / archive.name, archive)):
+        record = {**read_record(twin), "source": str(twin)}
+        _unpack(twin, archive, record, ui)
+        return _folder(archive)
+    if remote and not file.is_file():
+        download(source, file, ui, size=archive.size, room=2.0)  # its images lie beside it before it goes
+    try:
+        record = {"archive": file.name, "source": source, **_verify(file, archive, ui)}
+        record["images"] = _unpack(file, archive, record, ui)
+    except BROKEN:
+        if remote:
+            file.unlink(missing_ok=True)
+        raise
+    if remote:
+        file.unlink()
+    return _folder(archive)
+
+
+def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
+    """Hash the archive and hold it against what is pinned."""
+    size = file.stat().st_size
+    if archive.size and size != archive.size:
+        raise ValueError(f"wrong content: it has {size} bytes, not {archive.size}")
+    algorithm, _, pinned = archive.hash.partition(":")
+    found = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
+    with ui.track(f"checking {file.name} (MiB)", -(-size // MIB)) as advance, file.open("rb") as stream:
+        while block := stream.read(MIB):
+            for hashed in found.values():
+                hashed.update(block)
+            advance("")
+    if pinned and found[algorithm].hexdigest() != pinned:
+        raise ValueError(f"wrong content: its {algorithm.upper()} is not the pinned one")
+    own = "CRC-32 of each file in it" if file.name.endswith(".zip") else "size and structure"
+    verified = f"pinned {algorithm.upper()}" if pinned else own
+    return {"bytes": size, "sha256": found["sha256"].hexdigest(), "verified": verified}
+
+
+def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int:
+    """Write the images into a folder beside the final one and rename it when all are there; return their number.
+
+    The file may also be a folder, where another cache has unpacked the archive; its record says what must be in it.
+    """
+    folder = _folder(archive)
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        members = _folder_members if file.is_dir() else _zip_members if file.name.endswith(".zip") else _tar_members
+        names = set()
+        hashes = {}
+        with ui.track(f"unpacking {file.name}", archive.images) as advance:
+            for name, size, stream in members(file, archive, partial):
+                if name.lower() in names:
+                    raise ValueError(f"it holds {name} twice")
+                names.add(name.lower())
+                with (partial / name).open("w+b") as out:
+                    shutil.copyfileobj(stream, out, MIB)
+                    if out.tell() != size:
+                        raise ValueError("unexpected end of data")
+                    out.seek(0)
+                    hashes[name] = hashlib.file_digest(out, "sha256").hexdigest()
+                advance(name)
+        count = len(names)
+        if not count or (archive.images and count != archive.images):
+            expected = f"not {archive.images}" if archive.images else "not one"
+            raise ValueError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
+        content = digest(hashes)
+        if file.is_dir() and content != record.get("content"):
+            raise ValueError("wrong content: its images are not those that were unpacked there")
+        text = without_passwords(json.dumps({**record, "images": count, "content": content}, indent=2)) + "\n"
+        (partial / RECORD).write_text(text, encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        partial.replace(folder)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return count
+
+
+def _wanted(path: str, archive: Archive, *, regular: bool) -> str:
+    """Return the bare name of a member that is one of the images, else an empty string."""
+    member = PurePosixPath(path)
+    if member.parent != PurePosixPath(archive.folder) or member.suffix.lower() not in SUFFIXES:
+        return ""
+    if not regular or set(member.name) & set("\\:\0"):
+        raise ValueError(f"its member {path!r} is a link or has a name that cannot be a file's")
+    return "" if member.name.startswith(".") else member.name
+
+
+def _check_bomb(size: int, file: Path) -> None:
+    if size > MOST_TIMES * file.stat().st_size + MIB:
+        raise ValueError(f"it would unpack to {size} bytes, more than {MOST_TIMES} times its own size")
+
+
+def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    with zipfile.ZipFile(file) as opened:
+        wanted = []
+        for info in opened.infolist():
+            kind = stat.S_IFMT(info.external_attr >> 16)
+            if name := _wanted(info.filename, archive, regular=kind in (0, stat.S_IFREG)):
+                wanted.append((name, info))
+        size = sum(info.file_size for _, info in wanted)
+        _check_bomb(size, file)
+        check_room(target, size, f"unpacking {file.name}")
+        for name, info in wanted:
+            with opened.open(info) as stream:
+                yield name, info.file_size, stream
+
+
+def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    check_room(target, file.stat().st_size, f"unpacking {file.name}")
+    with tarfile.open(file) as opened:
+        for info in opened:
+            _check_bomb(info.offset_data + info.size, file)
+            if not info.isdir() and (name := _wanted(info.name, archive, regular=info.isreg())):
+                stream = opened.extractfile(info)
+                assert stream is not None  # noqa: S101  (it is a regular file)
+                yield name, info.size, stream
+        source: Any = opened.fileobj
+        source.seek(opened.offset)  # tarfile takes a broken header for the end, which is a block of zeros
+        if source.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise ValueError("it breaks off in the midst of its members")
+
+
+def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
+    files = [path for path in sorted(folder.iterdir()) if path.name != RECORD]
+    check_room(target, sum(path.stat().st_size for path in files), f"copying {folder.name}")
+    for path in files:
+        with path.open("rb") as stream:
+            yield path.name, path.stat().st_size, stream
+
+
+@contextmanager
+def _alone(archive: Archive, ui: UI) -> Iterator[None]:
+    """Let one process at a time get an archive; the others wait and find it in the cache."""
+    place = home() / PurePosixPath(archive.path).parent
+    waiting = f"another process is fetching {archive.name}; waiting for it"
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(place / f".{archive.name}.lock", lambda: ui.note(waiting)))
+        except OSError as error:
+            raise AssetError(f"{place}: cannot be written ({error.strerror})") from error
+        yield
+
+
+def _fault(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "not there"
+    if said := network_fault(error):
+        return said
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if text.startswith(("wrong content", "it")) else f"damaged: {text}"

@@ -1,0 +1,123 @@
+"""Files with a known SHA-256: the cache, the mirror, the download.
+
+A file enters the cache only after its hash was checked, by an atomic rename (pooch does both); one process at a time
+gets it.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from srbench.errors import AssetError
+from srbench.specs import Asset
+from srbench.store.downloads import download, is_our_disk, network_fault
+from srbench.system.locks import locked
+from srbench.system.terminal import Silent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+from srbench.store.hashes import sha256
+from srbench.store.home import home, is_remote, mirror, users_path
+
+
+def is_cached(asset: Asset) -> bool:
+    """Say whether the cache holds the file, intact."""
+    path = home() / asset.path
+    return path.is_file() and sha256(path) == asset.sha256
+
+
+def fetch(asset: Asset) -> Path:
+    """Return the file's path in the cache, getting it from the mirror or its URL first where needed.
+
+    Raises:
+        AssetError: no source has it, or what they have is not it; names each source and its fault.
+    """
+    target = home() / asset.path
+    if is_cached(asset):
+        return target
+    try:
+        with locked(target.parent / ".lock", busy=lambda: None):
+            return target if is_cached(asset) else _get(asset, target)
+    except OSError as error:
+        raise AssetError(f"{target}: cannot be written ({error.strerror or error})") from error
+
+
+def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda _: None) -> list[Path]:
+    """Fetch several files, calling ``advance`` after each.
+
+    Raises:
+        AssetError: one could not be had; those before it stay cached.
+    """
+    paths = []
+    for asset in assets:
+        paths.append(fetch(asset))
+        advance(asset)
+    return paths
+
+
+def local_path(file: Path | Asset) -> Path:
+    """Return where a file is on this machine, fetching it if it is an asset.
+
+    Raises:
+        AssetError: the asset could not be had.
+    """
+    return fetch(file) if isinstance(file, Asset) else file
+
+
+def sources(path: str, url: str) -> list[str]:
+    """Return where a file may be had, the mirror first: URLs, and absolute paths on this machine."""
+    found = []
+    if place := mirror():
+        found.append(f"{place.rstrip('/')}/{path}" if is_remote(place) else str(users_path(place) / path))
+    return [*found, url] if url else found
+
+
+def _get(asset: Asset, target: Path) -> Path:
+    """Get a file from the first source that has it.
+
+    Raises:
+        AssetError: none has it.
+        OSError: the cache cannot be written.
+    """
+    import pooch
+
+    pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
+    known_hash = f"sha256:{asset.sha256}"
+    faults = [f"{target} (damaged)"] if target.exists() else []
+    incoming = target.parent / ".incoming"  # a killed process leaves what it had under a random name
+    shutil.rmtree(incoming, ignore_errors=True)
+    for source in sources(asset.path, asset.url):
+        url = source if is_remote(source) else f"file://{source}"
+        try:
+            found = pooch.retrieve(url, known_hash, target.name, incoming, downloader=_bring)
+            return Path(found).replace(target)
+        except ValueError:
+            faults.append(f"{source} (wrong content: its SHA-256 is not the pinned one)")
+        except OSError as error:  # requests' errors too
+            if is_our_disk(error, home()):
+                raise
+            faults.append(f"{source} ({_fault(error)})")
+        finally:
+            shutil.rmtree(incoming, ignore_errors=True)
+    tried = "; ".join(faults) or "no source is known"
+    raise AssetError(
+        f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        "or try again with a network"
+    )
+
+
+def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
+    """Pooch downloader: what a busy server refuses or breaks off is asked for again; a mirror may be a folder."""
+    if is_remote(url):
+        download(url, Path(output_file), Silent())
+    else:
+        shutil.copyfile(url.removeprefix("file://"), output_file)
+
+
+def _fault(error: OSError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "not there"
+    return network_fault(error) or error.strerror or " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,216 @@
+"""Files over HTTP: a transfer that broke off is gone on from, by this command or by the next one.
+
+What is there so far lies in ``NAME.part``; ``NAME.part.json`` beside it holds what the server said of the file, so that
+the rest is only ever added to a beginning of the same file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import re
+import shutil
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import AssetError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from requests import Response
+
+    from srbench.system.terminal import UI
+
+TIMEOUT_S = 30
+"""How long a server may be silent."""
+PAUSE_S = 1.0
+ATTEMPTS = 20
+"""Of one call; each but the last must have brought something."""
+BUSY = (429, 503)
+"""HTTP: too many requests, service unavailable; what was refused so may be granted a little later."""
+BUSY_TRIES = 4
+LONGEST_PAUSE_S = 60.0
+"""A server that asks for more is not waited for."""
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+BARRED = (errno.EROFS, errno.EACCES, errno.EPERM)
+MIB = 2**20
+CHUNK = 2**16
+"""Bytes written at a time, and lost of a transfer that breaks off."""
+
+
+def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0) -> Path:
+    """Download a file, going on from what is there of it.
+
+    Args:
+        url: http or https.
+        target: where the file goes when it is complete.
+        ui: shows progress in MiB.
+        size: bytes that it must have; 0 where unknown.
+        room: the disk must hold the file this many times.
+
+    Raises:
+        AssetError: the disk has no room for it.
+        OSError: the server cannot be reached, refuses, is silent or breaks off; what came stays for the next time.
+        ValueError: the server's file has another size.
+    """
+    import requests
+
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_name(target.name + ".part")
+    refused = 0
+    for attempt in range(ATTEMPTS):
+        before = _bytes(part)
+        try:
+            _go_on(url, part, ui, size, room)
+            break
+        except requests.HTTPError as error:
+            refused += 1
+            if (pause := _pause(error.response, refused)) is None:
+                raise
+            time.sleep(pause)
+        except (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError):
+            if _bytes(part) <= before or attempt == ATTEMPTS - 1:
+                raise
+            time.sleep(PAUSE_S)
+    part.replace(target)
+    _note(part).unlink(missing_ok=True)
+    return target
+
+
+def check_room(folder: Path, needed: int, what: str) -> None:
+    """Refuse before the start what the disk cannot hold.
+
+    Raises:
+        AssetError: says how much is missing.
+    """
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise AssetError(
+            f"{what} needs {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB left; "
+            "make room, or let SRBENCH_HOME name a folder on a larger disk"
+        )
+
+
+def is_our_disk(error: OSError, place: Path) -> bool:
+    """Say whether it was the disk under ``place`` that refused to be written, not a source to be read."""
+    ours = str(error.filename or place).startswith(str(place))
+    return error.errno in FULL or (error.errno in BARRED and ours)
+
+
+def network_fault(error: Exception) -> str:
+    """Say in a few words why something could not be had over a network; empty for what is no network's fault."""
+    if (response := getattr(error, "response", None)) is not None:
+        asked = response.headers.get("Retry-After", "")
+        busy = ": it is busy" + (f" and asks to be left alone for {asked} s" if asked.isdecimal() else "")
+        return f"HTTP {response.status_code}{busy if response.status_code in BUSY else ''}"
+    if not type(error).__module__.startswith("requests"):
+        return ""
+    if "Timeout" in type(error).__name__ or any("timed out" in str(cause) for cause in error.args):
+        return f"timed out: it was silent for {TIMEOUT_S:g} s"
+    if any("aborted" in str(cause) for cause in error.args):
+        return "it closed the connection without an answer"
+    names = {"ConnectionError": "no connection", "ChunkedEncodingError": "the transfer broke off"}
+    return names.get(type(error).__name__, type(error).__name__)
+
+
+def _pause(response: Response | None, refused: int) -> float | None:
+    """Return the seconds to wait before a busy server is asked again; None where that is of no use."""
+    if response is None or response.status_code not in BUSY or refused == BUSY_TRIES:
+        return None
+    asked = response.headers.get("Retry-After", "")
+    pause = PAUSE_S * 2**refused
+    if asked.isdecimal():
+        pause = float(asked)
+    elif asked:
+        with contextlib.suppress(ValueError, TypeError):  # no date, or one without its zone
+            pause = max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+    return pause if pause <= LONGEST_PAUSE_S else None
+
+
+def _bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _note(part: Path) -> Path:
+    return part.with_name(part.name + ".json")
+
+
+def _known(part: Path, url: str) -> dict[str, Any]:
+    """Return what the server said of the file that the part is a beginning of; empty if it is of no use."""
+    try:
+        note: dict[str, Any] = json.loads(_note(part).read_text())
+        return note if note["url"] == url and 0 < _bytes(part) <= note["size"] else {}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _go_on(url: str, part: Path, ui: UI, size: int, room: float) -> None:
+    """Ask for the rest, or for everything where the server cannot give the rest of the same file."""
+    import requests
+
+    known = _known(part, url)
+    have = _bytes(part) if known else 0
+    if known and have == known["size"]:
+        return None
+    headers = {"Accept-Encoding": "identity"}  # a packed transfer could not be gone on from
+    if known:
+        headers["Range"] = f"bytes={have}-"
+        if known["version"]:
+            headers["If-Range"] = known["version"]
+    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+        if known and not _continues(response, have, known):
+            have = 0
+            if response.status_code in (206, 416):  # the rest of another file, or a shorter one
+                part.unlink()
+                return _go_on(url, part, ui, size, room)
+        response.raise_for_status()
+        total = known["size"] if have else int(response.headers.get("Content-Length", 0))
+        if size and total and total != size:
+            raise ValueError(f"wrong content: it has {total} bytes there, not {size}")
+        total = total or size
+        check_room(part.parent, int(room * total) - have, part.name.removesuffix(".part"))
+        _note(part).write_text(json.dumps({"url": url, "size": total, "version": _version(response)}))
+        _receive(response, part, ui, have, total)
+    if total and _bytes(part) != total:
+        raise requests.exceptions.ChunkedEncodingError("the transfer broke off")
+    return None
+
+
+def _receive(response: Response, part: Path, ui: UI, have: int, total: int) -> None:
+    """Append what comes."""
+    done, began = 0, time.monotonic()
+    name = part.name.removesuffix(".part")
+    with ui.track(f"downloading {name} (MiB)", -(-total // MIB)) as advance, part.open("ab" if have else "wb") as file:
+        for _ in range(have // MIB):
+            advance("")
+        for chunk in response.iter_content(CHUNK):
+            file.write(chunk)
+            shown = (have + done) // MIB
+            done += len(chunk)
+            rate = f"{done / max(time.monotonic() - began, 1e-3) / 1e6:.1f} MB/s"
+            for _ in range((have + done) // MIB - shown):
+                advance(rate)
+
+
+def _continues(response: Response, have: int, known: dict[str, Any]) -> bool:
+    """Whether the answer is the rest of the very file that a part is there of."""
+    match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
+    same = not known["version"] or _version(response) in ("", known["version"])
+    return (
+        response.status_code == 206
+        and match is not None
+        and (int(match[1]), int(match[2])) == (have, known["size"])
+        and same
+    )
+
+
+def _version(response: Response) -> str:
+    """Return what tells this file from a later one of the same name: a strong ETag, else the date."""
+    tag: str = response.headers.get("ETag", "")
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")

@@ -1,0 +1,29 @@
+"""Hashes of files and of values."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from srbench.specs import Asset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def sha256(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(value: Any) -> str:
+    """Return a short hash (16 hex digits) of anything JSON can hold, the same in every run."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def file_hash(file: Path | Asset) -> str:
+    """Return a file's SHA-256; of an asset without opening it."""
+    return file.sha256 if isinstance(file, Asset) else sha256(file)

@@ -1,0 +1,44 @@
+"""Where srbench keeps files, and where it looks for them: paths that users write, the cache, the mirror."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+from srbench.errors import UsageError
+
+
+def users_path(text: str) -> Path:
+    """Return the absolute path that somebody wrote: ``~`` is the home, and of nobody's home a name like any other."""
+    return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  # Path's raises where there is no such user
+
+
+def home() -> Path:
+    """Return the folder that srbench keeps files in: ``SRBENCH_HOME``, else the user's cache directory."""
+    if chosen := os.environ.get("SRBENCH_HOME"):
+        return users_path(chosen)
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("srbench", appauthor=False))
+
+
+def mirror() -> str:
+    """Return the folder or http(s) URL tried before the network (``SRBENCH_MIRROR``), or an empty string.
+
+    Raises:
+        UsageError: it is a URL of another kind.
+    """
+    found = os.environ.get("SRBENCH_MIRROR", "").strip()
+    if "://" not in found or is_remote(found):
+        return found
+    url = urlsplit(found)
+    if url.scheme.lower() != "file" or url.netloc not in ("", "localhost"):
+        raise UsageError(f"SRBENCH_MIRROR={found!r} is no folder and no http, https or file URL")
+    return url2pathname(url.path)
+
+
+def is_remote(source: str) -> bool:
+    """Say whether a source is a URL to download from, not a path on this machine."""
+    return source.lower().startswith(("http://", "https://"))

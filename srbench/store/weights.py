@@ -1,0 +1,220 @@
+"""Weights and their cards: finding those that a run uses, reading them safely, writing them atomically.
+
+Weights are safetensors; the card is a JSON file beside them that says what they are and how they were made.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from srbench.errors import MethodError, UsageError, without_passwords
+from srbench.images.degradations import BICUBIC
+from srbench.store.hashes import sha256
+from srbench.store.home import home, users_path
+from srbench.system.json_forms import NONE, TEXT, Fields, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import torch
+
+    from srbench.specs import ModelSpec
+
+NAME = "weights.safetensors"
+CHOICES = ("shipped", "trained")
+"""What weights are asked for by, other than their path."""
+CARD = Fields(
+    optional={
+        **dict.fromkeys(("method", "loss", "default_loss", "degradation", "sha256"), TEXT),
+        "scale": range(2, 1000),
+        "steps_done": (int, NONE),
+    }
+)
+"""What is relied on of a card; the rest is shown as it is."""
+LONGEST = 100
+"""Letters of a tensor's name that are shown; it may be anything."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights: where it is, where it comes from (``shipped``, ``trained`` or ``file``) and its card."""
+
+    path: Path
+    origin: str
+    card: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """Return the first 16 hex digits of the file's SHA-256."""
+        return sha256(self.path)[:16]
+
+    @property
+    def remark(self) -> str:
+        """Say in what the weights depart from their method's own recipe; empty when in nothing that counts."""
+        loss, own = self.card.get("loss"), self.card.get("default_loss")
+        lr = self.card.get("degradation", BICUBIC.identity)
+        remarks = [f"the loss {loss}, not on the method's own {own}"] if own and loss != own else []
+        remarks += [f"LR by {lr}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
+        return f"trained on {' and on '.join(remarks)}" if remarks else ""
+
+
+def trained_folder(method: str, scale: int, degradation: str = BICUBIC.name) -> Path:
+    """Return where ``srbench train`` keeps what it makes, and, for bicubic LR, where ``srbench run`` looks."""
+    suffix = "" if degradation == BICUBIC.name else f"_{degradation}"
+    return home() / "trained" / f"{method}_x{scale}{suffix}"
+
+
+def card_path(weights: Path) -> Path:
+    """Return the card that belongs to a file of weights."""
+    return weights.with_suffix(".json")
+
+
+def method_of(weights: str) -> str:
+    """Return the method that the card beside a file of weights names; empty where there is none that can be read."""
+    try:
+        card: Any = parse(card_path(users_path(weights)).read_text(encoding="utf-8"), CARD)
+    except (OSError, ValueError):
+        return ""
+    return str(card.get("method", ""))
+
+
+def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
+    """Return the weights a method runs with: those asked for, else shipped with the plugin, else trained here.
+
+    Args:
+        spec: the method.
+        scale: the factor.
+        choice: ``shipped``, ``trained``, a path, or empty.
+        option: how the choice was asked for on the command line; ``--weights METHOD=CHOICE`` where empty.
+
+    Raises:
+        UsageError: those asked for do not exist, or belong to another method or scale.
+    """
+    asked = option or f"--weights {spec.name}={choice}"
+    if spec.file is not None:
+        if choice:
+            raise UsageError(f"{asked}: {spec.name} is a file that holds its weights")
+        return Weights(spec.file, "file", spec.card)
+    if spec.recipe is None and not spec.shipped:
+        if choice:
+            raise UsageError(f"{asked}: {spec.name} has nothing to learn")
+        return None
+    shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
+    if choice not in ("", *CHOICES):
+        return _checked(spec, scale, users_path(choice), "file", asked)
+    if choice != "trained" and shipped is not None and shipped.is_file():
+        return _checked(spec, scale, shipped, "shipped", asked)
+    if choice != "shipped" and trained.is_file():
+        return _checked(spec, scale, trained, "trained", asked)
+    if choice:
+        raise UsageError(f"{asked}: there are no {choice} weights for x{scale}")
+    return None
+
+
+def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, asked: str) -> Weights:
+    """Read the card, and refuse weights that say they belong elsewhere.
+
+    Raises:
+        UsageError: the file or its card cannot be used.
+    """
+    if not path.is_file():
+        raise UsageError(f"{asked}: no such file")
+    card: Any = {}
+    if card_path(path).is_file():
+        try:
+            card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{card_path(path)}: is no card of weights ({error})") from error
+        said = card.get("method", spec.name), card.get("scale", scale)
+        if said != (spec.name, scale):
+            raise UsageError(f"{path}: its card says {said[0]} x{said[1]}, not {spec.name} x{scale}")
+    return Weights(path, origin, card)
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors in a file of weights by name.
+
+    Raises:
+        MethodError: the file is damaged.
+    """
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise MethodError(f"weights {path}: cannot be read, damaged or no safetensors file ({error})") from error
+
+
+def load_weights(net: torch.nn.Module, path: Path) -> None:
+    """Load a file of weights into a network, cast to the network's type.
+
+    Raises:
+        MethodError: the file is damaged or is for another network; says which.
+    """
+    state = read_weights(path)
+    own = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    theirs = {name: tuple(value.shape) for name, value in state.items()}
+    if own != theirs:
+        name = min(set(own.items()) ^ set(theirs.items()))[0]
+        shown = name if name.isprintable() and len(name) <= LONGEST else repr(name[:LONGEST])
+        raise MethodError(
+            f"weights {path}: are for another network ({shown} is {theirs.get(name, 'missing')}, "
+            f"expected {own.get(name, 'nothing')})"
+        )
+    if name := next((name for name, value in state.items() if value.is_complex()), ""):
+        raise MethodError(f"weights {path}: are for another network ({name} holds complex numbers)")
+    net.load_state_dict(state)
+
+
+def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> None:
+    """Write a network's weights and their card, each atomically, the card last.
+
+    Raises:
+        OSError: the disk refuses; what was there before stays.
+    """
+    # copied one by one: safetensors takes no tensors that share memory, as tied weights do
+    state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in net.state_dict().items()}
+    _write(state, path, card)
+
+
+def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
+    """Write weights and their card for others to have: ``fp16`` halves the file, and loading casts back.
+
+    Args:
+        weights: what is exported.
+        path: the file; the card goes beside it.
+        dtype: ``fp32`` or ``fp16``, of what is floating point.
+
+    Raises:
+        MethodError: a value is beyond what the type can hold.
+        OSError: the disk refuses; what was there before stays.
+    """
+    import torch
+    from safetensors.torch import load_file
+
+    kept = {"fp32": torch.float32, "fp16": torch.float16}[dtype]
+    state = {name: v.to(kept) if v.is_floating_point() else v for name, v in load_file(weights.path).items()}
+    if lost := [name for name, value in state.items() if not bool(torch.isfinite(value).all())]:
+        raise MethodError(f"weights {weights.path}: {lost[0]} has values that {dtype} cannot hold")
+    _write(state, path, {**weights.card, "dtype": dtype, "exported_from": weights.digest})
+
+
+def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any]) -> None:
+    from safetensors.torch import save
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_bytes(save(dict(state)))  # safetensors' own files can be read by their owner alone
+        digest = sha256(temporary)
+        temporary.replace(path)
+        text = without_passwords(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False))
+        temporary.write_text(text + "\n")
+        temporary.replace(card_path(path))
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""This machine: terminal, child processes, locks, devices, memory."""

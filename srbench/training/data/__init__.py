@@ -1,0 +1,1 @@
+"""Training images: found, decoded, cropped into batches."""

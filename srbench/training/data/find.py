@@ -1,0 +1,123 @@
+"""What is trained on: datasets and folders -> image files with their sizes, and what was left out or held out."""
+
+from __future__ import annotations
+
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from srbench.data.find import find_dataset, with_images
+from srbench.data.image_sets import fetch_dataset
+from srbench.errors import AssetError, ImageError, UsageError
+from srbench.images.read import read_size
+from srbench.specs import Asset
+from srbench.store.archives import read_record
+from srbench.store.assets import local_path
+from srbench.store.hashes import digest, file_hash
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from srbench.catalog.catalog import Catalog
+    from srbench.specs import ImagePair
+    from srbench.system.terminal import UI
+
+HELD_OUT = "held-out"
+"""Name of the part of the training data that is validated on instead of trained on."""
+MOST_HELD_OUT = 100
+
+
+@dataclass(frozen=True)
+class TrainingImage:
+    """A file that is trained on; its height and width come from its header."""
+
+    name: str
+    path: Path
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The images, what the card says about each set, and the images held out of it."""
+
+    images: list[TrainingImage]
+    sets: list[dict[str, Any]]
+    held_out: tuple[TrainingImage, ...] = ()
+
+    def hold_out(self, seed: int) -> TrainingData:
+        """Hold out a seeded tenth of the images, at most `MOST_HELD_OUT`.
+
+        Raises:
+            UsageError: there are fewer than two.
+        """
+        if len(self.images) < 2:
+            raise UsageError("a single image cannot be held out too; --validate-on names a dataset or folder")
+        count = min(MOST_HELD_OUT, max(1, len(self.images) // 10))
+        order = np.random.default_rng((seed, len(self.images))).permutation(len(self.images)).tolist()
+        held = tuple(self.images[i] for i in sorted(order[:count]))
+        return replace(self, images=[self.images[i] for i in sorted(order[count:])], held_out=held)
+
+
+def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int, scale: int, ui: UI) -> TrainingData:
+    """Fetch the sets that are trained on and read their headers.
+
+    Args:
+        catalog: where datasets come from.
+        names: datasets, folders, and ``NAME=FOLDER``.
+        limit: a seeded subset of this many images of each set; 0 for all.
+        seed: chooses the subset.
+        scale: the factor that is trained for.
+        ui: hears of what is left out.
+
+    Raises:
+        UsageError: a name is unknown, or nothing can be used.
+        AssetError: a file could not be had.
+    """
+    images: list[TrainingImage] = []
+    sets = []
+    specs = [find_dataset(catalog, name) for name in names]
+    for spec in specs:  # before anything is fetched
+        spec.check_scale(scale)
+    for name, asked in zip(names, specs, strict=True):
+        spec = with_images(asked, ui)
+        pairs = spec.pairs(scale)
+        if limit and limit < len(pairs):
+            order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
+            pairs = [pairs[i] for i in sorted(order[:limit].tolist())]
+        fetch_dataset([pair.hr for pair in pairs if isinstance(pair.hr, Asset)], spec.name, ui)
+        local = next((pair.hr for pair in pairs if not isinstance(pair.hr, Asset)), None)
+        record = read_record(local.parent) if spec.archive and local else {}
+        inspect = partial(_inspect, spec.name, record.get("sha256", ""))
+        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
+            found = list(pool.map(inspect, pairs))
+        for fault in (item for item in found if isinstance(item, str)):
+            ui.warn(f"left out: {fault}")
+        good = [item for item in found if not isinstance(item, str)]
+        if not good:
+            raise UsageError(f"training set {name}: no image can be used")
+        images += [image for image, _ in good]
+        hashes = sorted(file for _, file in good)
+        entry = {"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)}
+        if record:
+            entry["archive"] = {key: record.get(key) for key in ("archive", "source", "sha256", "verified")}
+        sets.append(entry)
+    return TrainingData(images, sets)
+
+
+def _inspect(dataset: str, archive: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
+    """Return an image and its file's hash, or its fault; a file of an archive is known by that and its name."""
+    try:
+        path = local_path(pair.hr)
+        width, height = read_size(path)
+        return TrainingImage(f"{dataset}-{pair.name}", path, height, width), digest(
+            [archive, path.name]
+        ) if archive else file_hash(pair.hr)
+    except OSError as error:
+        return f"{pair.hr}: cannot be read ({error.strerror})"
+    except (ImageError, AssetError) as error:
+        return str(error)

@@ -1,0 +1,283 @@
+"""Where a step's patches come from: all images in memory, or pools of them that stream through it.
+
+A data set that does not fit is trained on pool by pool: each image of a pool is visited `VISITS` times on average,
+while the next pool is decoded by other processes, so that the step need not wait.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import threading
+import warnings
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from srbench.errors import ImageError, SRBenchError
+from srbench.images.read import read_8bit
+from srbench.images.tensors import planes
+from srbench.training.data.patches import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from srbench.system.terminal import UI
+    from srbench.training.data.find import TrainingImage
+    from srbench.training.data.patches import Patches
+
+VISITS = 32
+"""Patches drawn of each image, on average, before its pool goes; more of them mean less decoding."""
+
+Ready = tuple[torch.Tensor, torch.Tensor | None]
+
+
+class Sampler(Protocol):
+    """What a training draws from."""
+
+    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return LR and HR patches of a step; see `Pool.draw`."""
+
+    def close(self) -> None:
+        """Let go of what was decoding ahead."""
+
+
+def open_sampler(
+    images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
+) -> tuple[Sampler, bool]:
+    """Return a sampler, and whether it streams because the images do not fit.
+
+    Args:
+        images: what is trained on.
+        patches: what a step draws.
+        memory: bytes that decoded images may take.
+        device: where patches are cut.
+        ui: hears of images that cannot be read.
+
+    Raises:
+        UsageError: no image can be used.
+    """
+    if small := sum(min(image.height, image.width) < patches.patch for image in images):
+        ui.warn(f"{small} of {len(images)} images are smaller than {patches.patch} pixels: {_fate(patches)}")
+    need = sum(patches.bytes(image.height, image.width) for image in images)
+    if need <= memory:
+        return InMemory(images, patches, device, ui), False
+    ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they stream through it")
+    return Streaming(images, patches, memory, device, ui), True
+
+
+class InMemory:
+    """All images, decoded once."""
+
+    def __init__(self, images: list[TrainingImage], patches: Patches, device: torch.device, ui: UI) -> None:
+        self._pool = Pool([(image.height, image.width) for image in images], patches, device)
+        files = _Files(images, patches)
+        with (
+            ui.track("decoding images", len(images)) as advance,
+            warnings.catch_warnings(action="ignore"),  # not in threads: it is global
+            ThreadPoolExecutor() as threads,
+        ):
+            for i, ready in enumerate(_ahead(threads, files, len(images))):
+                if isinstance(ready, str):
+                    ui.warn(f"left out: {ready}")
+                else:
+                    self._pool.put(i, *ready)
+                advance("")
+
+    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return LR and HR patches of a step."""
+        return self._pool.draw(step)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class Streaming:
+    """Pools of images in a seeded order, each half as large as the memory: one to draw from, one to come."""
+
+    def __init__(
+        self, images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
+    ) -> None:
+        self._images, self._patches, self._memory, self._device, self._ui = images, patches, memory, device, ui
+        self._said: set[str] = set()
+        self._pool: Pool | None = None
+        self._first = self._end = 0
+        self._coming: _Coming | None = None
+
+    def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return LR and HR patches of a step; waits where the next pool is not decoded yet.
+
+        Raises:
+            UsageError: no image of a pool can be used.
+        """
+        if self._pool is None or not self._first <= step < self._end:
+            if self._coming is None or step != self._end:  # the start, or a jump
+                self.close()
+                self._coming = _Coming(self._schedule(step), self._images, self._patches, self._device)
+            self._pool = None  # before the next but one is begun
+            self._first, self._end, self._pool, faults = self._coming.next()
+            for fault in dict.fromkeys(faults):
+                if fault not in self._said:
+                    self._said.add(fault)
+                    self._ui.warn(f"left out: {fault}")
+        return self._pool.draw(step)
+
+    def close(self) -> None:
+        """End the processes that decode."""
+        if self._coming:
+            self._coming.close()
+            self._coming = None
+
+    def _schedule(self, step: int) -> Iterator[tuple[int, int, list[int]]]:
+        """Yield first step, end and images of each pool, from the one that a step falls into."""
+        first = 0
+        for pool in self._pools():
+            end = first + max(1, -(-len(pool) * VISITS // self._patches.per_step))
+            if end > step:
+                yield first, end, pool
+            first = end
+
+    def _pools(self) -> Iterator[list[int]]:
+        """Yield the images of each pool without end: permutations, one behind the other, cut where a pool is full."""
+        sizes = [self._patches.bytes(image.height, image.width) for image in self._images]
+        pool: list[int] = []
+        room = self._memory // 2
+        for epoch in itertools.count():
+            for i in np.random.default_rng((self._patches.seed, epoch, 1)).permutation(len(sizes)).tolist():
+                if pool and room < sizes[i]:
+                    yield pool
+                    pool, room = [], self._memory // 2
+                pool.append(i)
+                room -= sizes[i]
+
+
+class _Coming:
+    """Decodes the pools of a schedule, always one ahead, in processes of its own."""
+
+    def __init__(
+        self,
+        schedule: Iterator[tuple[int, int, list[int]]],
+        images: list[TrainingImage],
+        patches: Patches,
+        device: torch.device,
+    ) -> None:
+        plan, order = itertools.tee(schedule)
+        self._plan, self._images, self._patches, self._device = plan, images, patches, device
+        self._stopped = False
+        loader = DataLoader(
+            _Files(images, patches),
+            batch_size=None,
+            sampler=_Order(order),
+            num_workers=max(1, min(4, (os.cpu_count() or 1) // 2)),
+            prefetch_factor=4,
+            generator=torch.Generator(),  # the global one is the training's
+            worker_init_fn=_deaf,
+        )
+        before = signal.getsignal(signal.SIGCHLD)
+        self._ready = iter(loader)  # here, before there are threads: it forks
+        if threading.current_thread() is threading.main_thread():
+            # torch would raise in the midst of whatever step is running; `next` says it where it matters
+            signal.signal(signal.SIGCHLD, before)
+        self._next = self._begin()
+
+    def next(self) -> tuple[int, int, Pool, list[str]]:
+        """Wait for the next pool, begin the one behind it, and return it with the faults of its files.
+
+        Raises:
+            SRBenchError: a process that decodes was killed.
+        """
+        try:
+            result = self._next.result()
+        except (RuntimeError, OSError, EOFError) as error:  # the DataLoader's words for it
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise SRBenchError(f"training images cannot be decoded on: {reason}; --resume goes on") from error
+        self._next = self._begin()
+        return result
+
+    def close(self) -> None:
+        """Stop decoding."""
+        self._stopped = True
+
+    def _begin(self) -> Future[tuple[int, int, Pool, list[str]]]:
+        future: Future[tuple[int, int, Pool, list[str]]] = Future()
+        threading.Thread(target=self._fill, args=(future,), daemon=True).start()  # must not keep the program alive
+        return future
+
+    def _fill(self, future: Future[tuple[int, int, Pool, list[str]]]) -> None:
+        try:
+            first, end, members = next(self._plan)
+            pool = Pool([(self._images[i].height, self._images[i].width) for i in members], self._patches, self._device)
+            faults = []
+            for place in range(len(members)):
+                if self._stopped:
+                    break
+                ready: Ready | str = next(self._ready)
+                if isinstance(ready, str):
+                    faults.append(ready)
+                else:
+                    pool.put(place, *ready)
+            future.set_result((first, end, pool, faults))
+        except Exception as error:  # noqa: BLE001  # whatever it is, the training's own thread must hear of it
+            future.set_exception(error)
+
+
+class _Order:
+    """The images of a schedule, in order."""
+
+    def __init__(self, schedule: Iterator[tuple[int, int, list[int]]]) -> None:
+        self._schedule = schedule
+
+    def __iter__(self) -> Iterator[int]:
+        for _, _, members in self._schedule:
+            yield from members
+
+
+class _Files(Dataset[Ready | str]):
+    """Decodes one image and makes it ready; a fault is returned as text."""
+
+    def __init__(self, images: list[TrainingImage], patches: Patches) -> None:
+        self.images, self.patches = images, patches
+
+    def __getitem__(self, i: int) -> Ready | str:
+        image = self.images[i]
+        try:
+            pixels = torch.from_numpy(planes(read_8bit(image.path)))
+        except ImageError as error:
+            return str(error)
+        if pixels.shape[1:] != (image.height, image.width):
+            height, width = pixels.shape[1:]
+            return (
+                f"{image.path}: was {image.width}x{image.height} by its header, is {width}x{height}: it changed while "
+                "training, or EXIF data behind its pixels turns it"
+            )
+        return self.patches.ready(pixels)
+
+
+def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[Ready | str]:
+    """Decode in threads, a few images ahead of what is asked for: more would be memory twice."""
+    waiting: list[Future[Ready | str]] = []
+    for i in range(count):
+        waiting.append(threads.submit(files.__getitem__, i))
+        if len(waiting) > 8:
+            yield waiting.pop(0).result()
+    for future in waiting:
+        yield future.result()
+
+
+def _deaf(_worker: int) -> None:
+    """Leave Ctrl-C to the training, which ends its workers when it is done."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _fate(patches: Patches) -> str:
+    if patches.crop == "random":
+        return "smaller crops of them are enlarged"
+    return "their largest squares are enlarged to a patch"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**30:.2f} GiB" if count >= 2**28 else f"{count / 2**20:.1f} MiB"

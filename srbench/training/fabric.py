@@ -1,0 +1,74 @@
+"""Where a training runs: one device or several, in one precision, by Lightning Fabric."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+from typing import Any
+
+import torch
+
+from srbench.errors import SRBenchError, UsageError
+from srbench.system.malloc import keep_memory
+
+PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
+
+
+def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -> Any:
+    """Return Lightning Fabric, not yet launched.
+
+    Args:
+        device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
+        precision: ``fp32``, ``bf16`` or ``fp16``; the latter two are mixed, fp16 with a scaled loss.
+        devices: processes on each node, each with a device of its own, that share every step's gradients.
+        nodes: machines that do; each is told of the others as torchrun or SLURM do it.
+
+    Raises:
+        UsageError: the precision is unknown, or one device is asked to be several.
+        SRBenchError: the device is not available, or not so many of it.
+    """
+    from lightning_fabric import Fabric
+    from lightning_fabric.strategies.ddp import DDPStrategy
+
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench says itself what it trains with
+    if precision not in PRECISIONS:
+        raise UsageError(f"unknown precision {precision!r}; there are: {', '.join(PRECISIONS)}")
+    kind, _, index = device.partition(":")
+    if kind == "auto" and devices > 1:
+        kind = "cuda" if torch.cuda.is_available() else "cpu"
+    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}.get(kind)
+    if accelerator is None or (accelerator == "cuda" and not torch.cuda.is_available()):
+        raise SRBenchError(f"device {device!r} is not available")
+    gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
+    if precision == "fp16" and (kind == "cpu" or not gpu):
+        raise UsageError("--precision fp16 trains on a GPU only; on a CPU there is bf16")
+    if devices > 1 and (index or kind == "mps"):
+        raise UsageError(f"--devices {devices} cannot be had of {device}; --device cpu or cuda can be several")
+    if kind == "cuda" and devices > torch.cuda.device_count():
+        raise SRBenchError(f"--devices {devices}: there are {torch.cuda.device_count()} CUDA devices")
+    strategy: Any = DDPStrategy(**_buffers_stay()) if devices * nodes > 1 else "auto"
+    chosen: Any = [int(index)] if index else devices
+    keep_memory()
+    return Fabric(
+        accelerator=accelerator,
+        devices=chosen,
+        num_nodes=nodes,
+        precision=PRECISIONS[precision],  # type: ignore[arg-type]
+        strategy=strategy,
+    )
+
+
+def _buffers_stay() -> dict[str, Any]:
+    """Return what keeps batch norm's running statistics each process's own; the first one's are saved.
+
+    To broadcast them between a critic's two forward passes would change what its backward pass needs.
+    """
+    known = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
+    name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
+    return {name: False}
+
+
+def is_follower() -> bool:
+    """Whether this process was started by another one to train with it."""
+    return int(os.environ.get("LOCAL_RANK", "0")) > 0 or int(os.environ.get("RANK", "0")) > 0

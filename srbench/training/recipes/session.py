@@ -1,0 +1,266 @@
+"""The one thing a recipe talks to: chosen settings, losses, precision, clipping, accumulation, devices."""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import nn
+
+from srbench.errors import UsageError
+from srbench.features import FeatureMaps
+from srbench.training.recipes import expression
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lightning_fabric import Fabric
+    from torch import Tensor
+
+    from srbench.catalog.catalog import Catalog
+
+LOWERED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
+"""What loss networks compute in, by Fabric's name of the training's precision."""
+SCHEDULES = ("constant", "cosine", "onecycle")
+WARM_UP = 0.3
+"""Part of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a training is made of; see `Supervised` for the meaning of each."""
+
+    loss: str
+    lr: float
+    batch: int
+    patch: int
+    steps: int
+    schedule: str = "onecycle"
+    clip: float = 0.0
+    ema: float = 0.999
+    draws: int = 1
+    """Batches that one step is given, one behind the other (the critic's updates)."""
+    best: str = "psnr"
+    """Validation metric by which the best weights are chosen."""
+
+    def __post_init__(self) -> None:
+        for name in ("lr", "batch", "patch", "steps"):
+            if getattr(self, name) <= 0:
+                raise UsageError(f"--{name} must be more than 0, not {getattr(self, name)}")
+        if self.schedule not in SCHEDULES:
+            raise UsageError(f"unknown schedule {self.schedule!r}; there are: {', '.join(SCHEDULES)}")
+        if not 0 <= self.ema < 1:
+            raise UsageError(f"--ema must be at least 0 and below 1, not {self.ema}")
+        if self.clip < 0:
+            raise UsageError(f"--clip must not be negative, not {self.clip}")
+
+    def lr_factor(self, step: int) -> float:
+        """Return what the peak learning rate is multiplied with at a step, counted from 0."""
+        if self.schedule == "constant":
+            return 1.0
+        done = step / max(1, self.steps)
+        if self.schedule == "cosine":
+            return 0.5 * (1 + math.cos(math.pi * done))
+        if done < WARM_UP:
+            return 1 / 25 + (1 - 1 / 25) * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
+        return 1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line asked for; None leaves the recipe's choice."""
+
+    loss: str | None = None
+    lr: float | None = None
+    batch: int | None = None
+    patch: int | None = None
+    steps: int | None = None
+    schedule: str | None = None
+    clip: float | None = None
+    ema: float | None = None
+
+
+class Optimizer:
+    """A prepared optimizer: with gradient accumulation it clears before the first part and steps after the last."""
+
+    def __init__(self, inner: Any, training: Training) -> None:
+        self.inner = inner
+        self._training = training
+        self._rates: list[float] = [group["lr"] for group in inner.param_groups]
+        self._settle()
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step's work is the same each time, its number and its learning rate being on the device."""
+        return all(group.get("capturable", False) for group in self.inner.param_groups)
+
+    def set_rates(self, factor: float) -> None:
+        """Set every learning rate to so many times what it was when the optimizer was made."""
+        for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
+            if isinstance(group["lr"], torch.Tensor):
+                group["lr"].fill_(rate * factor)
+            else:
+                group["lr"] = rate * factor
+
+    def _settle(self) -> None:
+        """Keep on a GPU what the optimizer counts, where it can: a step counted on the host would be waited for."""
+        on_cuda = self._training.device.type == "cuda"
+        for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
+            if "capturable" in group:
+                group["capturable"] = on_cuda
+                group["lr"] = torch.tensor(rate, device=self._training.device) if on_cuda else rate
+
+    def zero_grad(self) -> None:
+        """Clear the gradients."""
+        if self._training.part == 0:
+            self.inner.zero_grad(set_to_none=True)
+
+    def step(self) -> None:
+        """Apply the gradients."""
+        if self._training.part == self._training.parts - 1:
+            self.inner.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state, as torch's optimizers do."""
+        return dict(self.inner.state_dict())
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take the state back, from whatever device it was saved on."""
+        self.inner.load_state_dict(state)
+        self._settle()
+
+
+class Training:
+    """What the harness lends to a recipe.
+
+    Args:
+        fabric: device, precision and processes.
+        catalog: where losses come from.
+        overrides: the command line's choices, which win over the recipe's.
+        scale: the factor that is trained for.
+        parts: a step's batch is worked on in this many parts (gradient accumulation).
+        compiled: whether networks go through torch.compile.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        catalog: Catalog,
+        overrides: Overrides,
+        scale: int,
+        parts: int = 1,
+        *,
+        compiled: bool = False,
+    ) -> None:
+        self._fabric = fabric
+        self._catalog = catalog
+        self._overrides = overrides
+        self._compiled = compiled
+        self.scale = scale
+        self.parts = parts
+        self.part = 0
+        self.step_number = 0
+        self.settings: Settings | None = None
+        self.default_loss = ""
+        """The recipe's own loss, whatever the command line chose."""
+        self.loss_networks: dict[str, str] = {}
+        """Which pretrained network and layer each perceptual loss really uses, for the card."""
+        self._optimizers: list[Optimizer] = []
+
+    @property
+    def steps(self) -> int:
+        """How long the training is."""
+        return self._settings.steps
+
+    @property
+    def device(self) -> torch.device:
+        """Where the step runs."""
+        return self._fabric.device
+
+    @property
+    def can_be_captured(self) -> bool:
+        """Whether a step can become a CUDA graph: on one GPU, in one part, no loss scale to look at on the host."""
+        fabric = self._fabric
+        whole = self.device.type == "cuda" and fabric.world_size == 1 and self.parts == 1
+        scaled = fabric.strategy.precision.precision == "16-mixed"
+        return whole and not scaled and all(optimizer.can_be_captured for optimizer in self._optimizers)
+
+    @property
+    def _settings(self) -> Settings:
+        if self.settings is None:
+            raise UsageError("a recipe must call training.choose(...) first")
+        return self.settings
+
+    def choose(self, defaults: Settings) -> Settings:
+        """Return the recipe's settings with the command line's choices put over them.
+
+        Raises:
+            UsageError: one of them is out of range.
+        """
+        asked = {name: value for name, value in asdict(self._overrides).items() if value is not None}
+        self.default_loss = defaults.loss
+        self.settings = replace(defaults, **asked)
+        return self.settings
+
+    def loss(self, text: str) -> expression.Expression:
+        """Build a loss from an expression.
+
+        Raises:
+            UsageError: it does not parse, or names an unknown loss.
+            AssetError: it needs a backbone that cannot be had.
+        """
+        built = expression.build(text, self._catalog, self.device)
+        self.loss_networks |= {name: loss.uses for _, name, loss in built.terms if hasattr(loss, "uses")}
+        for _, _, loss in built.terms:
+            for module in loss.modules() if isinstance(loss, nn.Module) else ():
+                if isinstance(module, FeatureMaps):
+                    module.lowered = LOWERED.get(self._fabric.strategy.precision.precision)
+        return built
+
+    def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:
+        """Make a module and its optimizer work under the chosen precision, on the chosen devices, compiled or not.
+
+        What a recipe calls must be the module returned; the one given, or a part of it, bypasses all of these.
+        """
+        if self._compiled:
+            module.compile()
+        module, inner = self._fabric.setup(module, optimizer)
+        wrapped = Optimizer(inner, self)
+        self._optimizers.append(wrapped)
+        return module, wrapped
+
+    def backward(self, loss: Tensor) -> None:
+        """Compute gradients, scaled where precision or accumulation asks for it."""
+        self._fabric.backward(loss / self.parts if self.parts > 1 else loss)
+
+    def clip(self, module: nn.Module, optimizer: Optimizer) -> None:
+        """Limit the gradient norm to what was chosen, when the gradients are complete."""
+        if self._settings.clip and self.part == self.parts - 1:
+            self._fabric.clip_gradients(module, optimizer.inner, max_norm=self._settings.clip)
+
+    @contextmanager
+    def judging(self, module: nn.Module) -> Iterator[None]:
+        """While entered, a prepared module only judges: gradients pass through it, and it learns nothing."""
+        learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
+        for parameter in learning:
+            parameter.requires_grad = False
+        try:
+            with self._fabric.no_backward_sync(module):  # type: ignore[arg-type]
+                yield
+        finally:
+            for parameter in learning:
+                parameter.requires_grad = True
+
+    def mean(self, value: Tensor) -> Tensor:
+        """Return the mean of a value over the processes that train together, on which all of them may decide."""
+        return cast("Tensor", self._fabric.all_reduce(value, reduce_op="mean"))
+
+    def begin(self, step: int) -> None:
+        """Start a step: set its number and every learning rate."""
+        self.step_number = step
+        factor = self._settings.lr_factor(step)
+        for optimizer in self._optimizers:
+            optimizer.set_rates(factor)

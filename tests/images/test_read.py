@@ -1,0 +1,444 @@
+"""Every kind of file is read as it is meant, or refused by name; what is written holds what was asked to be kept."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+import numpy as np
+import png
+import pytest
+from PIL import Image as Pillow
+from PIL import ImageCms, ImageOps
+
+from srbench.errors import ImageError, UsageError
+from srbench.images.picture import Picture, mod_crop
+from srbench.images.read import list_folder, read, read_8bit, read_size
+from srbench.images.write import write
+
+GENERATOR = np.random.default_rng(5)
+RGB = GENERATOR.integers(0, 256, (7, 9, 3), dtype=np.uint8)
+GREY = RGB[..., 0]
+ALPHA = GENERATOR.integers(0, 255, (7, 9, 1), dtype=np.uint8)
+DEEP = GENERATOR.integers(0, 65536, (7, 9, 4), dtype=np.uint16)
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def save(path, array, **options):
+    Pillow.fromarray(array).save(path, **options)
+    return path
+
+
+def save_png16(path, array, **options):
+    height, width, planes = array.shape
+    writer = png.Writer(width, height, greyscale=planes < 3, alpha=planes in {2, 4}, bitdepth=16, **options)
+    with path.open("wb") as file:
+        writer.write(file, array.reshape(height, width * planes).tolist())
+    return path
+
+
+def read_png16(path):
+    with path.open("rb") as file:
+        width, height, rows, info = png.Reader(file=file).read()
+        assert info["bitdepth"] == 16
+        return np.array([list(row) for row in rows]).reshape(height, width, info["planes"])
+
+
+def opened(path):
+    with Pillow.open(path) as image:
+        return image.copy()
+
+
+def save_tiff(path, array, photometric, sample_format=1):
+    """Write an uncompressed TIFF of kinds that Pillow does not write."""
+    height, width, planes = np.atleast_3d(array).shape
+    bits = np.full(planes, array.itemsize * 8, "<u2").tobytes()
+    tags = 11
+    start = 8 + 2 + 12 * tags + 4
+    shorts = {256: width, 257: height, 259: 1, 262: photometric, 277: planes, 278: height, 339: sample_format}
+    entries = {tag: struct.pack("<HHIHH", tag, 3, 1, value, 0) for tag, value in shorts.items()}
+    inline = struct.pack("<I", start) if planes > 2 else bits.ljust(4, b"\0")
+    entries[258] = struct.pack("<HHI", 258, 3, planes) + inline
+    for tag, value in {273: start + len(bits), 279: array.nbytes, 305: 0}.items():
+        entries[tag] = struct.pack("<HHII", tag, 4 if tag != 305 else 2, 1, value)
+    body = b"".join(entries[tag] for tag in sorted(entries))
+    path.write_bytes(b"II*\0" + struct.pack("<IH", 8, tags) + body + bytes(4) + bits + array.tobytes())
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".tiff", ".ppm", ".PNG"])
+def test_lossless_formats_give_the_pixels_stored(tmp_path, suffix):
+    picture = read(save(tmp_path / f"a{suffix}", RGB))
+    np.testing.assert_array_equal(picture.pixels, RGB)
+    assert (picture.grey, picture.alpha, picture.bits, picture.size) == (False, None, 8, (9, 7))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp", ".gif"])
+def test_lossy_formats_give_what_pillow_decodes(tmp_path, suffix):
+    path = save(tmp_path / f"a{suffix}", np.tile(RGB, (4, 4, 1)))
+    picture = read(path)
+    with Pillow.open(path) as image:
+        np.testing.assert_array_equal(picture.pixels, np.asarray(image.convert("RGB")))
+    assert not picture.grey
+    assert picture.alpha is None
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".pgm"])
+def test_grey_files_have_three_equal_channels(tmp_path, suffix):
+    path = save(tmp_path / f"a{suffix}", GREY, **({"quality": 100} if suffix == ".jpg" else {}))
+    picture = read(path)
+    assert picture.grey
+    with Pillow.open(path) as image:
+        for channel in range(3):
+            np.testing.assert_array_equal(picture.pixels[..., channel], np.asarray(image))
+
+
+def test_equal_channels_stored_as_colour_are_colour(tmp_path):
+    assert not read(save(tmp_path / "a.png", np.repeat(GREY[..., None], 3, axis=2))).grey
+
+
+def test_one_bit_files_are_black_and_white(tmp_path):
+    picture = read(save(tmp_path / "a.png", GREY > 100))
+    assert picture.grey
+    np.testing.assert_array_equal(picture.pixels[..., 1], np.where(GREY > 100, 255, 0))
+
+
+@pytest.mark.parametrize(("colours", "grey"), [("grey", True), ("coloured", False)])
+def test_palette_says_whether_there_is_colour(tmp_path, colours, grey):
+    palette = np.arange(0, 256, 17, dtype=np.uint8).repeat(3).reshape(16, 3)
+    if colours == "coloured":
+        palette[3] = (200, 0, 0)
+    indices = GREY // 16
+    image = Pillow.fromarray(indices).convert("P")
+    image.putpalette(palette.tobytes())
+    image.save(tmp_path / "a.png")
+    assert opened(tmp_path / "a.png").mode == "P"
+    picture = read(tmp_path / "a.png")
+    assert picture.grey is grey
+    np.testing.assert_array_equal(picture.pixels, palette[indices])
+
+
+def test_transparent_palette_entry_becomes_alpha(tmp_path):
+    image = Pillow.fromarray(GREY % 4).convert("P")
+    image.putpalette(RGB.tobytes()[:12])
+    image.save(tmp_path / "a.png", transparency=2)
+    picture = read(tmp_path / "a.png")
+    np.testing.assert_array_equal(picture.alpha, np.where(GREY % 4 == 2, 0, 255))
+    np.testing.assert_array_equal(picture.pixels, RGB.reshape(-1, 3)[:4][GREY % 4])
+
+
+@pytest.mark.parametrize("colour", [GREY[..., None], RGB], ids=["LA", "RGBA"])
+def test_alpha_is_kept_apart(tmp_path, colour):
+    picture = read(save(tmp_path / "a.png", np.concatenate([colour, ALPHA], axis=2)))
+    np.testing.assert_array_equal(picture.alpha, ALPHA[..., 0])
+    np.testing.assert_array_equal(picture.pixels, np.broadcast_to(colour, RGB.shape))
+    assert picture.grey is (colour.shape[2] == 1)
+
+
+def test_opaque_alpha_is_scored_and_transparency_refused(tmp_path):
+    opaque = save(tmp_path / "opaque.png", np.concatenate([RGB, np.full_like(ALPHA, 255)], axis=2))
+    np.testing.assert_array_equal(read_8bit(opaque).pixels, RGB)
+    assert read_8bit(opaque).alpha is None
+    one = np.full_like(ALPHA, 255)
+    one[0, 0] = 254
+    with pytest.raises(ImageError, match=r"clear\.png: has transparent pixels"):
+        read_8bit(save(tmp_path / "clear.png", np.concatenate([RGB, one], axis=2)))
+
+
+def test_cmyk_is_converted_as_pillow_does(tmp_path):
+    image = Pillow.fromarray(RGB).convert("CMYK")
+    image.save(tmp_path / "a.tif")
+    picture = read(tmp_path / "a.tif")
+    assert not picture.grey
+    np.testing.assert_array_equal(picture.pixels, np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("planes", [1, 2, 3, 4])
+def test_16_bit_png_keeps_its_bits_both_ways(tmp_path, planes):
+    array = DEEP[..., :planes]
+    picture = read(save_png16(tmp_path / "a.png", array))
+    assert (picture.bits, picture.grey) == (16, planes < 3)
+    np.testing.assert_array_equal(picture.pixels, np.broadcast_to(array[..., : 1 if planes < 3 else 3], (7, 9, 3)))
+    write(tmp_path / "b.png", picture)
+    np.testing.assert_array_equal(read_png16(tmp_path / "b.png"), array)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_transparent_colour_of_16_bit_png_becomes_alpha(tmp_path, planes):
+    colour = DEEP[2, 3, :planes]
+    path = save_png16(tmp_path / "a.png", DEEP[..., :planes], transparent=tuple(map(int, colour)))
+    expected = np.full((7, 9), 65535)
+    expected[2, 3] = 0
+    np.testing.assert_array_equal(read(path).alpha, expected)
+
+
+def test_16_bit_grey_tiff_and_pgm_keep_their_bits(tmp_path):
+    for name in ("a.tif", "a.pgm"):
+        picture = read(save(tmp_path / name, DEEP[..., 0]))
+        assert (picture.bits, picture.grey) == (16, True)
+        np.testing.assert_array_equal(picture.pixels[..., 2], DEEP[..., 0])
+
+
+def test_scoring_refuses_16_bits(tmp_path):
+    with pytest.raises(ImageError, match=r"a\.png: is 16-bit; scores are defined on 8 bits"):
+        read_8bit(save_png16(tmp_path / "a.png", DEEP[..., :3]))
+
+
+@pytest.mark.parametrize(
+    ("array", "photometric", "sample_format"),
+    [
+        (DEEP[..., :3], 2, 1),
+        (DEEP, 5, 1),
+        (DEEP[..., 0], 0, 1),
+        (DEEP[..., 0].astype(np.uint32), 1, 1),
+        (DEEP[..., 0].astype(np.int16), 1, 2),
+        (DEEP[..., 0].astype(np.float32), 1, 3),
+    ],
+    ids=["rgb16", "cmyk16", "white-is-zero", "uint32", "int16", "float"],
+)
+def test_tiff_that_would_lose_bits_is_refused(tmp_path, array, photometric, sample_format):
+    path = save_tiff(tmp_path / "a.tif", np.ascontiguousarray(array), photometric, sample_format)
+    with pytest.raises(ImageError, match=r"a\.tif: of TIFF files, 8 bits or 16 bits of grey are read"):
+        read(path)
+
+
+def test_8_bit_tiff_of_the_same_writer_is_read(tmp_path):
+    np.testing.assert_array_equal(read(save_tiff(tmp_path / "a.tif", RGB, 2)).pixels, RGB)
+    np.testing.assert_array_equal(read(save_tiff(tmp_path / "b.tif", GREY.copy(), 0)).pixels[..., 0], 255 - GREY)
+
+
+def test_ppm_of_16_bits_is_refused_and_of_4_bits_stretched(tmp_path):
+    (tmp_path / "deep.ppm").write_bytes(b"P6 9 7 65535\n" + DEEP[..., :3].astype(">u2").tobytes())
+    with pytest.raises(ImageError, match="of PPM files, 8 bits"):
+        read(tmp_path / "deep.ppm")
+    (tmp_path / "flat.ppm").write_bytes(b"P6 9 7 15\n" + (RGB // 16).tobytes())
+    np.testing.assert_array_equal(read(tmp_path / "flat.ppm").pixels, RGB // 16 * 17)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_applied_whatever_the_bits(tmp_path, orientation):
+    exif = Pillow.Exif()
+    exif[0x0112] = orientation
+    upright = Pillow.fromarray(RGB)
+    upright.getexif()[0x0112] = orientation
+    expected = np.asarray(ImageOps.exif_transpose(upright))
+    for suffix in (".png", ".tif", ".webp"):
+        path = save(tmp_path / f"a{suffix}", RGB, exif=exif, **({"lossless": True} if suffix == ".webp" else {}))
+        np.testing.assert_array_equal(read(path).pixels, expected, err_msg=suffix)
+        assert read_size(path) == expected.shape[1::-1], suffix
+    jpeg = save(tmp_path / "a.jpg", RGB, exif=exif)
+    with Pillow.open(jpeg) as image:
+        np.testing.assert_array_equal(read(jpeg).pixels, np.asarray(ImageOps.exif_transpose(image)))
+    deep = save_png16(tmp_path / "deep.png", np.concatenate([RGB, ALPHA], axis=2).astype(np.uint16) * 257)
+    content, tags = deep.read_bytes(), exif.tobytes().removeprefix(b"Exif\0\0")
+    chunk = struct.pack(">I", len(tags)) + b"eXIf" + tags + struct.pack(">I", zlib.crc32(b"eXIf" + tags))
+    for at in (33, -12):  # behind the header, behind the pixels
+        deep.write_bytes(content[:at] + chunk + content[at:])
+        assert read_size(deep) == expected.shape[1::-1]
+        np.testing.assert_array_equal(read(deep).pixels, expected.astype(np.uint16) * 257)
+    assert read(deep).alpha.shape == expected.shape[:2]
+
+
+def test_damaged_exif_does_not_matter(tmp_path):
+    path = save(tmp_path / "a.jpg", RGB, exif=b"Exif\0\0II*\0\x08\0\0\0\x05\0\x12\x01")
+    assert read(path).size == (9, 7)
+
+
+@pytest.mark.parametrize("suffix", [".gif", ".png", ".webp", ".tif"])
+def test_several_frames_are_refused(tmp_path, suffix):
+    save(tmp_path / f"a{suffix}", RGB, save_all=True, append_images=[Pillow.fromarray(255 - RGB)])
+    with pytest.raises(ImageError, match="is animated or has several pages"):
+        read(tmp_path / f"a{suffix}")
+
+
+def test_camera_jpeg_with_previews_gives_the_first_image(tmp_path):
+    other = Pillow.fromarray(255 - RGB)
+    save(tmp_path / "a.jpg", RGB, format="MPO", save_all=True, append_images=[other], quality=95)
+    with Pillow.open(tmp_path / "a.jpg") as image:
+        np.testing.assert_array_equal(read(tmp_path / "a.jpg").pixels, np.asarray(image))
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".bmp", ".tif", ".webp", ".gif", ".ppm"])
+def test_file_cut_in_half_is_refused_by_name(tmp_path, suffix):
+    path = save(tmp_path / f"cut{suffix}", np.tile(RGB, (8, 8, 1)))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match=rf"cut{suffix}: damaged or truncated"):
+        read(path)
+
+
+def test_16_bit_png_cut_in_half_is_refused(tmp_path):
+    path = save_png16(tmp_path / "cut.png", DEEP)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ImageError, match=r"cut\.png: damaged or truncated"):
+        read(path)
+
+
+def test_flipped_bit_in_a_png_is_noticed(tmp_path):
+    path = save(tmp_path / "a.png", RGB)
+    content = bytearray(path.read_bytes())
+    content[60] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ImageError, match="damaged"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", r"the file is empty \(0 bytes\)"),
+        (b"a letter, not a picture", "is no PNG, JPEG, "),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is no PNG, JPEG, "),
+        (b"\x89PNG\r\n\x1a\n", "image.png: "),
+    ],
+    ids=["empty", "text", "eps", "signature-only"],
+)
+def test_what_is_no_image_is_refused(tmp_path, content, reason):
+    (tmp_path / "image.png").write_bytes(content)
+    with pytest.raises(ImageError, match=reason) as caught:
+        read(tmp_path / "image.png")
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_folders_and_impossible_names_are_refused(tmp_path):
+    for path in (tmp_path / "none.png", tmp_path):
+        with pytest.raises(ImageError, match="no such file"):
+            read(path)
+    with pytest.raises(ImageError, match="cannot be read"):
+        read(tmp_path / ("x" * 300 + ".png"))
+
+
+def test_content_decides_not_the_suffix(tmp_path):
+    Pillow.fromarray(RGB).save(tmp_path / "a.jpg", format="PNG")
+    np.testing.assert_array_equal(read(tmp_path / "a.jpg").pixels, RGB)
+
+
+def test_single_pixel_survives(tmp_path):
+    picture = read(save(tmp_path / "a.png", RGB[:1, :1]))
+    assert picture.size == (1, 1)
+    np.testing.assert_array_equal(picture.pixels, RGB[:1, :1])
+
+
+def test_max_pixels_is_the_users_to_set(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", RGB)
+    monkeypatch.setenv("SRBENCH_MAX_PIXELS", "63")
+    assert read(path).size == (9, 7)
+    monkeypatch.setenv("SRBENCH_MAX_PIXELS", "62")
+    with pytest.raises(ImageError, match="9x7 is more than 62 pixels; raise SRBENCH_MAX_PIXELS"):
+        read(path)
+
+
+@pytest.mark.parametrize("value", ["", "0", "-5", "1e6", "many", "²"])
+def test_max_pixels_that_is_no_number_is_said(tmp_path, monkeypatch, value):
+    monkeypatch.setenv("SRBENCH_MAX_PIXELS", value)
+    with pytest.raises(UsageError, match=r"SRBENCH_MAX_PIXELS=.* is no positive whole number"):
+        read(save(tmp_path / "a.png", RGB))
+
+
+def test_pillows_own_limit_of_pixels_does_not_hold(tmp_path):
+    header = struct.pack(">IIBBBBB", 15000, 12500, 1, 0, 0, 0, 0)
+    chunk = struct.pack(">I", len(header)) + b"IHDR" + header + struct.pack(">I", zlib.crc32(b"IHDR" + header))
+    (tmp_path / "wide.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk + b"\0\0\0\0IDAT\x35\xaf\x06\x1e")
+    with pytest.raises(
+        ImageError, match="image file is truncated"
+    ):  # decoding began: there is nothing behind the header
+        read(tmp_path / "wide.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".ppm"])
+def test_what_is_written_is_read_back_equal(tmp_path, suffix):
+    write(tmp_path / "deep" / f"a{suffix}", Picture(RGB, grey=False))
+    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "deep" / f"a{suffix}")), RGB)
+    assert [path.name for path in (tmp_path / "deep").iterdir()] == [f"a{suffix}"]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
+def test_grey_is_written_as_grey(tmp_path, suffix):
+    write(tmp_path / f"a{suffix}", Picture(np.repeat(GREY[..., None], 3, axis=2), grey=True))
+    assert opened(tmp_path / f"a{suffix}").mode == "L"
+
+
+@pytest.mark.parametrize(("grey", "mode"), [(True, "LA"), (False, "RGBA")])
+def test_alpha_is_written(tmp_path, grey, mode):
+    pixels = np.repeat(GREY[..., None], 3, axis=2)
+    write(tmp_path / "a.png", Picture(pixels, grey, ALPHA[..., 0]))
+    image = opened(tmp_path / "a.png")
+    assert image.mode == mode
+    np.testing.assert_array_equal(np.asarray(image)[..., -1], ALPHA[..., 0])
+    np.testing.assert_array_equal(np.asarray(image)[..., 0], GREY)
+
+
+@pytest.mark.parametrize(
+    ("name", "picture", "reason"),
+    [
+        ("a.jpg", Picture(RGB, False, ALPHA[..., 0]), r"keeping transparency needs a \.png"),
+        ("a.tif", Picture(DEEP[..., :3], False), r"keeping 16 bits needs a \.png"),
+        ("a.gif", Picture(RGB, False), r"cannot write \.gif; use \.png"),
+        ("a.xyz", Picture(RGB, False), r"cannot write \.xyz; use \.png"),
+        ("a", Picture(RGB, False), r"cannot write a file without suffix; use \.png"),
+        ("a.webp", Picture(np.zeros((1, 16384, 3), np.uint8), False), "cannot be written .*16383"),
+        ("x" * 300 + ".png", Picture(RGB, False), "cannot be written"),
+    ],
+    ids=["alpha-jpg", "deep-tif", "gif", "unknown", "none", "webp-limit", "long-name"],
+)
+def test_what_a_format_cannot_hold_is_refused_and_leaves_nothing(tmp_path, name, picture, reason):
+    with pytest.raises(ImageError, match=reason):
+        write(tmp_path / name, picture)
+    assert not list(tmp_path.iterdir())
+
+
+def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = save(tmp_path / "a.png", RGB)
+    before = path.read_bytes()
+
+    def full(*args, **options):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Pillow.Image, "save", full)
+    with pytest.raises(ImageError, match=r"a\.png: cannot be written \(No space left on device\)"):
+        write(path, Picture(255 - RGB, grey=False))
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+def test_colour_profile_is_kept(tmp_path, suffix):
+    picture = read(save(tmp_path / "in.png", RGB, icc_profile=SRGB))
+    write(tmp_path / f"out{suffix}", picture)
+    assert opened(tmp_path / f"out{suffix}").info["icc_profile"] == SRGB
+
+
+def test_colour_profile_of_16_bits_is_kept(tmp_path):
+    write(tmp_path / "a.png", Picture(DEEP[..., :3], grey=False, icc=SRGB))
+    assert opened(tmp_path / "a.png").info["icc_profile"] == SRGB
+    picture = read(tmp_path / "a.png")
+    assert picture.icc == SRGB
+    np.testing.assert_array_equal(picture.pixels, DEEP[..., :3])
+
+
+def test_colour_profile_of_another_colour_space_is_dropped(tmp_path):
+    assert read(save(tmp_path / "a.png", GREY, icc_profile=SRGB)).icc == b""
+    cmyk = Pillow.fromarray(RGB).convert("CMYK")
+    cmyk.save(tmp_path / "a.jpg", icc_profile=SRGB[:16] + b"CMYK" + SRGB[20:])
+    assert read(tmp_path / "a.jpg").icc == b""
+
+
+def test_mod_crop_keeps_the_top_left_corner():
+    cropped = mod_crop(Picture(RGB, False, ALPHA[..., 0]), 4, "a")
+    np.testing.assert_array_equal(cropped.pixels, RGB[:4, :8])
+    np.testing.assert_array_equal(cropped.alpha, ALPHA[:4, :8, 0])
+    with pytest.raises(ImageError, match="a: 9x7 is smaller than the scale 8"):
+        mod_crop(Picture(RGB, False), 8, "a")
+
+
+def test_folder_lists_images_by_name_and_nothing_else(tmp_path):
+    for name in ("b.PNG", "a.jpg", ".hidden.png", "notes.txt", "c.webp"):
+        (tmp_path / name).touch()
+    (tmp_path / "sub.png").mkdir()
+    assert [path.name for path in list_folder(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_folder_without_images_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="holds no image file"):
+        list_folder(tmp_path)
+    with pytest.raises(UsageError, match="cannot be read as a folder"):
+        list_folder(tmp_path / "nowhere")

@@ -1,0 +1,365 @@
+"""Means, intervals, significance, sections and sorting, from rows written by hand."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from srbench.errors import SRBenchError, UsageError
+from srbench.results.board import load_board
+from srbench.results.formats import to_csv, to_json, to_latex, to_markdown
+from srbench.results.rows import ResultsFile, encode_value
+from srbench.results.sections import sections
+from srbench.results.tables import render
+
+METRICS = {"psnr": "higher", "ssim": "higher", "lpips": "lower"}
+
+
+class Run:
+    """Writes a run's folder row by row."""
+
+    def __init__(self, folder, images=10, device="cpu, one", protocols=("y",)):
+        self.folder, self.device = folder, device
+        folder.mkdir(parents=True)
+        self.images = {f"i{n}": f"hash{n}" for n in range(images)}
+        described = {
+            "schema": 1,
+            "commands": [],
+            "methods": {},
+            "metrics": {
+                name: {"identity": f"{name}/1", "better": better, "decimals": 4} for name, better in METRICS.items()
+            },
+            "datasets": {"set x4": {"source": "", "hash": "h", "images": self.images, "left_out": []}},
+            "protocols": {f"{name}/1": {"name": name, "version": 1} for name in protocols},
+        }
+        (folder / "run.json").write_text(json.dumps(described))
+        self.file = ResultsFile(folder / "results.jsonl")
+
+    def who(self, method, plugin="p"):
+        common = {"method": method, "scale": 4, "plugin": plugin, "weights": "", "device": self.device}
+        return {**common, "precision": "fp32"}
+
+    def job(self, method, status="ok", reason="", **who):
+        self.file.append(
+            {"kind": "job", **self.who(method, **who), "dataset": "set", "status": status, "reason": reason}
+        )
+
+    def score(self, method, metric, values, protocol="y/1", **who):
+        for (image, digest), given in zip(self.images.items(), values, strict=False):
+            row = {"kind": "score", **self.who(method, **who), "dataset": "set", "image": image, "image_sha256": digest}
+            value, reason = given if isinstance(given, tuple) else (given, "")
+            row |= {"protocol": protocol, "metric": f"{metric}/1", "value": encode_value(value), "reason": reason}
+            self.file.append(row)
+
+    def method(self, method, values, status="ok", **who):
+        self.score(method, "psnr", values, **who)
+        self.job(method, status, **who)
+
+    def speed(self, method, mpix, size=256, **more_yet):
+        figures = {
+            "params": 5,
+            "macs": 7,
+            "latency_ms": 1.5,
+            "images_per_s": 2.0,
+            "mpix_per_s": mpix,
+            "peak_mem_mib": 3.0,
+        }
+        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": size, "batch": 1, **more_yet}
+        self.file.append({"kind": "speed", **self.who(method), **figures, **more})
+
+    def board(self, sort="psnr"):
+        self.file.close()
+        return load_board([self.folder], sort)
+
+
+@pytest.fixture
+def run(tmp_path):
+    made = Run(tmp_path / "run")
+    yield made
+    made.file.close()
+
+
+def noise(seed, count=10, centre=30.0, spread=2.0):
+    return list(np.random.default_rng(seed).normal(centre, spread, count))
+
+
+def test_columns_begin_as_promised(run):
+    run.method("a", noise(0))
+    header = to_csv(run.board()).splitlines()[0]
+    assert header.startswith("method,dataset,scale,protocol,status,psnr,ssim,lpips,psnr_low,psnr_high,")
+    rest = header.split(",")
+    order = [
+        "params",
+        "macs",
+        "latency_ms",
+        "images_per_s",
+        "mpix_per_s",
+        "peak_mem_mib",
+        "device",
+        "precision",
+        "weights",
+    ]
+    assert [name for name in rest if name in order] == order
+
+
+def test_mean_and_bootstrap_interval_agree_with_scipy(run):
+    values = noise(1)
+    run.method("a", values)
+    row = run.board().frame.iloc[0]
+    assert row.psnr == pytest.approx(np.mean(values))
+    expected = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=5).confidence_interval
+    assert row.psnr_low == pytest.approx(expected.low, abs=0.1)
+    assert row.psnr_high == pytest.approx(expected.high, abs=0.1)
+
+
+def test_clear_difference_is_worse_and_none_is_a_tie(run):
+    best = noise(2)
+    run.method("best", best)
+    run.method("clearly", [value - 1 - 0.1 * i for i, value in enumerate(best)])
+    run.method("hardly", [value - 0.05 + 0.1 * (-1) ** i for i, value in enumerate(best)])
+    run.method("same", [value - 1e-12 for value in best[:-1]] + [best[-1]])
+    verdicts = run.board().frame.set_index("method").vs_best
+    assert verdicts[["best", "clearly", "hardly"]].tolist() == ["best", "worse", "tie"]
+
+
+def test_holm_is_applied_over_the_section(run):
+    """Two rivals whose p alone is below 5 % but above 2.5 %: with Holm neither is claimed."""
+    best = [30.0] * 10
+    signs = [1, 2, 3, 4, 5, 6, -7, 8, 9, 10]
+    assert 0.025 < stats.wilcoxon(signs).pvalue < 0.05
+    run.method("best", best)
+    run.method("one", [30 - 0.01 * s for s in signs])
+    run.method("two", [30 - 0.02 * s for s in signs])
+    assert run.board().frame.set_index("method").vs_best[["one", "two"]].tolist() == ["tie", "tie"]
+
+
+def test_nothing_is_claimed_below_8_images(tmp_path):
+    run = Run(tmp_path / "few", images=7)
+    run.method("a", noise(0, 7))
+    run.method("b", [value - 5 for value in noise(0, 7)])
+    assert run.board().frame.vs_best.tolist() == ["best", ""]
+
+
+@pytest.mark.parametrize(
+    ("sort", "order"),
+    [
+        ("psnr", "bac"),
+        ("lpips", "cab"),
+        ("ssim", "abc"),
+        ("mpix_per_s", "cba"),
+        ("latency_ms", "abc"),
+        ("method", "abc"),
+    ],
+)
+def test_sorts_best_first_whatever_is_better(run, sort, order):
+    for method, psnr, lpips, ssim, mpix in (("a", 2, 0.2, 0.9, 1), ("b", 3, 0.3, 0.8, 2), ("c", 1, 0.1, 0.7, 3)):
+        run.score(method, "lpips", [lpips] * 10, protocol="")
+        run.score(method, "ssim", [ssim] * 10)
+        run.method(method, [float(psnr)] * 10)
+        run.speed(method, mpix)
+    assert "".join(run.board(sort).frame.method) == order
+
+
+def test_unknown_column_is_refused(run):
+    run.method("a", noise(0))
+    with pytest.raises(UsageError, match="cannot sort by 'beauty'; there are: psnr, ssim"):
+        run.board("beauty")
+
+
+def test_failed_and_interrupted_rows_have_no_mean_and_stand_last(run):
+    run.score("broke", "psnr", noise(0)[:4])
+    run.job("broke", "failed", "ValueError: no")
+    run.job("cut", "started")
+    run.score("cut", "psnr", noise(0)[:4])
+    run.job("cannot", "unsupported", "does not do x4")
+    run.method("good", noise(1))
+    frame = run.board().frame.set_index("method")
+    assert list(frame.index) == ["good", "broke", "cut", "cannot"]
+    assert frame.status.tolist() == ["ok", "failed", "failed", "unsupported"]
+    assert frame.psnr[1:].isna().all()
+    assert "interrupted" in frame.reason["cut"]
+
+
+def test_infinite_and_undefined_values(run):
+    run.score("a", "ssim", [0.5] * 9 + [(None, "too small: 9x9")])
+    run.method("a", [math.inf, *noise(0, 9)])
+    board = run.board()
+    row = board.frame.iloc[0]
+    assert row.psnr == math.inf
+    assert math.isnan(row.psnr_low)
+    assert row.ssim == pytest.approx(0.5)
+    assert board.notes == ["ssim on set x4: 1 of 10 images left out: too small: 9x9"]
+    assert ",inf," in to_csv(board)
+    (record,) = json.loads(to_json(board), parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    assert record["psnr"] == "inf"
+    assert record["lpips"] is None
+
+
+def test_only_the_latest_code_of_a_method_counts(run):
+    run.method("a", [1.0] * 10, plugin="old")
+    run.method("a", [2.0] * 10, plugin="new")
+    assert run.board().frame.psnr.tolist() == [2.0]
+
+
+def test_devices_never_share_a_ranking(tmp_path):
+    for name, device in (("one", "cpu, A"), ("two", "cuda, B")):
+        run = Run(tmp_path / name, device=device)
+        run.method("a", noise(0))
+        run.method("b", [v - 3 for v in noise(0)])
+        run.file.close()
+    board = load_board([tmp_path / "one", tmp_path / "two"])
+    assert [list(section.device.unique()) for section in board.sections()] == [["cpu, A"], ["cuda, B"]]
+    assert board.frame.vs_best.tolist() == ["best", "worse", "best", "worse"]
+
+
+def test_of_the_same_method_in_two_runs_the_later_counts(tmp_path):
+    for name, value in (("one", 1.0), ("two", 2.0)):
+        run = Run(tmp_path / name)
+        run.method("a", [value] * 10)
+        run.file.close()
+    assert load_board([tmp_path / "one", tmp_path / "two"]).frame.psnr.tolist() == [2.0]
+    assert load_board([tmp_path / "two", tmp_path / "one"]).frame.psnr.tolist() == [1.0]
+
+
+def test_merging_keeps_what_only_one_run_measured(tmp_path):
+    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+    one.method("a", [1.0] * 10)
+    one.speed("a", 5.0)
+    two.score("a", "ssim", [0.5] * 10)
+    two.job("a")
+    for run in (one, two):
+        run.file.close()
+    frame = load_board([tmp_path / "one", tmp_path / "two"]).frame
+    assert frame[["psnr", "ssim", "mpix_per_s"]].to_numpy().tolist() == [[1.0, 0.5, 5.0]]
+
+
+def test_going_back_to_earlier_code_shows_its_numbers(run):
+    run.method("a", [1.0] * 10, plugin="old")
+    run.method("a", [2.0] * 10, plugin="new")
+    run.job("a", plugin="old")
+    assert run.board().frame.psnr.tolist() == [1.0]
+
+
+def test_speeds_of_different_settings_are_not_compared(tmp_path):
+    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+    one.method("a", [1.0] * 10)
+    one.speed("a", 5.0)
+    two.method("b", [2.0] * 10)
+    two.speed("b", 6.0, size=32)
+    for run in (one, two):
+        run.file.close()
+    (section,) = sections(load_board([tmp_path / "one", tmp_path / "two"]))
+    shown = {row[0]: row[section.headings.index("MPix/s")] for row in section.rows}
+    assert sorted(shown.values()) == ["-", "6"] or sorted(shown.values()) == ["-", "5"]
+    assert any("another size or batch" in remark for remark in section.remarks)
+
+
+def test_timings_on_a_shared_device_are_never_ranked(run):
+    for method in "abc":
+        run.method(method, noise(0))
+    run.speed("a", 5.0)
+    run.speed("b", 99.0, shared="other work on node7")
+    run.speed("c", 4.0)
+    run.speed("c", 98.0, shared="other work on node7")
+    board = run.board("mpix_per_s")
+    frame = board.frame.set_index("method")
+    assert frame.mpix_per_s.dropna().to_dict() == {"a": 5.0, "c": 4.0}
+    assert frame.latency_ms.notna().to_dict() == {"a": True, "b": False, "c": True}
+    assert frame.macs.tolist() == [7, 7, 7]
+    (note,) = board.notes
+    assert note.startswith("b x4: timed on a shared device (other work on node7)")
+
+
+def test_values_count_alike_in_whatever_order_they_came(tmp_path):
+    values = noise(3)
+    tables = []
+    for name, order in (("one", range(10)), ("two", reversed(range(10)))):
+        run = Run(tmp_path / name)
+        for i in order:
+            images, run.images = run.images, {f"i{i}": f"hash{i}"}
+            run.score("a", "psnr", [values[i]])
+            run.images = images
+        run.job("a")
+        tables.append(to_csv(run.board()))
+    assert tables[0] == tables[1]
+
+
+@pytest.mark.parametrize(("name", "content"), [("run.json", '{"schema": 1}'), ("results.jsonl", '{"schema": 1}\n')])
+def test_foreign_files_are_named_and_no_bug(run, name, content):
+    run.method("a", [1.0] * 10)
+    run.file.close()
+    (run.folder / name).write_text(content)
+    with pytest.raises(SRBenchError, match="is damaged or not srbench's"):
+        load_board([run.folder])
+
+
+def test_a_folder_without_a_run_is_said(tmp_path):
+    with pytest.raises(SRBenchError, match=r"holds no run: run\.json is not there"):
+        load_board([tmp_path])
+
+
+def test_best_of_each_column_is_marked_everywhere(run):
+    run.method("a|b", [2.0] * 10)
+    run.method("c_d", [1.0] * 10)
+    run.speed("a|b", 1)
+    run.speed("c_d", 9)
+    board = run.board()
+    (section,) = sections(board)
+    marked = {
+        (row[0], heading)
+        for row, best in zip(section.rows, section.best, strict=True)
+        for heading, won in zip(section.headings, best, strict=True)
+        if won
+    }
+    assert marked == {("a|b", "PSNR dB"), ("c_d", "MPix/s")}
+    assert "| a\\|b | **2.0000** |" in to_markdown(board)
+    assert "c\\_d & 1.0000 &" in to_latex(board)
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 250])
+def test_no_number_is_cut_on_a_narrow_terminal(run, width):
+    from rich.console import Console
+
+    for name in ("a-rather-long-name", "b"):
+        run.score(name, "ssim", noise(1, centre=0.8, spread=0.01))
+        run.score(name, "lpips", noise(2, centre=0.2, spread=0.01), protocol="")
+        run.method(name, noise(0))
+        run.speed(name, 12345.0)
+    board = run.board()
+    console = Console(width=width, force_terminal=True, color_system=None)
+    with console.capture() as captured:
+        for part in render(board, plain=False, width=width):
+            console.print(part)
+    text = captured.get()
+    assert "…" not in text
+    for number in (f"{board.frame.psnr[0]:.4f}", f"{board.frame.lpips[0]:.4f}", "12345"):
+        assert number in text
+
+
+def test_csv_reads_back_as_it_was(run, tmp_path):
+    run.method("a", noise(0))
+    board = run.board()
+    (tmp_path / "b.csv").write_text(to_csv(board))
+    assert pd.read_csv(tmp_path / "b.csv").psnr[0] == board.frame.psnr[0]
+
+
+def test_weights_trained_on_another_loss_are_remarked_on_every_board(run):
+    run.method("a", noise(0))
+    run.method("b", noise(1))
+    path = run.folder / "run.json"
+    used = {"path": "w", "origin": "trained", "card": {}, "remark": "trained on the loss x"}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"weights": {"w1": used}}))
+    assert "trained on" not in to_markdown(run.board())
+    run.file = ResultsFile(run.folder / "results.jsonl")
+    changed = {"weights": "w1"}
+    for row in [json.loads(line) for line in (run.folder / "results.jsonl").read_text().splitlines()]:
+        if row["method"] == "b":
+            run.file.append({**row, **changed})
+    board = run.board()
+    assert board.notes == ["b x4: trained on the loss x (weights w1)"]
+    assert "b x4: trained on the loss x (weights w1)" in to_markdown(board)

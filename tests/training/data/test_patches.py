@@ -1,0 +1,145 @@
+"""Patches: LR belongs to HR, all eight symmetries occur, the draw depends on seed and step alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from srbench.errors import UsageError
+from srbench.resize import degrade
+from srbench.training.data.patches import Patches, Pool, _gather
+
+CPU = torch.device("cpu")
+
+
+def images(*sizes):
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes]
+
+
+def pool(given, *settings, **more):
+    """All images in one pool, as a training has them that fit."""
+    patches = Patches(*settings, **more)
+    result = Pool([image.shape[-2:] for image in given], patches, CPU)
+    for i, image in enumerate(given):
+        result.put(i, *patches.ready(image))
+    return result
+
+
+def symmetries(x):
+    turned = [torch.rot90(x, k, (-2, -1)) for k in range(4)]
+    return turned + [t.flip(-1) for t in turned]
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_every_patch_is_cut_from_hr_and_its_benchmark_lr(scale):
+    (image,) = images((4 * 12, 5 * 12))
+    small = degrade(image, scale)
+    sampler = pool([image], scale, 12, 64, 1)
+    places, turns = set(), set()
+    for step in range(3):
+        lr, hr = sampler.draw(step)
+        assert hr.shape == (64, 3, 12, 12)
+        assert lr.shape == (64, 3, 12 // scale, 12 // scale)
+        for small_patch, patch in zip((lr * 255).round().byte(), (hr * 255).round().byte(), strict=True):
+            place, turn = find(image, patch, scale)
+            y, x = place[0] // scale, place[1] // scale
+            expected = small[:, y : y + 12 // scale, x : x + 12 // scale]
+            assert torch.equal(symmetries(expected)[turn], small_patch)
+            places.add(place)
+            turns.add(turn)
+    assert len(places) > 30
+    assert turns == set(range(8))
+
+
+def find(image, patch, scale):
+    """Look for the patch everywhere on the grid and under every symmetry."""
+    size = patch.shape[-1]
+    windows = image.unfold(1, size, scale).unfold(2, size, scale).permute(1, 2, 0, 3, 4)
+    for turn, back in enumerate([0, 3, 2, 1, 4, 5, 6, 7]):
+        hits = (windows == symmetries(patch)[back]).flatten(2).all(dim=2).nonzero()
+        if len(hits):
+            y, x = (hits[0] * scale).tolist()
+            assert torch.equal(symmetries(image[:, y : y + size, x : x + size])[turn], patch)
+            return (y, x), turn
+    raise AssertionError("the patch is nowhere in the image")
+
+
+def test_images_of_any_size_side_by_side():
+    soft = [image // 2 + 64 for image in images((40, 90), (24, 25), (61, 33))]  # so that no pass has to clamp
+    sampler = pool(soft, 2, 24, 32)
+    lr, hr = sampler.draw(0)
+    again = degrade((hr * 255).round().byte(), 2).float() / 255
+    inner = slice(3, -3)  # the patch's own borders lack their surroundings; turned, its passes round in another order
+    assert (again - lr)[..., inner, inner].abs().max() <= 2.01 / 255
+
+
+def test_a_smaller_image_gives_its_largest_square_enlarged():
+    image = torch.zeros(3, 10, 30, dtype=torch.uint8)
+    image[:, :, 10:20] = 200
+    _, hr = pool([image], 4, 16, 4).draw(0)
+    assert hr.shape == (4, 3, 16, 16)
+    assert torch.allclose(hr, torch.tensor(200 / 255))
+
+
+def test_draw_depends_on_seed_and_step_alone():
+    one, two = (pool(images((50, 50)), 2, 16, 4, seed) for seed in (0, 1))
+    one.draw(3)
+    first, second = one.draw(5), one.draw(5)
+    assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(one.draw(6)[1], first[1])
+    assert not torch.equal(two.draw(5)[1], first[1])
+
+
+def test_memory_is_channels_last():
+    lr, hr = pool(images((50, 50)), 2, 16, 4).draw(0)
+    assert lr.is_contiguous(memory_format=torch.channels_last)
+    assert hr.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_an_accelerator_cuts_the_same_patches():
+    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40)
+    cpu._cut, sliced = _gather, cpu.draw(3)
+    gathered = cpu.draw(3)
+    assert all(torch.equal(a, b) for a, b in zip(sliced, gathered, strict=True))
+
+
+@pytest.mark.parametrize(("given", "patch"), [([], 16), ([(50, 50)], 15), ([(50, 50)], 0)])
+def test_what_cannot_be_cut_is_refused(given, patch):
+    with pytest.raises(UsageError, match=r"no image to train on|no multiple of the scale"):
+        pool(images(*given), 2, patch, 4).draw(0)
+
+
+def test_processes_together_see_what_one_alone_sees_with_their_batches():
+    given = images((40, 60), (33, 50), (70, 48))
+    whole = pool(given, 2, 16, 6, 3, draws=2).draw(7)
+    halves = [pool(given, 2, 16, 3, 3, draws=2, rank=rank, world=2).draw(7) for rank in range(2)]
+    for i in range(2):
+        expected = whole[i].view(2, 2, 3, *whole[i].shape[1:])  # draw, process, patch
+        for rank in range(2):
+            assert torch.equal(expected[:, rank].flatten(0, 1), halves[rank][i])
+
+
+def test_random_crops_are_squares_of_many_sizes_brought_to_the_patch():
+    ramp = torch.arange(200, dtype=torch.uint8).expand(3, 200, 200).contiguous()  # brightness tells the side of a crop
+    lr, hr = pool([ramp], 4, 32, 64, crop="random").draw(0)
+    assert hr.shape == (64, 3, 32, 32)
+    assert torch.equal(lr, degrade((hr * 255).round().byte(), 4).float() / 255)
+    spans = (hr.amax(dim=(1, 2, 3)) - hr.amin(dim=(1, 2, 3))) * 255 + 1
+    assert spans.min() == pytest.approx(16, abs=3)
+    assert spans.max() == pytest.approx(64, abs=3)
+    assert len(set(spans.round().tolist())) > 20
+    assert hr.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_random_crops_of_an_image_smaller_than_half_a_patch_are_the_image():
+    flat = torch.full((3, 5, 9), 77, dtype=torch.uint8)
+    _, hr = pool([flat], 2, 16, 4, crop="random").draw(0)
+    assert torch.allclose(hr, torch.tensor(77 / 255))
+
+
+def test_images_that_were_not_filled_in_are_never_drawn():
+    patches = Patches(2, 8, 64)
+    some = Pool([(16, 16)] * 3, patches, CPU)
+    some.put(1, *patches.ready(torch.full((3, 16, 16), 9, dtype=torch.uint8)))
+    assert (some.draw(0)[1] * 255 == 9).all()
