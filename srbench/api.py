@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from srbench import defaults
 from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
 from srbench.images.picture import Picture, from_pillow, to_pillow
@@ -49,14 +50,14 @@ OVERSHOOT = 0.5
 
 def run(
     methods: str | Sequence[str],
-    dataset: str | Path | Sequence[str | Path] = "samples",
+    dataset: str | Path | Sequence[str | Path] = defaults.DATASET,
     *,
     scale: int | Sequence[int] = 4,
-    protocol: str | Sequence[str] = "y",
-    metrics: str | Sequence[str] = ("psnr", "ssim", "lpips"),
+    protocol: str | Sequence[str] = defaults.PROTOCOL,
+    metrics: str | Sequence[str] = defaults.METRICS,
     degradation: str = "bicubic",
     out: str | Path | None = None,
-    sort: str = "psnr",
+    sort: str = defaults.SORT,
     speed: bool = True,
     speed_size: int = 256,
     speed_batch: int = 1,
@@ -127,7 +128,7 @@ def run(
         UsageError: a name, scale or combination does not exist; nothing was started.
         SRBenchError: the run cannot be done at all (no such device, a folder that cannot be written).
     """
-    asked = {name: value for name, value in locals().items() if value != (run.__kwdefaults__ or {}).get(name)}
+    arguments = {name: value for name, value in locals().items() if value != (run.__kwdefaults__ or {}).get(name)}
     ui: UI = Silent() if quiet else Terminal()
     files = tuple(str(Path(plugin).resolve()) for plugin in _several(plugins))
     request = Request(
@@ -143,13 +144,17 @@ def run(
         precision=precision,
         compiled=compiled,
         tile=tile,
-        speed={"size": speed_size, "batch": speed_batch, "seconds": speed_seconds} if speed else None,
+        sort=sort,
+        speed=speed,
+        speed_size=speed_size,
+        speed_batch=speed_batch,
+        speed_seconds=speed_seconds,
         save_images=save_images,
         force=force,
         inline=inline,
         timeout_s=timeout_s,
         max_memory=max_memory,
-        command=f"srbench.run({', '.join(f'{name}={value!r}' for name, value in asked.items())})",
+        command=f"srbench.run({', '.join(f'{name}={value!r}' for name, value in arguments.items())})",
         weights={method: str(choice) for method, choice in (weights or {}).items()},
         train_on=tuple(str(name) for name in _several(train)),
         train_steps=train_steps,
@@ -159,7 +164,7 @@ def run(
         workers=workers,
         slurm=_several(slurm),
     )
-    frame = score(request, open_catalog(files, ui), ui, sort).board.frame
+    frame = score(request, open_catalog(files, ui), ui).board.frame
     frame.attrs["out"] = str(request.out)
     return frame
 
@@ -205,16 +210,16 @@ class Upscaler:
         scale: int,
         weights: str = "",
         device: str = "auto",
-        asked: str = "",
+        option: str = "",
         tile: Tile = "auto",
     ) -> None:
-        if type(scale) is not int or scale not in spec.scales:
-            does = ", ".join(f"x{s}" for s in sorted(spec.scales))
-            asked_for = f"x{scale}" if type(scale) is int else repr(scale)
-            raise UsageError(f"{spec.name} does not do {asked_for}; it does {does}")
+        if type(scale) is not int:
+            raise UsageError(f"scale is a whole number, not {scale!r}; {spec.name} does {spec.scales_text}")
+        if reason := spec.lacks_scale(scale):
+            raise UsageError(f"{spec.name} {reason}")
         self.spec, self.scale = spec, scale
         self.device = find_device(device)
-        self.weights: Weights | None = find_weights(spec, scale, weights, asked)
+        self.weights: Weights | None = find_weights(spec, scale, weights, option)
         self.net: torch.nn.Module = build_net(spec, scale, self.device, self.weights.path if self.weights else None)
         self.tiler = Tiler(Enlarger.of(spec, self.net, scale), self.device, tile)
 
@@ -297,10 +302,10 @@ class Upscaler:
         whole = (image.clip(0, 1) * 65535 + 0.5).astype(np.uint16) if floating else image
         colours = whole[..., None].repeat(3, axis=2) if grey else whole[..., :3]
         large = self.picture(Picture(colours, grey, whole[..., 3] if channels == 4 else None), seed)
-        found: Array = large.pixels[..., 0] if grey else large.pixels
+        sr: Array = large.pixels[..., 0] if grey else large.pixels
         if large.alpha is not None:
-            found = np.concatenate([found, large.alpha[..., None]], axis=2)
-        return (found / 65535).astype(image.dtype) if floating else found
+            sr = np.concatenate([sr, large.alpha[..., None]], axis=2)
+        return (sr / 65535).astype(image.dtype) if floating else sr
 
 
 def _check_range(lowest: float, highest: float) -> None:
@@ -342,5 +347,5 @@ def load(
         SRBenchError: there is no such device.
     """
     catalog = Catalog.load(_several(plugins))
-    asked = f"weights={str(weights)!r}" if weights else ""
-    return Upscaler(catalog.models[method], scale, str(weights), device, asked, tile)
+    option = f"weights={str(weights)!r}" if weights else ""
+    return Upscaler(catalog.models[method], scale, str(weights), device, option, tile)

@@ -28,14 +28,14 @@ PARTIAL = {"vgg16": "vgg16_to_relu2_2"}
 
 def layers(network: str) -> dict[str, int]:
     """Return where each layer stands in torchvision's ``features``, by name (``conv1_1``, ``relu1_1``, ...)."""
-    found, place = {}, 0
+    indices, index = {}, 0
     stride = 3 if network.endswith("_bn") else 2
     for block, count in enumerate(CONVOLUTIONS[network], start=1):
         for i in range(1, count + 1):
-            found[f"conv{block}_{i}"], found[f"relu{block}_{i}"] = place, place + stride - 1
-            place += stride
-        place += 1  # max pooling
-    return found
+            indices[f"conv{block}_{i}"], indices[f"relu{block}_{i}"] = index, index + stride - 1
+            index += stride
+        index += 1  # max pooling
+    return indices
 
 
 class FeatureMaps(nn.Module):
@@ -82,14 +82,14 @@ class FeatureMaps(nn.Module):
 
     def forward(self, image: torch.Tensor) -> list[torch.Tensor]:
         """Return ``(N, c, h, w)`` of each layer for ``(N, 3, H, W)``."""
-        found = {}
+        maps = {}
         x = (image - self.mean) / self.std
         with torch.autocast(image.device.type, self.lowered, enabled=self.lowered is not None):
-            for place, module in enumerate(self.body):
+            for index, module in enumerate(self.body):
                 x = module(x)
-                if place in self.places:
-                    found[place] = x.float()
-        return [found[place] for place in self.places]
+                if index in self.places:
+                    maps[index] = x.float()
+        return [maps[index] for index in self.places]
 
 
 class Features(nn.Module):

@@ -90,15 +90,15 @@ def test_run_refuses_what_does_not_exist(photos, tmp_path):
     [
         ({"methods": []}, "methods must be one name or several, not ()"),
         ({"methods": None}, "methods must be one name or several, not (None,)"),
-        ({"dataset": []}, "datasets must be one name or several"),
-        ({"protocol": ()}, "protocols must be one name or several"),
+        ({"dataset": []}, "dataset must be one name or several"),
+        ({"protocol": ()}, "protocol must be one name or several"),
         ({"metrics": []}, "metrics must be one name or several"),
         ({"scale": []}, "scale must be whole numbers from 2 to 16, not ()"),
         ({"scale": "4"}, "scale must be whole numbers from 2 to 16, not ('4',)"),
         ({"scale": 2.5}, "scale must be whole numbers from 2 to 16, not (2.5,)"),
         ({"scale": [2, 0]}, "scale must be whole numbers from 2 to 16, not (2, 0)"),
         ({"precision": "fp8"}, "precision must be one of fp32, bf16, fp16, not 'fp8'"),
-        ({"speed": True, "speed_size": 0}, "speed_size must be a number above 0, not 0"),
+        ({"speed": True, "speed_size": 0}, "speed_size must be a whole number from 8 to 8192, not 0"),
         ({"timeout_s": -1}, "timeout_s must be a number from 0, not -1"),
     ],
 )
@@ -181,7 +181,7 @@ def test_load_refuses_what_does_not_exist():
         package.load("qqq")
     with pytest.raises(UsageError, match="espcn does not do x8; it does x2, x3, x4"):
         package.load("espcn", scale=8)
-    with pytest.raises(UsageError, match="espcn does not do '4'; it does x2, x3, x4"):
+    with pytest.raises(UsageError, match="scale is a whole number, not '4'; espcn does x2, x3, x4"):
         package.load("espcn", scale="4")
     with pytest.raises(MethodError, match="no weights for x3"):
         package.load("espcn", scale=3)

@@ -155,6 +155,7 @@ def srbench_metrics() -> list[MetricSpec]:
             better="higher",
             batched=True,
             decimals=2,
+            tolerance=0.05,
         ),
         MetricSpec(
             name="ssim",
@@ -162,6 +163,7 @@ def srbench_metrics() -> list[MetricSpec]:
             build=ssim,
             better="higher",
             batched=True,
+            tolerance=0.002,
             paper="doi:10.1109/TIP.2003.819861",
         ),
         MetricSpec(

@@ -1,54 +1,77 @@
-"""Which plugin is to blame for an exception: the place in its own code where it was raised."""
+"""Who is to blame for an exception: its kind, one line of what went wrong, and the place in a plugin's own code."""
 
 from __future__ import annotations
 
+import traceback
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
+
+from srbench.errors import Code, Failure, MethodError, SRBenchError, one_line, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
-from srbench.errors import MethodError, SRBenchError, say
 
 
-def place(error: BaseException, home: Path | None) -> str:
-    """Return where an exception, or one that led to it, last was in a plugin's own code.
+def location_of(error: BaseException, home: Path | None) -> str:
+    """Return the last line of a plugin's own code on which an exception, or one that led to it, was raised.
 
     Args:
         error: what was raised.
         home: the plugin's file or folder.
 
     Returns:
-        `` (network.py:12)``, or nothing where it never was there.
+        `` (network.py:12)``, or nothing where it was raised elsewhere.
     """
     if home is None:
         return ""
-    import traceback
-    from pathlib import Path
-
     cause: BaseException | None = error
-    found = ""
+    location = ""
     while cause is not None:
         for frame in traceback.extract_tb(cause.__traceback__):
             file = Path(frame.filename)
             if home in (file, *file.parents):
-                found = f" ({file.name}:{frame.lineno})"
+                location = f" ({file.name}:{frame.lineno})"
         cause = cause.__cause__
-    return found
+    return location
+
+
+def explain(error: BaseException, home: Path | None = None) -> Failure:
+    """Return why work that a plugin took part in failed.
+
+    Args:
+        error: what was raised.
+        home: file or folder of the plugin's own code; its last line in the traceback is named.
+    """
+    import torch
+
+    location = location_of(error, home)
+    if isinstance(error, SRBenchError):
+        return Failure(error.code, (one_line(error) or type(error).__name__) + location)
+    if isinstance(error, torch.OutOfMemoryError):
+        return Failure(Code.OUT_OF_MEMORY, "out of GPU memory")
+    if isinstance(error, MemoryError):
+        return Failure(Code.OUT_OF_MEMORY, "out of memory")
+    frames = traceback.extract_tb(error.__traceback__)
+    if frames and not location:
+        location = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
+    # torch raises device-side asserts as plain RuntimeErrors: their text is all there is to tell them by
+    broken = isinstance(error, RuntimeError) and "CUDA error" in str(error)
+    return Failure(Code.DEVICE_BROKEN if broken else Code.FAILED, say(error) + location)
 
 
 @contextmanager
 def blaming(name: str, home: Path | None) -> Iterator[None]:
-    """Tell what comes out of a plugin's own code as the plugin's failure; anything else goes on as it is.
+    """Raise an exception out of a plugin's own code as the plugin's failure; others pass unchanged.
 
     Raises:
-        MethodError: a plugin's code raised; names the method, the error and the place.
+        MethodError: a plugin's code raised; names the method, the error and its location.
     """
     try:
         yield
     except SRBenchError:
         raise
     except Exception as error:
-        if where := place(error, home):
-            raise MethodError(f"{name} failed: {say(error)}{where}") from error
+        if location := location_of(error, home):
+            raise MethodError(f"{name} failed: {say(error)}{location}") from error
         raise

@@ -7,18 +7,15 @@ others never notice.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
 
-from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
 from srbench.catalog.plugin import (
     HOOKS,
     Plugin,
+    Problem,
     Spec,
     import_file,
     installed_plugins,
@@ -27,6 +24,12 @@ from srbench.catalog.plugin import (
     plugin_source,
 )
 from srbench.catalog.shelves import Models, S, Shelf, kind_of
+from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+KINDS: tuple[type[Spec], ...] = (*HOOKS.values(), ModelFileSpec)
 
 
 @dataclass(frozen=True)
@@ -59,54 +62,79 @@ class Catalog:
         return cls._assemble(loaded)
 
     def complaints(self, files: Iterable[str | Path] = ()) -> list[str]:
-        """Say of each broken plugin what is wrong with it; ``files`` are those that were asked for."""
-        asked = {str(Path(file).resolve()) for file in files}
+        """Return what is wrong with each broken plugin; ``files`` are those that were named by the user."""
+        named = {str(Path(file).resolve()) for file in files}
         return [
-            f"{f'--plugin {plugin.origin}' if plugin.origin in asked else f'plugin {plugin.name}'}: {problem}"
+            f"{f'--plugin {plugin.origin}' if plugin.origin in named else f'plugin {plugin.name}'}: {problem}"
             for plugin in self.plugins
             for problem in plugin.problems
         ]
 
     @classmethod
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
-        problems = {id(plugin): list(plugin.problems) for plugin, _ in loaded}
-        parts: dict[type, tuple[dict[str, Any], dict[str, str], dict[str, Plugin], dict[str, tuple[str, ...]]]] = {}
-        for kind in (*HOOKS.values(), ModelFileSpec):
-            offers = [(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
-            claims: dict[str, list[int]] = defaultdict(list)
-            for index, (_, spec) in enumerate(offers):
-                for name in dict.fromkeys((spec.name, *spec.aliases)):
-                    claims[name].append(index)
-            clashes = {name: tuple(offers[i][0].name for i in who) for name, who in claims.items() if len(who) > 1}
-            refused = {i for name in clashes for i in claims[name]}
-            for name in clashes:
-                for i in dict.fromkeys(claims[name]):
-                    plugin = offers[i][0]
-                    others = [offers[j][0].name for j in claims[name] if j != i]
-                    problems[id(plugin)].append(
-                        f"{kind_of(kind)} {offers[i][1].name!r} is refused: the name {name!r} is also claimed by "
-                        f"{', '.join(others)}"
-                    )
-            kept = [offer for i, offer in enumerate(offers) if i not in refused]
-            parts[kind] = (
-                {spec.name: spec for _, spec in kept},
-                {alias: spec.name for _, spec in kept for alias in spec.aliases},
-                {spec.name: plugin for plugin, spec in kept},
-                clashes,
-            )
-        plugins = {
-            id(plugin): Plugin(plugin.name, plugin.origin, plugin.module, tuple(problems[id(plugin)]))
-            for plugin, _ in loaded
-        }
-        broken = tuple(plugin for plugin in plugins.values() if plugin.problems)
+        """Put specs on shelves; specs that claim the same name are all refused, and their plugins told."""
+        offers = {kind: _offers(kind, loaded) for kind in KINDS}
+        clashes = {kind: _clashes(offers[kind]) for kind in KINDS}
+        plugins = [
+            replace(plugin, problems=(*plugin.problems, *_refusals(plugin, offers, clashes))) for plugin, _ in loaded
+        ]
+        replaced = {id(old): new for (old, _), new in zip(loaded, plugins, strict=True)}
+        broken = tuple(plugin for plugin in plugins if plugin.problems)
 
         def shelf(kind: type[S]) -> Shelf[S]:
-            specs, aliases, owners, clashes = parts[kind]
-            owned = {name: plugins[id(plugin)] for name, plugin in owners.items()}
-            return Shelf(kind_of(kind), specs, aliases, owned, clashes, broken)
+            kept = [offer for offer in offers[kind] if not clashes[kind].keys() & offer.names]
+            return Shelf(
+                kind=kind_of(kind),
+                specs={offer.spec.name: cast("S", offer.spec) for offer in kept},
+                aliases={alias: offer.spec.name for offer in kept for alias in offer.spec.aliases},
+                owners={offer.spec.name: replaced[id(offer.plugin)] for offer in kept},
+                clashes={name: tuple(o.plugin.name for o in claims) for name, claims in clashes[kind].items()},
+                broken=broken,
+            )
 
-        named, files = shelf(ModelSpec), shelf(ModelFileSpec)
-        models = Models(
-            named.kind, named.specs, named.aliases, named.owners, named.clashes, broken, files.specs, files.owners
-        )
-        return cls(tuple(plugins.values()), models, shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
+        models = Models(shelf(ModelSpec), shelf(ModelFileSpec))
+        return cls(tuple(plugins), models, shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
+
+
+class Offer(NamedTuple):
+    """A spec and the plugin that returned it."""
+
+    plugin: Plugin
+    spec: Spec
+
+    @property
+    def names(self) -> set[str]:
+        """The name and the aliases that the spec claims."""
+        return {self.spec.name, *self.spec.aliases}
+
+
+Clashes: TypeAlias = dict[str, list[Offer]]
+"""Name -> the offers that claim it, of names that several do."""
+
+
+def _offers(kind: type[Spec], loaded: Sequence[tuple[Plugin, list[Spec]]]) -> list[Offer]:
+    return [Offer(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
+
+
+def _clashes(offers: Sequence[Offer]) -> Clashes:
+    claims: Clashes = defaultdict(list)
+    for offer in offers:
+        for name in dict.fromkeys((offer.spec.name, *offer.spec.aliases)):
+            claims[name].append(offer)
+    return {name: claimants for name, claimants in claims.items() if len(claimants) > 1}
+
+
+def _refusals(
+    plugin: Plugin, offers: Mapping[type[Spec], Sequence[Offer]], clashes: Mapping[type[Spec], Clashes]
+) -> Iterator[Problem]:
+    """Yield a problem for each name that a spec of the plugin shares with another."""
+    for kind in offers:
+        for name, claimants in clashes[kind].items():
+            for offer in claimants:
+                if offer.plugin is plugin:
+                    others = [other.plugin.name for other in claimants if other is not offer]
+                    yield Problem(
+                        f"{kind_of(kind)} {offer.spec.name!r} is refused: the name {name!r} is also claimed by "
+                        f"{', '.join(others)}",
+                        "choose another name, or uninstall one of the plugins",
+                    )

@@ -47,24 +47,24 @@ def parse(text: str) -> ModelFile | None:
     return ModelFile(prefix, file, label or plain or "file")
 
 
-def open_file(spec: ModelFileSpec, asked: ModelFile) -> ModelSpec:
+def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
     """Return the method that a file is.
 
     Raises:
         UsageError: there is no such file, or it is no method; says why.
         SRBenchError: the plugin breaks its contract.
     """
-    what = f"{asked.prefix}:{asked.path}"
-    if not asked.path.is_file():
+    what = f"{file.prefix}:{file.path}"
+    if not file.path.is_file():
         raise UsageError(f"{what}: no such file")
-    if asked.path.suffix.lower() not in spec.suffixes:
+    if file.path.suffix.lower() not in spec.suffixes:
         raise UsageError(f"{what}: {spec.name} takes files that end in {', '.join(spec.suffixes)}")
     try:
-        opened = spec.open(asked.name, asked.path)
+        opened = spec.open(file.name, file.path)
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything, and so may the readers of damaged files
         raise UsageError(f"{what}: cannot be opened ({say(error)})") from error
-    if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (asked.name, asked.path):
+    if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (file.name, file.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")
     return opened

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from srbench import hookspecs
-from srbench.catalog.blame import place
-from srbench.errors import SRBenchError, UsageError, one_line, say
+from srbench.catalog.blame import location_of
+from srbench.errors import SpecError, SRBenchError, UsageError, one_line, say
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 Spec = ModelSpec | ModelFileSpec | LossSpec | DatasetSpec | MetricSpec
+MARK = "srbench_impl"
+"""Attribute by which pluggy marks implementations of hooks."""
 LOADING = threading.RLock()
 """Held while standard output is another: two threads that load would put it back in the wrong order."""
 HOOKS: dict[str, type[Spec]] = {
@@ -40,6 +42,21 @@ HOOKS: dict[str, type[Spec]] = {
 
 
 @dataclass(frozen=True)
+class Problem:
+    """What is wrong with a plugin, and how it is mended."""
+
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+NO_HOOK = Problem("has no hook: mark a function srbench_* with @hookimpl", "mark the function with @srbench.hookimpl")
+RETURNS = "a hook returns a list of its kind of spec"
+
+
+@dataclass(frozen=True)
 class Plugin:
     """One installed plugin or plugin file: where it comes from, and what is wrong with it (empty: nothing)."""
 
@@ -47,23 +64,26 @@ class Plugin:
     origin: str
     """Distribution and version, or the file."""
     module: ModuleType | None = field(default=None, repr=False, compare=False)
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def source(self) -> Path | None:
+        """The file of its module; of a package the ``__init__.py``; None for a module without a file."""
+        file = getattr(self.module, "__file__", None)
+        return None if file is None else Path(file)
 
     @property
     def home(self) -> Path | None:
         """Where its code lies: the folder of a package, else the file."""
-        found = getattr(self.module, "__file__", None)
-        if found is None:
-            return None
-        return Path(found).parent if Path(found).name == "__init__.py" else Path(found)
+        source = self.source
+        return source.parent if source is not None and source.name == "__init__.py" else source
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (16 hex digits) over the plugin's Python files: results of another version are not its own."""
-        found = getattr(self.module, "__file__", None)
-        if found is None:
+        path = self.source
+        if path is None:
             return "builtin"
-        path = Path(found)
         files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
         digest = hashlib.sha256()
         for file in files:
@@ -122,35 +142,63 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     try:
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
-        return Plugin(name, origin, None, (f"cannot be imported: {_line(error)}{_import_place(error)}",)), []
+        return Plugin(name, origin, None, (_import_problem(error),)), []
+    if problem := _misspelt_hook(module):
+        return Plugin(name, origin, module, (problem,)), []
     manager = pluggy.PluginManager("srbench")
     manager.add_hookspecs(hookspecs)
     try:
         manager.register(module, name)
         manager.check_pending()
     except (pluggy.PluginValidationError, ValueError) as error:
-        return Plugin(name, origin, module, (_validation(error),)), []
-    own = {caller.name for caller in manager.get_hookcallers(module) or ()}
-    if not own:
-        return Plugin(name, origin, module, ("has no hook: mark a function srbench_* with @hookimpl",)), []
+        return Plugin(name, origin, module, (Problem(one_line(error), "spell the hook as the reason says"),)), []
+    hooks = {caller.name for caller in manager.get_hookcallers(module) or ()}
+    if not hooks:
+        return Plugin(name, origin, module, (NO_HOOK,)), []
+    home = Plugin(name, origin, module).home
     specs: list[Spec] = []
-    problems: list[str] = []
-    for hook, kind in ((hook, kind) for hook, kind in HOOKS.items() if hook in own):
+    problems: list[Problem] = []
+    for hook in (hook for hook in HOOKS if hook in hooks):
         try:
             result: Any = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
-            several = isinstance(result, Iterable) and not isinstance(result, str)
-            returned = list(result) if several else []
+            returned = list(result) if isinstance(result, Iterable) and not isinstance(result, str) else None
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
-            problems.append(f"{hook} raised {_line(error)}{place(error, Plugin(name, origin, module).home)}")
+            problems.append(_hook_problem(hook, error, home))
             continue
-        if not several:
-            problems.append(f"{hook} returned {_shown(result)}, not a list of {kind.__name__}s")
-        for spec in returned:
+        kind = HOOKS[hook]
+        if returned is None:
+            problems.append(Problem(f"{hook} returned {_shown(result)}, not a list of {kind.__name__}s", RETURNS))
+        for spec in returned or ():
             if isinstance(spec, kind) or (kind is ModelSpec and isinstance(spec, ModelFileSpec)):
                 specs.append(spec)
             else:
-                problems.append(f"{hook} returned {_shown(spec)}, which is no {kind.__name__}")
+                problems.append(Problem(f"{hook} returned {_shown(spec)}, which is no {kind.__name__}", RETURNS))
     return Plugin(name, origin, module, tuple(problems)), specs
+
+
+def _import_problem(error: BaseException) -> Problem:
+    fix = "mend the line that is named, or install what is missing"
+    if isinstance(error, SpecError):
+        fix = "mend the field that is named"
+    return Problem(f"cannot be imported: {_line(error)}{_import_place(error)}", fix)
+
+
+def _hook_problem(hook: str, error: BaseException, home: Path | None) -> Problem:
+    fix = "the hook must return its specs, whatever is installed or not"
+    if isinstance(error, SpecError):
+        fix = "mend the field that is named"
+    return Problem(f"{hook} raised {_line(error)}{location_of(error, home)}", fix)
+
+
+def _misspelt_hook(module: ModuleType) -> Problem | None:
+    """Return the first function that is marked as a hook and is none of srbench's."""
+    marked = (name for name, value in vars(module).items() if getattr(value, MARK, None) and name not in HOOKS)
+    wrong = next(marked, "")
+    if not wrong:
+        return None
+    near = difflib.get_close_matches(wrong, HOOKS, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"hooks: {', '.join(HOOKS)}"
+    return Problem(f"unknown hook {wrong!r}; {hint}", "spell the hook as the reason says")
 
 
 def _import_place(error: BaseException) -> str:
@@ -159,21 +207,11 @@ def _import_place(error: BaseException) -> str:
 
     frames = (Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__))
     own = next((file for file in frames if str(file) != __file__ and "importlib" not in str(file)), None)
-    return place(error, own.parent if own is not None and own.name == "__init__.py" else own)
+    return location_of(error, own.parent if own is not None and own.name == "__init__.py" else own)
 
 
 def _shown(value: object) -> str:
     return one_line(reprlib.repr(value))
-
-
-def _validation(error: Exception) -> str:
-    """Turn pluggy's several lines into one that says which hook and what is wrong with it."""
-    text = one_line(error)
-    if "unknown hook" in text:
-        wrong = text.split("unknown hook ")[1].split(" in plugin")[0].strip("'\"")
-        near = difflib.get_close_matches(wrong, HOOKS, n=1)
-        return f"unknown hook {wrong!r}" + (f"; did you mean {near[0]!r}?" if near else f"; hooks: {', '.join(HOOKS)}")
-    return text
 
 
 def _line(error: BaseException) -> str:

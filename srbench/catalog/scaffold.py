@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.plugin import installed_plugins
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import SRBenchError, UsageError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +53,7 @@ def create(name: str, kind: str, parent: Path) -> Path:
     if target.exists() or target.is_symlink():
         raise UsageError(f"{target} exists already; nothing was written (choose another name, or --dir)")
     words = {"@name@": name, "@package@": package_name(name), "@kind@": kind}
-    made = [folder for folder in (parent, *parent.parents) if not folder.exists()]
+    created = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=parent) as folder:
@@ -62,10 +62,10 @@ def create(name: str, kind: str, parent: Path) -> Path:
                 _fill(template, draft, words)
             draft.replace(target)
     except OSError as error:
-        for empty in made:
+        for empty in created:
             with contextlib.suppress(OSError):
                 empty.rmdir()
-        raise SRBenchError(f"{target}: cannot be written ({error.strerror})") from error
+        raise SRBenchError(f"{target}: cannot be written ({reason_of(error)})") from error
     return target
 
 

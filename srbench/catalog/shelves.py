@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from srbench.catalog.model_files import open_file, parse
+from srbench.catalog.model_files import ModelFile, open_file, parse
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from srbench.catalog.plugin import Plugin, Spec
 
 S = TypeVar("S", ModelSpec, ModelFileSpec, LossSpec, DatasetSpec, MetricSpec)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Shelf(Generic[S]):
     """The specs of one kind by canonical name, with what is needed to explain a name that is not there."""
 
@@ -53,14 +55,15 @@ class Shelf(Generic[S]):
         return self.owners[self[name].name]
 
 
-@dataclass(frozen=True)
 class Models(Shelf[ModelSpec]):
     """The methods by name; also by ``PREFIX:PATH`` those that are files, which then are known by their names too."""
 
-    files: dict[str, ModelFileSpec] = field(default_factory=dict)
-    """By prefix."""
-    openers: dict[str, Plugin] = field(default_factory=dict)
-    opened: dict[str, ModelSpec] = field(default_factory=dict, compare=False)
+    def __init__(self, models: Shelf[ModelSpec], files: Shelf[ModelFileSpec]) -> None:
+        super().__init__(**vars(models))
+        self.files = files
+        """Kinds of files that are methods, by prefix."""
+        self.opened: dict[str, ModelSpec] = {}
+        """Methods of files that were looked up, by their names."""
 
     def __getitem__(self, name: str) -> ModelSpec:
         """Look up a name, an alias or a file.
@@ -70,25 +73,39 @@ class Models(Shelf[ModelSpec]):
         """
         if name in self.opened:
             return self.opened[name]
-        asked = parse(name)
-        if asked is None or name in self:
+        file = parse(name)
+        if file is None or name in self:
             return super().__getitem__(name)
-        if asked.prefix not in self.files:
-            raise unknown("kind of model file", asked.prefix, self.files)
-        known = self.opened.get(asked.name)
-        if known is None:
-            known = open_file(self.files[asked.prefix], asked)
-            self.owners[known.name] = self.openers[asked.prefix]
-            self.opened[known.name] = known
-        if known.file != asked.path and not (asked.path.exists() and asked.path.samefile(known.file or "")):
+        return self._open(file)
+
+    def _open(self, file: ModelFile) -> ModelSpec:
+        """Open a file and remember its method under its name."""
+        if file.prefix not in self.files.specs:
+            raise unknown("kind of model file", file.prefix, self.files.specs)
+        if file.name not in self.opened:
+            self.opened[file.name] = open_file(self.files.specs[file.prefix], file)
+            self.owners[file.name] = self.files.owners[file.prefix]
+        spec = self.opened[file.name]
+        if spec.file != file.path and not (file.path.exists() and file.path.samefile(spec.file or "")):
             raise UsageError(
-                f"{known.file} and {asked.path} would both be named {asked.name}; NAME={asked.prefix}:PATH gives one "
+                f"{spec.file} and {file.path} would both be named {file.name}; NAME={file.prefix}:PATH gives one "
                 "another name"
             )
-        return known
+        return spec
 
     def __contains__(self, name: str) -> bool:
         return name in self.opened or super().__contains__(name)
+
+    def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
+        """Return what is chosen of weights by the methods' own names.
+
+        Raises:
+            UsageError: a choice is for a method that does not exist, or is not among the methods.
+        """
+        by_method = {self[name].name: choice for name, choice in choices.items()}
+        if strangers := set(by_method) - {method.name for method in methods}:
+            raise UsageError(f"--weights names {', '.join(sorted(strangers))}, which is not among --methods")
+        return by_method
 
 
 def kind_of(spec: type[Spec]) -> str:

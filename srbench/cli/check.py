@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import Number, device_option, plugin_option
+from srbench.cli.options import FiniteNumber, device_option, plugin_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 @click.option("--all", "everything", is_flag=True, help="Check all that is installed.")
 @click.option(
     "--timeout",
-    type=Number(0, min_open=True),
+    type=FiniteNumber(0, min_open=True),
     default=120,
     show_default=True,
     metavar="SECONDS",

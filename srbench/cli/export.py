@@ -68,41 +68,39 @@ def export_command(
     spec = load_catalog(plugins).models[method]
     chosen = scale or (4 if 4 in spec.scales else min(spec.scales))
     if chosen not in spec.scales:
-        does = ", ".join(f"x{s}" for s in sorted(spec.scales))
-        raise UsageError(f"{spec.name} does not do x{chosen}; it does {does}")
+        raise UsageError(f"{spec.name} {spec.lacks_scale(chosen)}")
 
     from srbench.store.weights import find_weights
 
-    found = find_weights(spec, chosen, weights, f"--weights {weights}")
+    weights_file = find_weights(spec, chosen, weights, f"--weights {weights}")
     if safetensors is not None:
-        _write_weights(spec, chosen, found, safetensors, dtype, overwrite=overwrite)
+        _write_weights(spec, chosen, weights_file, safetensors, dtype, overwrite=overwrite)
     if onnx is not None:
-        _write_onnx(spec, chosen, found, onnx, overwrite=overwrite)
+        _write_onnx(spec, chosen, weights_file, onnx, overwrite=overwrite)
 
 
 def _write_weights(
-    spec: ModelSpec, scale: int, found: Weights | None, target: Path, dtype: str, *, overwrite: bool
+    spec: ModelSpec, scale: int, weights_file: Weights | None, target: Path, dtype: str, *, overwrite: bool
 ) -> None:
-    from srbench.errors import MethodError, SRBenchError, UsageError
+    from srbench.errors import MethodError, UsageError
     from srbench.store.weights import export_weights
 
     if target.suffix != ".safetensors":
         raise UsageError(f"--safetensors {target}: the file must end in .safetensors")
     if target.is_dir() or (target.exists() and not overwrite):
         raise UsageError(f"--safetensors {target}: exists already (--overwrite replaces a file)")
-    if found is None or spec.file is not None:
+    if weights_file is None or spec.file is not None:
         raise MethodError(f"{spec.name} x{scale}: there are no weights to export")
-    try:
-        export_weights(found, target, dtype)
-    except OSError as error:
-        raise SRBenchError(f"{target}: cannot be written ({error.strerror or error})") from error
+    export_weights(weights_file, target, dtype)
     size = target.stat().st_size / 2**20
-    click.echo(f"{spec.name} x{scale}, {found.origin} weights {found.digest}: {target} ({dtype}, {size:.2f} MiB)")
+    click.echo(
+        f"{spec.name} x{scale}, {weights_file.origin} weights {weights_file.digest}: {target} ({dtype}, {size:.2f} MiB)"
+    )
     chosen = f"--weights {spec.name}={shlex.quote(str(target))}"
     click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} {chosen}")
 
 
-def _write_onnx(spec: ModelSpec, chosen: int, found: Weights | None, target: Path, *, overwrite: bool) -> None:
+def _write_onnx(spec: ModelSpec, chosen: int, weights_file: Weights | None, target: Path, *, overwrite: bool) -> None:
     import torch
 
     from srbench.errors import MethodError
@@ -116,15 +114,15 @@ def _write_onnx(spec: ModelSpec, chosen: int, found: Weights | None, target: Pat
         "method": spec.name,
         "scale": str(chosen),
         "multiple": str(spec.multiple),
-        "weights": found.digest if found else "",
-        "card": json.dumps(dict(found.card) if found else {}),
+        "weights": weights_file.digest if weights_file else "",
+        "card": json.dumps(dict(weights_file.card) if weights_file else {}),
     }
     try:
-        net = build_net(spec, chosen, torch.device("cpu"), found.path if found else None)
+        net = build_net(spec, chosen, torch.device("cpu"), weights_file.path if weights_file else None)
         exported = export_onnx(net, spec.multiple, target, facts)
     except MethodError as error:
         raise MethodError(f"{spec.name} x{chosen}: {error}") from error
-    used = f", {found.origin} weights {found.digest}" if found else ""
+    used = f", {weights_file.origin} weights {weights_file.digest}" if weights_file else ""
     click.echo(f"{spec.name} x{chosen}{used}: {exported.path}")
     click.echo(f"onnxruntime gives torch's output to within {exported.difference:.1g}")
     click.echo(f"score it: srbench run --methods bicubic,onnx:{shlex.quote(str(target))} --scale {chosen}")

@@ -64,7 +64,7 @@ def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[s
     spec = catalog.models[method]
     chosen = scale or (4 if 4 in spec.scales else min(spec.scales))
     if chosen not in spec.scales:
-        raise UsageError(f"{spec.name} does not do x{chosen}; it does {_scales(spec)}")
+        raise UsageError(f"{spec.name} {spec.lacks_scale(chosen)}")
     facts = gather(spec, chosen, catalog)
     if style == "json":
         click.echo(json.dumps(to_json(facts), indent=2, ensure_ascii=False))
@@ -154,7 +154,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
 
     names = ", ".join([spec.name, *spec.aliases])
     console.print(Text(printable(f"{names}: {spec.summary}"), style="" if plain else "bold"))
-    origin = [f"scales {_scales(spec)}", f"plugin {facts.plugin}", *([f"paper {spec.paper}"] if spec.paper else [])]
+    origin = [f"scales {spec.scales_text}", f"plugin {facts.plugin}", *([f"paper {spec.paper}"] if spec.paper else [])]
     console.print(" | ".join(origin))
     for paragraph in spec.about.split("\n\n") if spec.about else ():
         console.print()
@@ -234,10 +234,6 @@ def _table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...]
     for row in rows:
         table.add_row(*map(printable, row))
     return table
-
-
-def _scales(spec: ModelSpec) -> str:
-    return ", ".join(f"x{scale}" for scale in sorted(spec.scales))
 
 
 def _value(value: float) -> str:

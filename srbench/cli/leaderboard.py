@@ -53,7 +53,7 @@ def leaderboard_command(
     """
     from srbench.results import formats
     from srbench.results.board import load_board
-    from srbench.results.rows import write_text
+    from srbench.system.atomic import write_text
 
     board = load_board(runs, sort)
     shown = style if style != "terminal" or out is None else "markdown"
@@ -104,15 +104,15 @@ def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog:
 
     weights = [read_run_file(run).get("weights", {}) for run in runs]
     cards = {digest: described["card"] for one in weights for digest, described in one.items()}
-    found = published.compare(board, catalog, cards)
-    if not found:
+    comparisons = published.compare(board, catalog, cards)
+    if not comparisons:
         raise UsageError("no method of these runs has published figures for their datasets and scales")
-    section = published.to_section(found)
+    section = published.to_section(comparisons)
     make: dict[str, Callable[[], str]] = {
         "terminal": lambda: _printed(lambda plain, width: render_section(section, plain=plain, width=width)),
-        "csv": lambda: published.to_csv(found),
+        "csv": lambda: published.to_csv(comparisons),
         "markdown": lambda: "\n".join(formats.markdown_lines(section).all),
         "latex": lambda: "\n".join(formats.latex_lines(section).all),
-        "json": lambda: published.to_json(found),
+        "json": lambda: published.to_json(comparisons),
     }
     return make[style]()

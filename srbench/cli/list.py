@@ -54,9 +54,6 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
     from srbench.protocols import PROTOCOLS
     from srbench.store.backbones import BACKBONES
 
-    def scales(spec: Any) -> str:
-        return ", ".join(f"x{scale}" for scale in sorted(spec.scales))
-
     def aliases(spec: Any) -> str:
         return ", ".join(spec.aliases)
 
@@ -65,7 +62,7 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             {
                 "name": s.name,
                 "summary": s.summary,
-                "scales": scales(s),
+                "scales": s.scales_text,
                 "aliases": aliases(s),
                 "paper": s.paper,
             }
@@ -73,14 +70,14 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
         ]
         + [
             {"name": f"{s.name}:PATH", "summary": s.summary, "files": ", ".join(s.suffixes)}
-            for s in catalog.models.files.values()
+            for s in catalog.models.files.specs.values()
         ],
         "losses": [
             {"name": s.name, "summary": s.summary, "aliases": aliases(s), "paper": s.paper}
             for s in catalog.losses.specs.values()
         ],
         "datasets": [
-            {"name": s.name, "summary": s.summary, "scales": scales(s), "source": s.source}
+            {"name": s.name, "summary": s.summary, "scales": s.scales_text, "source": s.source}
             for s in catalog.datasets.specs.values()
         ],
         "metrics": [
@@ -96,5 +93,7 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
             for b in BACKBONES.values()
         ],
-        "plugins": [{"name": p.name, "summary": p.origin, "problems": list(p.problems)} for p in catalog.plugins],
+        "plugins": [
+            {"name": p.name, "summary": p.origin, "problems": list(map(str, p.problems))} for p in catalog.plugins
+        ],
     }

@@ -40,7 +40,7 @@ def new_command(*, name: str, kind: str, parent: Path) -> None:
     folder = create(name, kind, parent)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         click.echo(f"wrote {path}")
-    place = str(folder) if folder.is_absolute() else f"./{folder}"
+    relative = str(folder) if folder.is_absolute() else f"./{folder}"
     click.echo("next:")
-    for command in (f"pip install -e {shlex.quote(place)}", f"srbench check {name}", USE[kind].format(name=name)):
+    for command in (f"pip install -e {shlex.quote(relative)}", f"srbench check {name}", USE[kind].format(name=name)):
         click.echo(f"  {command}")

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
-if TYPE_CHECKING:
-    from srbench.system.terminal import Terminal
+from srbench.defaults import LEAST_TILE
+from srbench.runs.options import OPTIONS, UNBOUNDED, default_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from srbench.catalog.catalog import Catalog
+    from srbench.runs.options import Kind
+    from srbench.system.terminal import Terminal
 
 
 class Names(click.ParamType[tuple[str, ...]]):
@@ -91,7 +93,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
         return tuple(dict.fromkeys(int(part) for part in parts))
 
 
-class Number(click.FloatRange):
+class FiniteNumber(click.FloatRange):
     """A number within a range; nan and infinity are none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
@@ -126,7 +128,7 @@ class Memory(click.ParamType[int]):
         return int(float(match[1]) * self.UNITS[match[2]])
 
 
-class TileSide(click.ParamType[int | str]):
+class TileOption(click.ParamType[int | str]):
     """``auto``, ``off`` or a number of pixels."""
 
     name = "auto|N|off"
@@ -137,13 +139,47 @@ class TileSide(click.ParamType[int | str]):
         Raises:
             click.BadParameter: it is none of these.
         """
-        from srbench.specs import LEAST_TILE
-
         if isinstance(value, int) or value in {"auto", "off"}:
             return value  # type: ignore[no-any-return]
         if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < LEAST_TILE:
             self.fail(f"{value!r} is neither auto, off nor a number of LR pixels from {LEAST_TILE}", param, ctx)
         return int(value)
+
+
+def run_option(name: str, flag: str, **changes: Any) -> Callable[..., Any]:
+    """Return a click option made from the run's option of this name: type, default and help.
+
+    Args:
+        name: of a field of `srbench.runs.options.RunOptions`.
+        flag: as users write it.
+        **changes: to click's own keywords, where the command line takes another form.
+    """
+    option, default = OPTIONS[name], default_of(name)
+    keywords: dict[str, Any] = {"help": option.help}
+    if option.kind.sort == "flag":
+        keywords["is_flag"] = True
+    elif option.kind.sort == "texts":
+        keywords |= {"multiple": True, "help": f"{option.help} Repeatable."}
+    else:
+        keywords |= {"type": _click_type(option.kind), "default": default, "show_default": bool(default)}
+    if isinstance(default, tuple) and default:
+        keywords["default"] = ",".join(map(str, default))
+    if changes.get("required") or changes.get("is_flag") is False:
+        keywords = {
+            word: value for word, value in keywords.items() if word not in {"default", "show_default", "multiple"}
+        }
+    return click.option(flag, name, **keywords | changes)
+
+
+def _click_type(kind: Kind) -> Any:
+    most = kind.most if kind.most < UNBOUNDED else None
+    if kind.sort == "whole":
+        return click.IntRange(int(kind.least), None if most is None else int(most))
+    if kind.sort == "number":
+        return FiniteNumber(kind.least, most, min_open=kind.above)
+    if kind.sort == "word":
+        return click.Choice(list(kind.words))
+    return TileOption() if kind.sort == "tile" else None
 
 
 plugin_option = click.option(
@@ -153,54 +189,19 @@ plugin_option = click.option(
     metavar="FILE.py",
     help="Also load this file as a plugin; repeatable.",
 )
-device_option = click.option(
-    "--device", default="auto", show_default=True, metavar="NAME", help="auto, cpu, cuda, cuda:1, ..."
-)
-threads_option = click.option(
-    "--threads", type=click.IntRange(0, 1024), default=0, help="CPU threads [default: torch's choice]"
-)
-tile_option = click.option(
-    "--tile",
-    type=TileSide(),
-    default="auto",
-    show_default=True,
-    help="Enlarge in tiles of N x N LR pixels, with overlap; auto: where memory would not do.",
-)
-precision_option = click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
-    default="fp32",
-    show_default=True,
-    help="What networks compute in, for quality and speed alike.",
-)
-compile_option = click.option(
-    "--compile", "compiled", is_flag=True, help="Run networks by torch.compile, CUDA graphs included."
-)
+device_option = run_option("device", "--device", metavar="NAME")
+threads_option = run_option("threads", "--threads")
+tile_option = run_option("tile", "--tile")
+precision_option = run_option("precision", "--precision")
+compile_option = run_option("compiled", "--compile")
 weights_option = click.option(
     "--weights",
     multiple=True,
     metavar="METHOD=PATH|trained|shipped",
     help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
 )
-metrics_option = click.option(
-    "--metrics",
-    type=Names("metrics"),
-    default="psnr,ssim,lpips",
-    show_default=True,
-    help="Metrics; see 'srbench list'.",
-)
-
-
-def protocol_option(default: str = "y") -> Callable[..., Any]:
-    """Return the option that chooses protocols."""
-    return click.option(
-        "--protocol",
-        "protocols",
-        type=Names(),
-        default=default,
-        show_default=True,
-        help="Scoring protocols: y, y-uint8, rgb.",
-    )
+metrics_option = run_option("metrics", "--metrics", type=Names("metrics"))
+protocol_option = run_option("protocols", "--protocol", type=Names())
 
 
 def degradation_option(what: str) -> Callable[..., Any]:
@@ -246,9 +247,9 @@ def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
     return {method: choice for method, _, choice in pairs}
 
 
-device = click.option("--device", default="", metavar="NAME", help="Another device than the one asked for then.")
-
-
+other_device_option = click.option(
+    "--device", default="", metavar="NAME", help="Another device than the one asked for then."
+)
 SCALE = click.IntRange(2, 16)
 
 

@@ -6,17 +6,22 @@ import shlex
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import device
+from srbench.cli.options import other_device_option
+
+if TYPE_CHECKING:
+    from srbench.errors import Failure
+    from srbench.runs.parts import Part
 
 
 @click.command("rerun")
 @click.argument("run", type=click.Path(path_type=Path, exists=True), metavar="RUN|run.json")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
 @click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
-@device
+@other_device_option
 def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
     """Run what a run was asked for once more, from its run.json alone.
 
@@ -34,20 +39,20 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
 
     ui = Terminal()
     out = out or new_folder()
-    asked = requests_of(run, out)
-    for remark in dict.fromkeys(remark for again in asked for remark in again.remarks):
+    requests = requests_of(run, out)
+    for remark in dict.fromkeys(remark for again in requests for remark in again.remarks):
         ui.warn(remark)
     command = shlex.join(["srbench", *sys.argv[1:]])
-    failed: list[str] = []
-    for again in asked:
-        request = replace(again.request, command=command, device=device or again.request.device)
+    failed: dict[Part, Failure] = {}
+    for again in requests:
+        request = replace(again.request, command=command, device=device or again.request.device, sort=sort)
         try:
-            scored = score(request, again.catalog, ui, sort)
+            scored = score(request, again.catalog, ui)
         except KeyboardInterrupt:
             going_on = shlex.join(["srbench", "rerun", str(run), "--out", str(out)])
             ui.note(f"stopped; what is done is saved in {out}. To go on: {going_on}")
             raise click.exceptions.Exit(130) from None
-        failed += scored.outcome.failed
+        failed |= scored.outcome.failed
     from srbench.cli.run import finish
 
-    finish(replace(scored, outcome=replace(scored.outcome, failed=tuple(failed))), out, sort, report=False)
+    finish(replace(scored, outcome=replace(scored.outcome, failed=failed)), out, sort, report=False)

@@ -5,23 +5,22 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from srbench import defaults
 from srbench.cli.options import (
     Memory,
     Names,
-    Number,
     Scales,
     compile_option,
     degradation_option,
     device_option,
     load_catalog,
-    metrics_option,
     plugin_option,
     precision_option,
-    protocol_option,
+    run_option,
     split_choices,
     threads_option,
     tile_option,
@@ -33,117 +32,47 @@ if TYPE_CHECKING:
 
 
 @click.command("run")
-@click.option("--methods", type=Names("models"), required=True, help="Methods to compare; see 'srbench list methods'.")
-@click.option(
-    "--dataset",
-    "datasets",
-    type=Names("datasets"),
-    default="samples",
-    show_default=True,
-    help="Datasets by name, or folders of images (HR, or HR/ and LR/ in it).",
-)
-@click.option("--scale", "scales", type=Scales(), default="4", show_default=True, help="Scale factors.")
-@protocol_option()
-@metrics_option
+@run_option("methods", "--methods", type=Names("models"), required=True)
+@run_option("datasets", "--dataset", type=Names("datasets"))
+@run_option("scales", "--scale", type=Scales())
+@run_option("protocols", "--protocol", type=Names())
+@run_option("metrics", "--metrics", type=Names("metrics"))
 @degradation_option("from HR")
-@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
+@run_option("out", "--out", type=click.Path(file_okay=False, path_type=Path))
+@run_option("sort", "--sort", metavar="COLUMN")
 @click.option("--no-speed", is_flag=True, help="Do not measure speed.")
-@click.option("--speed-size", type=click.IntRange(8, 8192), default=256, show_default=True, help="LR size for speed.")
-@click.option("--speed-batch", type=click.IntRange(1, 1024), default=1, show_default=True, help="Batch for speed.")
-@click.option(
-    "--speed-seconds",
-    type=Number(0, 600, min_open=True),
-    default=2.0,
-    show_default=True,
-    help="How long each speed is measured.",
-)
+@run_option("speed_size", "--speed-size")
+@run_option("speed_batch", "--speed-batch")
+@run_option("speed_seconds", "--speed-seconds")
 @weights_option
-@click.option(
+@run_option(
+    "train_on",
     "--train",
-    "training_sets",
     type=Names("datasets"),
     is_flag=False,
-    flag_value="t91,bsds500-train,general100",
+    flag_value=",".join(defaults.TRAINING),
     metavar="[DATA]",
-    help="Train the methods that have no weights first, on these sets [without DATA: t91,bsds500-train,general100].",
+    help=f"Train the methods that have no weights first, on these sets [without DATA: {','.join(defaults.TRAINING)}].",
 )
-@click.option("--train-steps", type=click.IntRange(1), help="Steps of each training [default: the recipe's]")
-@click.option("--save-images", is_flag=True, help="Keep the SR images as PNG in OUT/images.")
+@run_option("train_steps", "--train-steps")
+@run_option("save_images", "--save-images")
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
-@click.option("--force", is_flag=True, help="Score again what is already there.")
+@run_option("force", "--force")
 @device_option
 @precision_option
 @compile_option
 @tile_option
 @threads_option
-@click.option(
-    "--timeout",
-    type=Number(0),
-    default=1800,
-    show_default=True,
-    metavar="SECONDS",
-    help="Longest time for one image or one speed measurement; 0: no limit.",
-)
-@click.option("--max-memory", type=Memory(), default=0, help="Most memory a method's process may use, e.g. 8GiB.")
-@click.option("--inline", is_flag=True, help="Run jobs in this process, for debugging: no time-out, no isolation.")
-@click.option(
-    "--executor",
-    type=click.Choice(["local", "dask", "slurm"]),
-    default="local",
-    show_default=True,
-    help="Where jobs run: a worker process here, a Dask cluster, or SLURM (by submitit).",
-)
-@click.option(
-    "--scheduler", default="", metavar="ADDRESS", help="Dask's scheduler [default: a local cluster of --workers]"
-)
-@click.option(
-    "--workers",
-    type=click.IntRange(0, 4096),
-    default=0,
-    help="Workers of a local Dask cluster, or most SLURM jobs at once [default: 2, 64]",
-)
-@click.option(
-    "--slurm",
-    multiple=True,
-    metavar="[METHOD:]NAME=VALUE,...",
-    help="What SLURM jobs need: partition, gpus, cpus, time, mem, any of sbatch's; cluster=local runs them here. "
-    "Repeatable.",
-)
+@run_option("timeout_s", "--timeout", metavar="SECONDS")
+@run_option("max_memory", "--max-memory", type=Memory(), help="Most memory a method's process may use, e.g. 8GiB.")
+@run_option("inline", "--inline")
+@run_option("executor", "--executor")
+@run_option("scheduler", "--scheduler", metavar="ADDRESS")
+@run_option("workers", "--workers")
+@run_option("slurm", "--slurm", metavar="[METHOD:]NAME=VALUE,...")
 @plugin_option
 def run_command(
-    *,
-    methods: tuple[str, ...],
-    datasets: tuple[str, ...],
-    scales: tuple[int, ...],
-    protocols: tuple[str, ...],
-    metrics: tuple[str, ...],
-    degradation: str,
-    out: Path | None,
-    sort: str,
-    no_speed: bool,
-    speed_size: int,
-    speed_batch: int,
-    speed_seconds: float,
-    weights: tuple[str, ...],
-    training_sets: tuple[str, ...] | None,
-    train_steps: int | None,
-    save_images: bool,
-    report: bool,
-    force: bool,
-    device: str,
-    precision: str,
-    compiled: bool,
-    tile: int | Literal["auto", "off"],
-    threads: int,
-    timeout: float,
-    max_memory: int,
-    inline: bool,
-    executor: str,
-    scheduler: str,
-    workers: int,
-    slurm: tuple[str, ...],
-    plugins: tuple[str, ...],
+    *, no_speed: bool, report: bool, weights: tuple[str, ...], plugins: tuple[str, ...], **options: Any
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
@@ -166,43 +95,22 @@ def run_command(
 
     ui = Terminal()
     catalog = load_catalog(plugins)
-    out = out or new_folder()
+    out = options.pop("out") or new_folder()
     command = shlex.join(["srbench", *sys.argv[1:]])
     request = Request(
-        methods=methods,
-        datasets=datasets,
-        scales=scales,
-        protocols=protocols,
-        metrics=metrics,
+        **options | {"save_images": options["save_images"] or report, "train_on": options["train_on"] or ()},
         out=out,
-        plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
-        device=device,
-        threads=threads,
-        precision=precision,
-        compiled=compiled,
-        tile=tile,
-        speed=None if no_speed else {"size": speed_size, "batch": speed_batch, "seconds": speed_seconds},
-        save_images=save_images or report,
-        force=force,
-        inline=inline,
-        timeout_s=timeout,
-        max_memory=max_memory,
-        command=command,
+        speed=not no_speed,
         weights=split_choices(weights),
-        train_on=training_sets or (),
-        train_steps=train_steps,
-        degradation=degradation,
-        executor=executor,
-        scheduler=scheduler,
-        workers=workers,
-        slurm=slurm,
+        plugins=tuple(str(Path(plugin).resolve()) for plugin in plugins),
+        command=command,
     )
     try:
-        scored = score(request, catalog, ui, sort)
+        scored = score(request, catalog, ui)
     except KeyboardInterrupt:
         ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    finish(scored, out, sort, report=report)
+    finish(scored, out, request.sort, report=report)
 
 
 def _again(command: str, out: Path) -> str:

@@ -12,24 +12,25 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import (
+    SCALE,
     device_option,
     load_catalog,
     metrics_option,
     plugin_option,
     protocol_option,
+    report_faults,
 )
 
 if TYPE_CHECKING:
     from srbench.scoring.folders import FolderScores
     from srbench.scoring.scorer import Score
-from srbench.cli.options import SCALE, report_faults
 
 
 @click.command("score")
 @click.argument("sr_dir", type=click.Path(path_type=Path))
 @click.argument("hr_dir", type=click.Path(path_type=Path))
 @click.option("--scale", type=SCALE, required=True, help="Scale factor: the border that is cut, HR's crop.")
-@protocol_option()
+@protocol_option
 @metrics_option
 @click.option(
     "--format",
@@ -87,7 +88,7 @@ def score_command(
                 ui.warn(f"{image} ({protocol}): {name}: {score.reason}")
     names = [spec.name for spec in specs]
     click.echo({"csv": _csv, "json": _json, "table": _table}[style](result, names), nl=False)
-    report_faults(result.faults, ui)
+    report_faults(list(result.faults.values()), ui)
 
 
 def _cell(score: Score | None) -> float | str | None:

@@ -9,9 +9,9 @@ import click
 
 from srbench.cli.options import (
     Counts,
+    FiniteNumber,
     Memory,
     Names,
-    Number,
     compile_option,
     device_option,
     load_catalog,
@@ -48,7 +48,11 @@ COLUMNS = {
 )
 @click.option("--batch", "batches", type=Counts(1, 1024), default="1", show_default=True, help="Images per batch.")
 @click.option(
-    "--seconds", type=Number(0, 600, min_open=True), default=1.0, show_default=True, help="How long each is measured."
+    "--seconds",
+    type=FiniteNumber(0, 600, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="How long each is measured.",
 )
 @weights_option
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="speed", show_default=True)
@@ -57,7 +61,7 @@ COLUMNS = {
 @compile_option
 @threads_option
 @click.option(
-    "--timeout", type=Number(0), default=1800, show_default=True, metavar="SECONDS", help="For one measurement."
+    "--timeout", type=FiniteNumber(0), default=1800, show_default=True, metavar="SECONDS", help="For one measurement."
 )
 @click.option("--max-memory", type=Memory(), default=0, help="Most memory the process may use, e.g. 8GiB.")
 @plugin_option
@@ -96,8 +100,8 @@ def speed_command(
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
     session = Session(device, threads, files, precision, compiled)
     choices = split_choices(weights)
-    asked = Sweep(methods, scale, sizes, batches, seconds, session, out, choices, timeout, max_memory)
-    curves = sweep(asked, catalog, Terminal())
+    request = Sweep(methods, scale, sizes, batches, seconds, session, out, choices, timeout, max_memory)
+    curves = sweep(request, catalog, Terminal())
     save(curves, out)
     _show(curves)
     click.echo(f"saved in {out}: speed.csv" + (", speed.png" if len(curves.table) else ""))

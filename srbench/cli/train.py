@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import (
+    FiniteNumber,
     Memory,
     Names,
-    Number,
     degradation_option,
     device_option,
     load_catalog,
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
 @click.option("--batch", type=click.IntRange(1), help="Patches per step and device [default: the recipe's]")
 @click.option("--patch", type=click.IntRange(8), help="HR patch size in pixels [default: the recipe's]")
-@click.option("--lr", type=Number(0, min_open=True), help="Peak learning rate [default: the recipe's]")
+@click.option("--lr", type=FiniteNumber(0, min_open=True), help="Peak learning rate [default: the recipe's]")
 @click.option("--loss", help="Loss expression, e.g. '1*mse+0.1*l1' [default: the recipe's]")
 @click.option("--schedule", type=click.Choice(["constant", "cosine", "onecycle"]), help="Learning-rate schedule.")
-@click.option("--clip", type=Number(0), help="Largest gradient norm; 0: no limit.")
-@click.option("--ema", type=Number(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none.")
+@click.option("--clip", type=FiniteNumber(0), help="Largest gradient norm; 0: no limit.")
+@click.option("--ema", type=FiniteNumber(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none.")
 @click.option(
     "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Work on a batch in this many parts."
 )
@@ -194,9 +194,9 @@ def train_command(
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
     click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
-    found = not out and degradation == "bicubic"
-    choice = "trained" if found else shlex.quote(str(trained.weights))
-    chosen = "" if found and scale not in spec.shipped else f" --weights {spec.name}={choice}"
+    is_default = not out and degradation == "bicubic"
+    choice = "trained" if is_default else shlex.quote(str(trained.weights))
+    chosen = "" if is_default and scale not in spec.shipped else f" --weights {spec.name}={choice}"
     chosen += "" if degradation == "bicubic" else f" --degradation {degradation}"
     files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
     click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} --dataset set5{chosen}{files}")

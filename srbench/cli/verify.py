@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from srbench.cli.options import other_device_option
+
 if TYPE_CHECKING:
     from srbench.runs.verify import Check
-from srbench.cli.options import device
 
 
 @click.command("verify")
@@ -18,7 +19,7 @@ from srbench.cli.options import device
 @click.option(
     "--sample", type=click.IntRange(0), default=20, show_default=True, help="Outputs to look at; 0: all of them."
 )
-@device
+@other_device_option
 def verify_command(*, run: Path, sample: int, device: str) -> None:
     """Say whether a run's values still hold, and what has changed since. Exit code 1 where one does not.
 
@@ -35,14 +36,16 @@ def verify_command(*, run: Path, sample: int, device: str) -> None:
     from srbench.system.terminal import Terminal
 
     ui = Terminal()
-    found = verify(run, sample, ui, device)
-    for remark in found.remarks:
+    verified = verify(run, sample, ui, device)
+    for remark in verified.remarks:
         ui.warn(remark)
-    if found.differing:
-        _table(found.differing)
-    differ = f"{len(found.differing)} differ" if found.differing else "all agree"
-    click.echo(f"{len(found.checks)} values of {found.rescored} saved and {found.repeated} repeated outputs: {differ}")
-    if found.differing:
+    if verified.differing:
+        _table(verified.differing)
+    differ = f"{len(verified.differing)} differ" if verified.differing else "all agree"
+    click.echo(
+        f"{len(verified.checks)} values of {verified.rescored} saved and {verified.repeated} repeated outputs: {differ}"
+    )
+    if verified.differing:
         raise click.exceptions.Exit(1)
 
 
@@ -53,7 +56,7 @@ def _table(checks: list[Check]) -> None:
     table = Table("method", "image", "metric", "protocol", "then", "now", box=None, pad_edge=False)
     for check in checks:
         output = check.output
-        place = f"{output.dataset}/{output.image} x{output.scale}"
+        image = f"{output.dataset}/{output.image} x{output.scale}"
         now = check.reason if check.now != check.now else f"{check.now:.6f}"
-        table.add_row(output.method, place, *check.cell, f"{check.then:.6f}", now)
+        table.add_row(output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now)
     Console(width=None if sys.stdout.isatty() else 250, highlight=False, emoji=False, markup=False).print(table)

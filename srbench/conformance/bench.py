@@ -64,9 +64,9 @@ class MethodBench(Bench):
         A last layer of zeros would hide what the layers before it do.
         """
         weights = self.spec.shipped.get(scale)
-        found = weights if weights is not None and weights.is_file() else None
-        net = build_net(replace(self.spec, recipe=None), scale, device or self.device, found)
-        if found is None:
+        file = weights if weights is not None and weights.is_file() else None
+        net = build_net(replace(self.spec, recipe=None), scale, device or self.device, file)
+        if file is None:
             generator = torch.Generator().manual_seed(1)
             for parameter in net.parameters():
                 if not parameter.detach().any():
@@ -166,5 +166,5 @@ def require_same(one: torch.Tensor, other: torch.Tensor, tolerance: float, reaso
     gap = (one.float().cpu() - other.float().cpu()).abs()
     largest = float(gap.max())
     if not largest <= tolerance:
-        place = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), tuple(gap.shape)))
-        raise FaultError(f"{reason}: by up to {largest:.3g} at {place}, more than {tolerance:g}", fix)
+        index = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), tuple(gap.shape)))
+        raise FaultError(f"{reason}: by up to {largest:.3g} at {index}, more than {tolerance:g}", fix)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +11,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.model_files import parse
-from srbench.catalog.plugin import installed_plugins, plugin_source
+from srbench.catalog.plugin import Problem, installed_plugins, plugin_source
 from srbench.conformance.checklist import CHECKS
-from srbench.conformance.outcome import Result, Subject
+from srbench.conformance.outcome import Order, Result, Subject
 from srbench.conformance.probe import Probe, probe
 from srbench.errors import UsageError, unknown
-from srbench.system.child import Child, death
+from srbench.system.child import Child, Exit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
 
 HANG = "find the loop, lock or wait that does not end; --timeout gives it longer"
 CRASH = "find what ends Python: native code, os._exit, endless recursion, too much memory"
+DEFINE = "let the module's top only define: what takes long or may fail belongs into build and recipe"
 PROBES = 4
 """Plugins that are tried at once; a hanging one keeps no other waiting."""
 OWN = "srbench"
@@ -43,7 +43,7 @@ class Plan:
     without: tuple[str, ...]
     """Installed plugins that cannot."""
     probes: dict[str, Probe]
-    problems: dict[str, tuple[str, ...]]
+    problems: dict[str, tuple[Problem, ...]]
     references: dict[str, str]
     """By the names of methods that are files, what a catalog is asked for."""
 
@@ -77,7 +77,7 @@ def make_plan(
     alive = tuple(path for name, path in paths.items() if name not in dead)
     without = tuple(sorted(dead - set(paths)))
     catalog = Catalog.load(alive, installed=lambda name: name not in without)
-    problems: dict[str, tuple[str, ...]] = {}
+    problems: dict[str, tuple[Problem, ...]] = {}
     for plugin in catalog.plugins:
         problems[plugin.name] = problems.get(plugin.name, ()) + plugin.problems
     if everything:
@@ -128,16 +128,16 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
     Raises:
         UsageError: nothing has, and it must be known: no plugin that was asked for is broken, and might have had it.
     """
-    found: list[Subject] = []
+    subjects: list[Subject] = []
     if name not in catalog.models and parse(name) is not None:
         name = catalog.models[name].name  # opens the file, or says why it is no method
     for shelf in _shelves(catalog):
         if name in shelf:
-            found += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
+            subjects += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
         elif name in shelf.clashes:
-            found += [Subject("plugin", plugin) for plugin in shelf.clashes[name]]
-    if found:
-        return found
+            subjects += [Subject("plugin", plugin) for plugin in shelf.clashes[name]]
+    if subjects:
+        return subjects
     plugins = [plugin.name for plugin in catalog.plugins]
     if name in plugins or name in dead:
         return _of_plugin(catalog, name)
@@ -185,10 +185,7 @@ class Examiner:
         start = time.perf_counter()
         for needed in (other for other in CHECKS[subject.kind] if other.name in check.needs):
             if (before := self.run(subject, needed)).status != "passed":
-                told = before.status == "skipped" and before.reason.startswith("needs ")
-                why = "which failed" if before.status == "failed" else before.reason
-                reason = before.reason if told else f"needs '{needed.name}', {why}"
-                result = Result(subject, check.name, "skipped", reason)
+                result = _blocked(subject, check, needed, before)
                 break
         else:
             result = (
@@ -200,11 +197,13 @@ class Examiner:
     def _of_probe(self, subject: Subject, check: Check) -> Result:
         seen = self.plan.probes[subject.name]
         if check.name == "loads":
-            said = dict.fromkeys((*self.plan.problems.get(subject.name, ()), *seen.problems))
-            reasons = [seen.dead] if seen.dead else list(said)
-            return _result(subject, check, "; ".join(reasons), _mend(reasons))
+            problems = list(dict.fromkeys((*self.plan.problems.get(subject.name, ()), *seen.problems)))
+            if seen.dead:
+                problems = [Problem(seen.dead, DEFINE)]
+            fix = problems[0].fix if problems else ""
+            return _result(subject, check, "; ".join(map(str, problems)), fix)
         if seen.dead:
-            return Result(subject, check.name, "skipped", "needs 'loads', which failed")
+            return Result(subject, check.name, "skipped", "needs 'loads', which failed", blocked=True)
         reason = {
             "light": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
             "import": f"importing it changes {', '.join(seen.changed)}" if seen.changed else "",
@@ -217,38 +216,29 @@ class Examiner:
             if self._child is not None:
                 self._child.kill()
             log = Path(self._folder.name) / "worker.log"
-            (place := Path(self._folder.name) / "work").mkdir(exist_ok=True)
-            self._child = Child("srbench.conformance.worker", {"device": self.device, "folder": str(place)}, log)
+            (folder := Path(self._folder.name) / "work").mkdir(exist_ok=True)
+            self._child = Child("srbench.conformance.worker", {"device": self.device, "folder": str(folder)}, log)
         child, limit = self._child, self.timeout_s * check.patience
         reference = self.plan.references.get(subject.name, subject.name) if subject.kind == "method" else subject.name
-        who = {"kind": subject.kind, "name": subject.name, "reference": reference, "check": check.name}
-        child.send(json.dumps({**who, "files": self.plan.files, "without": self.plan.without}))
+        order = Order(subject.kind, subject.name, reference, check.name, self.plan.files, self.plan.without)
+        child.send(order.to_json())
         answer = child.receive(limit)
         seconds = time.perf_counter() - start
         if answer is None:
             child.kill()
             return Result(subject, check.name, "failed", f"did not end within {limit:g} s", HANG, seconds)
-        if "exit" in answer:
-            return Result(subject, check.name, "failed", death(answer["exit"]), CRASH, seconds)
-        return Result(subject, check.name, answer["status"], answer["reason"], answer["fix"], seconds)
+        if isinstance(answer, Exit):
+            return Result(subject, check.name, "failed", answer.reason, CRASH, seconds)
+        return Result(subject, check.name, **answer, seconds=seconds)
 
 
 def _result(subject: Subject, check: Check, reason: str, fix: str) -> Result:
     return Result(subject, check.name, "failed" if reason else "passed", reason, fix if reason else "")
 
 
-def _mend(reasons: Iterable[str]) -> str:
-    """Say how a plugin that does not load is mended, by what is said of it."""
-    ways = {
-        "Spec '": "mend the field that is named",
-        "claimed by": "choose another name, or uninstall one of the plugins",
-        "unknown hook": "spell the hook as the reason says",
-        "return nothing": "a hook returns a list of its kind of spec",
-        "has no hook": "mark the function with @srbench.hookimpl",
-        "returned": "a hook returns a list of its kind of spec",
-        "raised": "the hook must return its specs, whatever is installed or not",
-        "cannot be imported": "mend the line that is named, or install what is missing",
-        "importing it": "let the module's top only define: what takes long or may fail belongs into build and recipe",
-    }
-    found = [way for sign, way in ways.items() if any(sign in reason for reason in reasons)]
-    return found[0] if found else "mend what is named"
+def _blocked(subject: Subject, check: Check, needed: Check, before: Result) -> Result:
+    """Return the result of a check that needs another, which did not pass."""
+    if before.blocked:
+        return Result(subject, check.name, "skipped", before.reason, blocked=True)
+    why = "which failed" if before.status == "failed" else before.reason
+    return Result(subject, check.name, "skipped", f"needs '{needed.name}', {why}", blocked=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 Status = Literal["passed", "failed", "skipped"]
@@ -32,6 +33,31 @@ class Subject:
 
 
 @dataclass(frozen=True)
+class Order:
+    """One check of one subject, as the process that runs it is told."""
+
+    kind: str
+    name: str
+    reference: str
+    """What the catalog is asked for: of a method that is a file, ``NAME=PREFIX:PATH``."""
+    check: str
+    files: tuple[str, ...]
+    """Plugin files to load."""
+    without: tuple[str, ...]
+    """Installed plugins that cannot be loaded."""
+
+    def to_json(self) -> str:
+        """Return the order as one line."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, line: str) -> Order:
+        """Read what `to_json` wrote."""
+        fields = json.loads(line)
+        return cls(**fields | {"files": tuple(fields["files"]), "without": tuple(fields["without"])})
+
+
+@dataclass(frozen=True)
 class Result:
     """How one check of a subject ended."""
 
@@ -42,3 +68,5 @@ class Result:
     """What is wrong, or why it was skipped."""
     fix: str = ""
     seconds: float = 0.0
+    blocked: bool = False
+    """Whether it was skipped because a check that it needs did not pass."""

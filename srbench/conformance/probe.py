@@ -21,10 +21,15 @@ from typing import Any
 import psutil
 
 from srbench.catalog.catalog import Catalog
-from srbench.system.child import death
+from srbench.catalog.plugin import Problem
+from srbench.system.child import Exit
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
 """What takes long to import, and must not be needed to list what there is."""
+NOTHING = Problem(
+    "its hooks return nothing: it brings no method, loss, dataset or metric",
+    "a hook returns a list of its kind of spec",
+)
 PYTHONS = (builtins, json, os, random)
 """Modules whose functions must stay what they are."""
 
@@ -35,7 +40,7 @@ class Probe:
 
     dead: str = ""
     """How it ended the process; empty when it did not."""
-    problems: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
     heavy: tuple[str, ...] = ()
     """Modules of `HEAVY` that it imported."""
     changed: tuple[str, ...] = ()
@@ -58,13 +63,13 @@ def probe(name: str, file: str, timeout_s: float) -> Probe:
             return Probe(dead=f"importing it did not end within {timeout_s:g} s")
         out.seek(0)
         err.seek(0)
-        said, complaints = out.read().splitlines(), err.read().strip().splitlines()
+        lines, complaints = out.read().splitlines(), err.read().strip().splitlines()
     try:
-        found = json.loads(said[-1])
-        return Probe("", **{key: tuple(value) for key, value in found.items()})
-    except (IndexError, AttributeError, ValueError, TypeError):
+        report = {key: tuple(value) for key, value in json.loads(lines[-1]).items()}
+        return Probe("", **report | {"problems": tuple(Problem(*problem) for problem in report["problems"])})
+    except (IndexError, KeyError, AttributeError, ValueError, TypeError):
         last = f"; {complaints[-1][:200]}" if complaints else ""
-        return Probe(dead=f"importing it ends Python: {death(done.returncode)}{last}")
+        return Probe(dead=f"importing it ends Python: {Exit(done.returncode).reason}{last}")
 
 
 def _load(order: dict[str, str]) -> Catalog:
@@ -111,22 +116,21 @@ def main() -> None:
     os._exit(0)  # what it left running does not count
 
 
-def _seen(order: dict[str, str]) -> dict[str, list[str]]:
+def _seen(order: dict[str, str]) -> dict[str, list[Any]]:
     functions = [(module, name) for module in PYTHONS for name, value in vars(module).items() if callable(value)]
     before = _state(functions)
     first = _load(order)
     heavy = [name for name in HEAVY if name in sys.modules]
     after = _state(functions)
-    one, two = _data(first), _data(_load(order))
-    brought = [spec for shelf in (first.models.files, two) for spec in shelf]
+    once, again = _data(first), _data(_load(order))
     problems = [problem for plugin in first.plugins for problem in plugin.problems]
-    if not (problems or brought):
-        problems = ["its hooks return nothing: it brings no method, loss, dataset or metric"]
+    if not (problems or first.models.files.specs or again):
+        problems = [NOTHING]
     return {
-        "problems": problems,
+        "problems": [(problem.reason, problem.fix) for problem in problems],
         "heavy": heavy,
         "changed": [name for name in before if before[name] != after[name]],
-        "unlike": [name for name in {**one, **two} if one.get(name) != two.get(name)],
+        "unlike": [name for name in {**once, **again} if once.get(name) != again.get(name)],
     }
 
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 
 def _plan() -> Plan | None:
-    asked = [part.strip() for part in os.environ.get("SRBENCH_CHECK", "").split(",") if part.strip()]
-    if asked == ["all"]:
+    parts = [part.strip() for part in os.environ.get("SRBENCH_CHECK", "").split(",") if part.strip()]
+    if parts == ["all"]:
         return make_plan(everything=True)
-    files = [part for part in asked if part.endswith(".py") or os.sep in part]
-    names = [part for part in asked if part not in files] if asked else third_party()
+    files = [part for part in parts if part.endswith(".py") or os.sep in part]
+    names = [part for part in parts if part not in files] if parts else third_party()
     return make_plan(names, files) if names or files else None
 
 

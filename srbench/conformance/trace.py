@@ -135,25 +135,25 @@ def _running(process: psutil.Process) -> str:
 def changes(before: Surroundings) -> list[str]:
     """Say what is no longer as it was; what may be more since then, imported modules, is no change."""
     after = look()
-    found = [
+    differences = [
         f"{name} from {before.settings[name]} to {value}"
         for name, value in after.settings.items()
         if value != before.settings[name]
     ]
     both = {**before.environment, **after.environment}
     if names := [name for name in both if before.environment.get(name) != after.environment.get(name)]:
-        found.append(f"the environment ({', '.join(names)})")
+        differences.append(f"the environment ({', '.join(names)})")
     replaced = [key for key, value in before.functions.items() if _is_replaced(key, value)]
     replaced += [key for key, value in before.tables.items() if after.tables.get(key) != value]
     if replaced:
-        found.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
+        differences.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
     if files := sorted(after.files - before.files):
-        found.append(f"the working folder's files (wrote {', '.join(files[:3])})")
+        differences.append(f"the working folder's files (wrote {', '.join(files[:3])})")
     if started := dict.fromkeys(name for pid, name in after.children.items() if pid not in before.children):
-        found.append(f"the processes that run (left {', '.join(started)})")
+        differences.append(f"the processes that run (left {', '.join(started)})")
     if threads := after.threads - before.threads:
-        found.append(f"the threads that run (left {', '.join(thread.name for thread in threads)})")
-    return found
+        differences.append(f"the threads that run (left {', '.join(thread.name for thread in threads)})")
+    return differences
 
 
 def restore(before: Surroundings) -> None:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import traceback
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from srbench.catalog.blame import place
+from srbench.catalog.blame import explain, location_of
 from srbench.conformance.checklist import CHECKS
-from srbench.conformance.outcome import FaultError, SkipError
+from srbench.conformance.outcome import FaultError, Order, SkipError
 from srbench.errors import AssetError, one_line
 from srbench.store.home import home, is_remote, users_path
 from srbench.system.child import serve
@@ -50,8 +49,8 @@ class Checker:
 
     def handle(self, line: str, emit: Emit) -> None:
         """Run one check and emit how it ended."""
-        order = json.loads(line)
-        check = next(check for check in CHECKS[order["kind"]] if check.name == order["check"])
+        order = Order.from_json(line)
+        check = next(check for check in CHECKS[order.kind] if check.name == order.check)
         module, _, function = check.code.partition(":")
         status, reason, fix, own = "passed", "", "", None
         try:
@@ -67,12 +66,10 @@ class Checker:
         except (SkipError, AssetError) as skip:
             status, reason = "skipped", one_line(skip)
         except FaultError as fault:
-            status, reason, fix = "failed", one_line(fault) + place(fault, own), fault.fix or check.fix
+            status, reason, fix = "failed", one_line(fault) + location_of(fault, own), fault.fix or check.fix
         except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit and Ctrl-C's too)
-            from srbench.execution.explain import explain
-
             traceback.print_exc()
-            status, reason, fix = "failed", explain(error, own), RAISED
+            status, reason, fix = "failed", explain(error, own).reason, RAISED
         emit({"status": status, "reason": reason, "fix": fix})
 
     def _run(self, code: Callable[[Bench], None], bench: Bench, check: str) -> None:
@@ -87,20 +84,20 @@ class Checker:
                 bench.traces.setdefault(change, check)
             restore(before)
 
-    def _bench_of(self, order: dict[str, Any]) -> tuple[Bench, dict[str, str]]:
+    def _bench_of(self, order: Order) -> tuple[Bench, dict[str, str]]:
         from srbench.catalog.catalog import Catalog
         from srbench.conformance.bench import BENCHES
 
-        where = tuple(order["files"]), tuple(order["without"])
-        who = *where, order["kind"], order["name"]
-        if self._bench is None or self._bench[0] != who:
-            if where not in self._catalogs:
-                self._catalogs[where] = Catalog.load(where[0], installed=lambda name: name not in where[1])
-            catalog = self._catalogs[where]
-            shelf = getattr(catalog, SHELVES[order["kind"]])
-            spec = shelf[order["reference"]]
-            bench = BENCHES[order["kind"]](spec, catalog, self.device, shelf.owner(spec.name).home)
-            self._bench = who, bench, _data(spec)
+        plugins = order.files, order.without
+        key = *plugins, order.kind, order.name
+        if self._bench is None or self._bench[0] != key:
+            if plugins not in self._catalogs:
+                self._catalogs[plugins] = Catalog.load(order.files, installed=lambda name: name not in order.without)
+            catalog = self._catalogs[plugins]
+            shelf = getattr(catalog, SHELVES[order.kind])
+            spec = shelf[order.reference]
+            bench = BENCHES[order.kind](spec, catalog, self.device, shelf.owner(spec.name).home)
+            self._bench = key, bench, _data(spec)
         return self._bench[1], self._bench[2]
 
 

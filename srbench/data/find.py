@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import UsageError
+from srbench.data.folder import folder_dataset, singles
+from srbench.errors import UsageError, reason_of
 from srbench.specs import NAME, DatasetSpec, ImagePair
 from srbench.store.archives import fetch_archive, unpacked
 
 if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
     from srbench.system.terminal import UI
-from srbench.data.folder import folder_dataset, singles
 
 
 def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
@@ -32,7 +32,7 @@ def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
         folder = Path(text).expanduser()
         is_folder, is_path = folder.is_dir(), "/" in text or "\\" in text or folder.exists()
     except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
-        raise UsageError(f"dataset {text!r}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"dataset {text!r}: {reason_of(error)}") from error
     if is_folder:
         return folder_dataset(folder)
     if is_path:
@@ -48,7 +48,7 @@ def split_name(text: str) -> tuple[str, str] | None:
     try:
         return None if Path(text).exists() else (name, str(Path(folder).expanduser().resolve()))
     except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
-        raise UsageError(f"dataset {text!r}: {getattr(error, 'strerror', None) or error}") from error
+        raise UsageError(f"dataset {text!r}: {reason_of(error)}") from error
 
 
 def _named_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:

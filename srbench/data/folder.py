@@ -7,7 +7,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from srbench.errors import UsageError, one_line
+from srbench.errors import UsageError, one_line, reason_of
 from srbench.images.read import list_folder
 from srbench.specs import NAME, Asset, DatasetSpec, ImagePair
 
@@ -28,7 +28,7 @@ def folder_dataset(folder: Path) -> DatasetSpec:
     try:
         inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+        raise UsageError(f"{folder}: cannot be read as a folder ({reason_of(error)})") from error
     if "hr" in inside and "lr" in inside:
         images = partial(_pairs, inside["hr"], inside["lr"])
     elif "hr" in inside:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench.data.find import with_images
+from srbench.data.pairs import pair_hash, usable
 from srbench.errors import AssetError, UsageError
 from srbench.images.degradations import BICUBIC, Degradation
 from srbench.specs import Asset, DatasetSpec, ImagePair
@@ -14,8 +16,6 @@ from srbench.store.hashes import digest
 
 if TYPE_CHECKING:
     from srbench.system.terminal import UI
-from srbench.data.find import with_images
-from srbench.data.pairs import pair_hash, usable
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class ImageSet:
     """A dataset at a scale, with the hashes that its images are known by."""
 
     spec: DatasetSpec
-    asked: str
-    """How the dataset was asked for: its name or absolute path, which workers understand."""
+    reference: str
+    """Its name or absolute path, which workers understand."""
     name: str
     scale: int
     pairs: list[ImagePair]
@@ -46,7 +46,7 @@ class ImageSet:
 
 
 def prepare(
-    asked: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
+    reference: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
 ) -> ImageSet:
     """Fetch a dataset's files and leave out what cannot be scored, naming each fault.
 
@@ -64,15 +64,15 @@ def prepare(
         assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
         fetch_dataset(assets, f"{spec.name} x{scale}", ui)
     except AssetError as error:
-        return ImageSet(spec, asked, name, scale, [], {}, [], degradation, fault=str(error))
+        return ImageSet(spec, reference, name, scale, [], {}, [], degradation, fault=str(error))
     good, faults = usable(pairs, scale)
     for fault in faults:
         ui.warn(f"left out: {fault}")
     if not good:
         why = "; ".join(faults[:3]) or "it lists no image"
-        raise UsageError(f"dataset {asked}: no image can be scored at x{scale}: {why}")
+        raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {why}")
     hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
-    return ImageSet(spec, asked, name, scale, good, hashes, faults, degradation)
+    return ImageSet(spec, reference, name, scale, good, hashes, faults, degradation)
 
 
 def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:

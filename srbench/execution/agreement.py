@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.data.pairs import pair_hash
-from srbench.errors import SRBenchError
+from srbench.errors import Code, SRBenchError
 from srbench.images.degradations import get_degradation
 from srbench.store.weights import Weights
 
@@ -15,6 +15,13 @@ if TYPE_CHECKING:
 
     from srbench.catalog.plugin import Plugin
     from srbench.specs import ImagePair
+
+
+class OtherMachineError(SRBenchError):
+    """A file is missing on a worker, or differs from what the run was started with."""
+
+    code = Code.MISMATCH
+
 
 OTHER = "than where the run was started"
 
@@ -33,19 +40,21 @@ def compare(
         degradation: how their LR is made.
 
     Raises:
-        SRBenchError: something is another here, or not there.
+        OtherMachineError: a file is missing here, or differs.
     """
     if expected.get("plugin", plugin.fingerprint) != plugin.fingerprint:
-        raise SRBenchError(f"plugin {plugin.name} ({plugin.origin}) has other code here {OTHER}")
+        raise OtherMachineError(f"plugin {plugin.name} ({plugin.origin}) has other code here {OTHER}")
     if weights and "weights" in expected:
         file = Path(weights)
         if not file.is_file():
-            raise SRBenchError(f"{file}: no such weights here")
+            raise OtherMachineError(f"{file}: no such weights here")
         if Weights(file, "file").digest != expected["weights"]:
-            raise SRBenchError(f"{file}: are other weights here {OTHER}")
+            raise OtherMachineError(f"{file}: are other weights here {OTHER}")
     if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
-        raise SRBenchError(f"{expected['folder']} is not here: images can be saved in a folder only that workers share")
-    how = get_degradation(degradation)
+        raise OtherMachineError(
+            f"{expected['folder']} is not here: images can be saved in a folder only that workers share"
+        )
+    recipe = get_degradation(degradation)
     for name, pair in pairs.items():
-        if expected.get(f"image {name}", "") not in ("", pair_hash(pair, how)):
-            raise SRBenchError(f"image {name!r} ({pair.hr}) is another here {OTHER}")
+        if expected.get(f"image {name}", "") not in ("", pair_hash(pair, recipe)):
+            raise OtherMachineError(f"image {name!r} ({pair.hr}) is another here {OTHER}")

@@ -22,10 +22,20 @@ from distributed.client import ClosedClientError
 from distributed.comm.addressing import get_address_host
 from distributed.scheduler import KilledWorker
 
-from srbench.errors import SRBenchError
+from srbench.errors import Code, Failure, SRBenchError, reason_of, say
+from srbench.execution.events import SpeedMeasured, encode
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job
-from srbench.execution.remote import Terms, answer, environment, one_kind, pass_on
+from srbench.execution.remote import (
+    Terms,
+    answer,
+    decode_answer,
+    decode_machine,
+    environment,
+    mark_shared,
+    one_kind,
+    pass_all,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +43,7 @@ if TYPE_CHECKING:
     import distributed
     from distributed import Worker
 
-    from srbench.execution.jobs import Emit
+    from srbench.execution.events import Emit, Environment, Event
     from srbench.execution.local import WorkerExecutor
 
 CONNECT_S = 20
@@ -108,17 +118,17 @@ def _warm(worker: Worker, plugin: str) -> WarmWorkers:
 
 
 async def describe(plugin: str, dask_worker: Worker) -> dict[str, Any]:
-    """Describe the machine of a Dask worker; `Client.run` passes it by this name."""
+    """Describe the machine of a Dask worker, encoded; `Client.run` passes it by this name."""
 
     def look() -> dict[str, Any]:
         with _warm(dask_worker, plugin).one() as executor:
-            return environment(executor)
+            return encode(environment(executor))
 
     return await asyncio.to_thread(look)
 
 
 def run_job(plugin: str, job: str, device: str) -> list[dict[str, Any]]:
-    """Run a job on the Dask worker that this is called on."""
+    """Run a job on the Dask worker that this is called on, and return its events, encoded."""
     with _warm(get_worker(), plugin).one() as executor:
         return answer(executor, Job.from_json(job), device)
 
@@ -141,7 +151,7 @@ class DaskExecutor:
         self._where = f"the Dask cluster at {scheduler}" if scheduler else "the local Dask cluster"
         self._name = f"srbench-{uuid.uuid4().hex[:12]}"
         self._terms = terms
-        self._place: dict[str, Any] = {}
+        self._machine: Environment | None = None
         self._running: dict[str, distributed.Future[Any]] = {}
         self._threads, self._counted = 1, 0.0
         self._workerless_since: float | None = None
@@ -157,28 +167,28 @@ class DaskExecutor:
                 )
             self._client = Client(self._cluster or scheduler, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
-            raise SRBenchError(f"{self._where} does not answer ({_line(error)})") from error
+            raise SRBenchError(f"{self._where} does not answer ({reason_of(error)})") from error
 
-    def environment(self, method: str = "") -> dict[str, Any]:
-        """Start a process on each worker and describe what they have in common, whatever the method.
+    def environment(self, method: str = "") -> Environment:
+        """Start a process on each worker and return what they have in common, whatever the method.
 
         Raises:
             SRBenchError: there is no worker, one cannot run jobs, or they are of several kinds.
         """
-        if self._place:
-            return self._place
+        if self._machine is not None:
+            return self._machine
         try:
             self._client.wait_for_workers(1, timeout=WORKERLESS_S)
             self._client.register_plugin(WarmWorkers(self._name, self._terms.to_json()), self._name)
-            found = self._client.run(describe, self._name, on_error="return").values()
+            machines = self._client.run(describe, self._name, on_error="return").values()
         except TimeoutError as error:
             raise SRBenchError(f"{self._where} has no worker") from error
         except ImportError as error:
             raise SRBenchError(f"a worker of {self._where} cannot run jobs: {error}; install srbench there") from error
         except LOST as error:
             raise self._lost() from error
-        self._place = one_kind(place for place in found if isinstance(place, dict))
-        return self._place
+        self._machine = one_kind(decode_machine(machine) for machine in machines if isinstance(machine, dict))
+        return self._machine
 
     def room(self, *, timed: bool) -> int:
         """Return twice the number of the cluster's threads; 1 for what is timed: nothing of ours runs beside it."""
@@ -200,40 +210,39 @@ class DaskExecutor:
         key = f"srbench-{uuid.uuid4().hex}"
         with self._reaching():
             busy = self._busy_hosts() if job.speed is not None else set()
-            far = self._client.submit(run_job, self._name, job.to_json(), self._place["device"], key=key, pure=False)
+            device = self.environment().device
+            far = self._client.submit(run_job, self._name, job.to_json(), device, key=key, pure=False)
         self._running[key] = far
         far.add_done_callback(lambda far: self._settle(far, emit, done, busy))
         return done
 
     def _settle(self, far: distributed.Future[Any], emit: Emit, done: Future[None], busy: set[str]) -> None:
         try:
-            events = far.result()
-            if any("speed" in event for event in events):
-                events = self._marked(events, far, busy)
-            pass_on(events, emit)
+            pass_all(self._marked(decode_answer(far.result()), far, busy), emit)
         except JobFailedError as error:
             done.set_exception(error)
         except KilledWorker as error:
             lost = f"{error.allowed_failures + 1} workers were lost while they ran it"
-            done.set_exception(JobFailedError(f"{lost}, the last at {error.last_worker.address}"))
+            done.set_exception(JobFailedError(Failure(Code.LOST, f"{lost}, the last at {error.last_worker.address}")))
         except LOST:
             done.set_exception(self._lost())
         except Exception as error:  # noqa: BLE001  (what a worker of another make may send)
-            done.set_exception(JobFailedError(f"{type(error).__name__}: {_line(error)}"))
+            done.set_exception(JobFailedError(Failure(Code.FAILED, say(error))))
         else:
             done.set_result(None)
         finally:
             self._running.pop(str(far.key), None)
 
-    def _marked(self, events: list[dict[str, Any]], far: distributed.Future[Any], busy: set[str]) -> Any:
+    def _marked(self, events: list[Event], far: distributed.Future[Any], busy: set[str]) -> list[Event]:
         """Mark a timing beside which other work of the cluster ran on the same machine, when it began or ended."""
+        if not any(isinstance(event, SpeedMeasured) for event in events):
+            return events
         hosts = {
             get_address_host(address) for addresses in self._client.who_has([far]).values() for address in addresses
         }
         if not hosts & (busy | self._busy_hosts()):
             return events
-        why = f"other work of {self._where} on {', '.join(sorted(hosts))}"
-        return [{**event, "speed": event["speed"] | {"shared": why}} if "speed" in event else event for event in events]
+        return mark_shared(events, f"other work of {self._where} on {', '.join(sorted(hosts))}")
 
     def _busy_hosts(self) -> set[str]:
         """Return the machines on which the cluster runs what is not ours."""
@@ -277,7 +286,3 @@ class DaskExecutor:
         self._client.close(timeout=CLOSE_S)
         if self._cluster is not None:
             self._cluster.close(timeout=CLOSE_S)
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

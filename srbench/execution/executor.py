@@ -1,30 +1,36 @@
 """What runs jobs.
 
-Executors follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. What a job
-finds is handed to ``emit`` while it runs.
+Executors follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. The events
+of a job are handed to ``emit`` while it runs.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from srbench.errors import SRBenchError
+from srbench.errors import Failure, SRBenchError
+from srbench.execution.events import JobDone, JobFailed
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
 
-    from srbench.execution.jobs import Emit, Job
+    from srbench.execution.events import Emit, Environment, Event
+    from srbench.execution.jobs import Job
 
 
 class JobFailedError(SRBenchError):
-    """A job ended without its result; says why in one line."""
+    """A job ended without its result."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason, failure.code)
+        self.failure = failure
 
 
 class Executor(Protocol):
     """Runs jobs."""
 
-    def environment(self, method: str = "") -> dict[str, Any]:
-        """Describe where jobs run, or those of one method: device, versions."""
+    def environment(self, method: str = "") -> Environment:
+        """Return where jobs run, or the jobs of one method."""
 
     def room(self, *, timed: bool) -> int:
         """Return how many jobs are worth submitting at once; of those that measure time, as many as do not collide."""
@@ -43,17 +49,15 @@ class Executor(Protocol):
         """Stop at once, dropping what is queued."""
 
 
-def settle(message: dict[str, Any], emit: Emit) -> bool:
-    """Handle one message of a job; True when it was the last.
+def pass_on(event: Event, emit: Emit) -> bool:
+    """Hand an event of a job to the run; return whether it was the last.
 
     Raises:
         JobFailedError: the job failed.
     """
-    if "seconds" in message:
-        emit({"seconds": message["seconds"]})
-    if "failed" in message:
-        raise JobFailedError(message["failed"])
-    if "done" in message:
+    if isinstance(event, JobFailed):
+        raise JobFailedError(event.failure)
+    if isinstance(event, JobDone):
         return True
-    emit(message)
+    emit(event)
     return False

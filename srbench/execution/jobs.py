@@ -1,4 +1,4 @@
-"""What a worker is told: how it is set up, and one method on some images, as a line of JSON."""
+"""What a worker is given: how it is set up, and one method on some images, as a line of JSON."""
 
 from __future__ import annotations
 
@@ -7,12 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from srbench.specs import Tile
-
-    Emit = Callable[[dict[str, Any]], None]
-    """Takes what a worker has to say, as soon as it is known."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +18,7 @@ class Session:
     threads: int = 0
     """CPU threads; 0 leaves torch's choice."""
     plugins: tuple[str, ...] = ()
+    """Plugin files, absolute."""
     precision: str = "fp32"
     compiled: bool = False
     """Run networks by torch.compile."""
@@ -30,6 +26,11 @@ class Session:
     """Whether images go through networks in tiles."""
     max_memory: int = 0
     """Bytes that this process may use; 0 for no limit."""
+
+    @classmethod
+    def from_settings(cls, settings: dict[str, Any]) -> Session:
+        """Read what ``dataclasses.asdict`` and JSON made of a session."""
+        return cls(**settings | {"plugins": tuple(settings["plugins"])})
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Job:
     save_to: dict[str, str] = field(default_factory=dict)
     """File to write the SR image to, by image name; HR and LR go into folders beside its own."""
     speed: dict[str, Any] | None = None
+    """Settings of a measurement of speed, by the names of `srbench.inference.speed.SpeedSettings`."""
     weights: str = ""
     """File of weights; empty for methods that have nothing to learn."""
     degradation: str = "bicubic"
@@ -69,6 +71,6 @@ class Job:
     @classmethod
     def from_json(cls, line: str) -> Job:
         """Read what `to_json` wrote."""
-        data = json.loads(line)
-        data["images"] = {name: [Cell(**cell) for cell in cells] for name, cells in data["images"].items()}
-        return cls(**data)
+        fields = json.loads(line)
+        fields["images"] = {name: [Cell(**cell) for cell in cells] for name, cells in fields["images"].items()}
+        return cls(**fields)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from srbench.errors import Code, Failure, SRBenchError
+from srbench.execution.events import Environment, JobFailed, decode
+from srbench.execution.executor import JobFailedError, pass_on
 from srbench.execution.worker import Worker, run_and_report
-from srbench.system.child import Child, death
+from srbench.system.child import Child, Exit
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from srbench.execution.jobs import Emit, Job, Session
-from srbench.execution.executor import JobFailedError, settle
+    from srbench.execution.events import Emit
+    from srbench.execution.jobs import Job, Session
 
 POLL_S = 0.05
 
@@ -36,24 +39,15 @@ class InlineExecutor(OneAtATime):
     def __init__(self, session: Session) -> None:
         self.worker = Worker(session)
 
-    def environment(self, method: str = "") -> dict[str, Any]:
-        """Describe where jobs run."""
+    def environment(self, method: str = "") -> Environment:
+        """Return where jobs run."""
         return self.worker.environment()
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
         """Run a job now."""
         future: Future[None] = Future()
-        last: list[dict[str, Any]] = []
-
-        def receive(message: dict[str, Any]) -> None:
-            if "done" in message or "failed" in message:
-                last.append(message)
-            else:
-                emit(message)
-
-        run_and_report(self.worker, job, receive)
         try:
-            settle(last[0], emit)
+            run_and_report(self.worker, job, lambda event: pass_on(event, emit))
             future.set_result(None)
         except JobFailedError as error:
             future.set_exception(error)
@@ -69,7 +63,7 @@ class WorkerExecutor(OneAtATime):
     Args:
         session: device, threads and plugin files.
         log: file that the worker's standard error goes to.
-        timeout_s: longest time without any news from a job before the worker is killed; 0 for none.
+        timeout_s: longest time without any event of a job before the worker is killed; 0 for none.
         max_memory: bytes of resident memory above which the worker is killed; 0 for none.
     """
 
@@ -82,13 +76,15 @@ class WorkerExecutor(OneAtATime):
         self._stopped = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
 
-    def environment(self, method: str = "") -> dict[str, Any]:
-        """Start the worker and describe it.
+    def environment(self, method: str = "") -> Environment:
+        """Start the worker and return where it runs.
 
         Raises:
             SRBenchError: it cannot be started, or the device is not there.
         """
-        environment: dict[str, Any] = self._thread.submit(lambda: self._started().greeting).result()
+        environment = decode(self._thread.submit(lambda: self._started().greeting).result())
+        if not isinstance(environment, Environment):
+            raise SRBenchError(f"the worker did not say where it runs; see {self._log}")
         return environment
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
@@ -113,25 +109,37 @@ class WorkerExecutor(OneAtATime):
     def _run(self, job: Job, emit: Emit) -> None:
         process = self._started()
         process.send(job.to_json())
-        news = time.monotonic()
+        last_event = time.monotonic()
         while True:
-            message = process.receive(POLL_S)
-            if message is not None:
-                news = time.monotonic()
-                if "exit" in message:
-                    raise JobFailedError("stopped" if self._stopped else death(message["exit"]))
-                if message.get("fatal"):
+            answer = process.receive(POLL_S)
+            if answer is None:
+                if (code := process.ended()) is not None:  # though a child of it may still hold the pipe
+                    raise self._ended(Exit(code))
+                if self._timeout_s and time.monotonic() - last_event > self._timeout_s:
                     process.kill()
-                if settle(message, emit):
+                    reason = f"timed out: no result for {self._timeout_s:g} s (--timeout)"
+                    raise JobFailedError(Failure(Code.TIMED_OUT, reason))
+            elif isinstance(answer, Exit):
+                raise self._ended(answer)
+            else:
+                last_event = time.monotonic()
+                event = decode(answer)
+                if isinstance(event, JobFailed) and event.fatal:
+                    process.kill()
+                if pass_on(event, emit):
                     return
-            elif (code := process.ended()) is not None:  # though a child of it may still hold the pipe
-                raise JobFailedError("stopped" if self._stopped else death(code))
-            elif self._timeout_s and time.monotonic() - news > self._timeout_s:
-                process.kill()
-                raise JobFailedError(f"timed out: no result for {self._timeout_s:g} s (--timeout)")
-            if self._max_memory and (used := process.memory()) > self._max_memory:
-                process.kill()
-                raise JobFailedError(
-                    f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "
-                    "allowed (--max-memory)"
-                )
+            self._check_memory(process)
+
+    def _check_memory(self, process: Child) -> None:
+        if self._max_memory and (used := process.memory()) > self._max_memory:
+            process.kill()
+            reason = (
+                f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "
+                "allowed (--max-memory)"
+            )
+            raise JobFailedError(Failure(Code.OUT_OF_MEMORY, reason))
+
+    def _ended(self, end: Exit) -> JobFailedError:
+        if self._stopped:
+            return JobFailedError(Failure(Code.STOPPED, "stopped"))
+        return JobFailedError(Failure(Code.OUT_OF_MEMORY if end.is_killed else Code.CRASHED, end.reason))

@@ -22,15 +22,25 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import submitit
 
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import Code, Failure, SRBenchError, UsageError, reason_of, say
+from srbench.execution.events import encode
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job
-from srbench.execution.remote import Terms, answer, environment, host, one_kind, pass_on
+from srbench.execution.remote import (
+    Terms,
+    answer,
+    decode_answer,
+    decode_machine,
+    environment,
+    host,
+    one_kind,
+    pass_all,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from srbench.execution.jobs import Emit
+    from srbench.execution.events import Emit, Environment
     from srbench.execution.local import WorkerExecutor
 
     Settings = Mapping[str, str]
@@ -40,7 +50,7 @@ MOST_EACH = 12
 """Jobs in one cluster job, where there are more jobs than places: starting a process takes seconds."""
 ATTEMPTS = 3
 DEFAULT_MINUTES = 60
-HOPELESS = ("TIMEOUT", "OUT_OF_MEMORY")
+HOPELESS = {"TIMEOUT": Code.TIMED_OUT, "OUT_OF_MEMORY": Code.OUT_OF_MEMORY}
 """States of a cluster job that another attempt would only repeat."""
 NAMES = {"gpus": "gpus_per_node", "cpus": "cpus_per_task"}
 
@@ -83,13 +93,13 @@ def minutes(text: str) -> int:
 
 
 def describe(terms: str, folder: str) -> dict[str, Any]:
-    """Describe the machine that this is called on."""
+    """Describe the machine that this is called on, encoded."""
     with _executor(terms, folder) as executor:
-        return environment(executor)
+        return encode(environment(executor))
 
 
 def run_jobs(terms: str, folder: str, jobs: list[str], device: str) -> list[list[dict[str, Any]]]:
-    """Run jobs, one after the other, on the machine that this is called on."""
+    """Run jobs, one after the other, on the machine that this is called on, and return their events, encoded."""
     with _executor(terms, folder) as executor:
         return [answer(executor, Job.from_json(job), device) for job in jobs]
 
@@ -133,7 +143,8 @@ class SlurmExecutor:
         self._folder = folder.absolute() / uuid.uuid4().hex[:8]
         self._places = places
         self._local = settings[""].get("cluster", "slurm") == "local"
-        self._described: dict[str, dict[str, Any]] = {}
+        self._machines: dict[str, Environment] = {}
+        """By what their cluster jobs were given."""
         self._waiting: list[_Order] = []
         self._running: dict[submitit.Job[Any], list[_Order]] = {}
         self._lock = threading.Lock()
@@ -171,7 +182,7 @@ class SlurmExecutor:
                 **{"job_name": "srbench", "cpus_per_task": threads, "time": limit, "additional_parameters": more} | own
             )
         except (RuntimeError, ValueError, OSError) as error:
-            raise SRBenchError(f"--executor slurm: {_line(error)}") from error
+            raise SRBenchError(f"--executor slurm: {reason_of(error)}") from error
         else:
             return engine
 
@@ -183,26 +194,26 @@ class SlurmExecutor:
         session, cpus = self._terms.session, self._needs(method).get("cpus", "")
         return replace(self._terms, session=replace(session, threads=session.threads or int(cpus or 1)))
 
-    def environment(self, method: str = "") -> dict[str, Any]:
-        """Start a cluster job with what a method's jobs are given, and describe where it ran.
+    def environment(self, method: str = "") -> Environment:
+        """Start a cluster job with what a method's jobs are given, and return where it ran.
 
         Raises:
             SRBenchError: it could not be submitted, or the machine cannot run jobs.
         """
         needs = str(sorted(self._needs(method).items()))
-        if needs not in self._described:
+        if needs not in self._machines:
             job = self._submit(method, describe)
             self._probes.append(job)
             while not job.done():
                 time.sleep(POLL_S)
             self._probes.remove(job)
             try:
-                self._described[needs] = one_kind([job.result()])
+                self._machines[needs] = one_kind([decode_machine(job.result())])
             except (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError) as error:
                 raise SRBenchError(
-                    f"the first cluster job failed: {_line(error)[-300:]} (logs in {self._folder})"
+                    f"the first cluster job failed: {reason_of(error)[-300:]} (logs in {self._folder})"
                 ) from error
-        return self._described[needs]
+        return self._machines[needs]
 
     def room(self, *, timed: bool) -> int:
         """Return what fills all places; of what is timed 1 on this machine, whose cores all places share."""
@@ -222,7 +233,7 @@ class SlurmExecutor:
             SRBenchError: it ended.
         """
         if self._fault is not None:
-            raise SRBenchError(f"--executor slurm: {type(self._fault).__name__}: {_line(self._fault)}") from self._fault
+            raise SRBenchError(f"--executor slurm: {say(self._fault)}") from self._fault
 
     def shutdown(self) -> None:
         """Cancel what runs, and remove submitit's files unless a log may be wanted."""
@@ -245,7 +256,7 @@ class SlurmExecutor:
                 function, self._terms_of(method).to_json(), str(self._folder), *arguments
             )
         except (submitit.core.utils.FailedJobError, OSError) as error:
-            raise SRBenchError(f"--executor slurm: the job was not taken ({_line(error)[-300:]})") from error
+            raise SRBenchError(f"--executor slurm: the job was not taken ({reason_of(error)[-300:]})") from error
 
     def _serve(self) -> None:
         try:
@@ -260,7 +271,7 @@ class SlurmExecutor:
             for orders in self._bundles():
                 method = orders[0].job.method
                 try:
-                    device = self.environment(method)["device"]
+                    device = self.environment(method).device
                     job = self._submit(method, run_jobs, [order.job.to_json() for order in orders], device)
                 except SRBenchError as error:
                     for order in orders:
@@ -293,26 +304,29 @@ class SlurmExecutor:
             answers = self._answers(job)
         except (submitit.core.utils.FailedJobError, submitit.core.utils.UncompletedJobError) as error:
             self._keeps_logs = True
-            self._again(job, orders, out_of_time="timed-out" in str(error))
+            self._again(job, orders, self._state(job, error))
             return
         for order, events in zip(orders, answers, strict=True):
             try:
-                pass_on(events, order.emit)
+                pass_all(decode_answer(events), order.emit)
                 order.done.set_result(None)
-            except JobFailedError as error:
+            except SRBenchError as error:
                 order.done.set_exception(error)
 
-    def _again(self, job: submitit.Job[Any], orders: list[_Order], *, out_of_time: bool) -> None:
+    @staticmethod
+    def _state(job: submitit.Job[Any], error: Exception) -> str:
+        """Return the state of a cluster job that gave no answer; submitit's own time-out shows in its text alone."""
+        return "TIMEOUT" if "timed-out" in str(error) else job.state
+
+    def _again(self, job: submitit.Job[Any], orders: list[_Order], state: str) -> None:
         """Queue the jobs of a cluster job that gave no answer once more, each alone, unless there is no hope."""
-        state = "TIMEOUT" if out_of_time else job.state
         for order in orders:
             order.attempts += 1
             if len(orders) == 1 and (state in HOPELESS or order.attempts >= ATTEMPTS):
                 times = f" ({order.attempts} attempts)" if order.attempts > 1 else ""
-                why = (
-                    f"cluster job {job.job_id} ended without an answer: {state}{times}; its logs are in {self._folder}"
-                )
-                order.done.set_exception(JobFailedError(why))
+                reason = f"cluster job {job.job_id} ended without an answer: {state}{times}"
+                failure = Failure(HOPELESS.get(state, Code.LOST), f"{reason}; its logs are in {self._folder}")
+                order.done.set_exception(JobFailedError(failure))
             else:
                 order.alone = True
                 with self._lock:
@@ -330,7 +344,3 @@ def _kill(pid: int) -> None:
         process = psutil.Process(pid)
         for each in (*process.children(recursive=True), process):
             each.kill()
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from srbench.errors import ImageError
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -118,21 +111,3 @@ class PnmStream:
 
 STREAMS: dict[str, type[PngStream | PnmStream]] = {".png": PngStream, ".ppm": PnmStream, ".pgm": PnmStream}
 """By suffix, what writes such a file from top to bottom."""
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a file to write beside ``path``, which takes its place at the end, and is removed if anything fails.
-
-    Raises:
-        ImageError: it cannot be written.
-    """
-    temporary = path.with_name(f".{os.getpid()}-{path.stem[:32]}{path.suffix}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        temporary.replace(path)
-    except (OSError, ValueError) as error:
-        raise ImageError(f"{path}: cannot be written ({getattr(error, 'strerror', None) or error})") from error
-    finally:
-        temporary.unlink(missing_ok=True)

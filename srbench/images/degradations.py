@@ -111,9 +111,9 @@ def _compressed(hr: torch.Tensor, scale: int, random: np.random.Generator, *, la
     image = Image.fromarray(hr.permute(1, 2, 0).numpy()).resize((width, height), Image.Resampling.BILINEAR)
     quality = int(random.integers(QUALITY[0], QUALITY[1] + 1))
     if label:
-        place = int(random.integers(width // 2 + 1)), int(random.integers(height // 2 + 1))
+        offset = int(random.integers(width // 2 + 1)), int(random.integers(height // 2 + 1))
         font = ImageFont.load_default_imagefont()  # the other default depends on how Pillow was built
-        ImageDraw.Draw(image).text(place, str(quality), fill=(255, 255, 255), font=font)
+        ImageDraw.Draw(image).text(offset, str(quality), fill=(255, 255, 255), font=font)
     file = io.BytesIO()
     image.save(file, "JPEG", quality=quality)
     with Image.open(file) as read:

@@ -16,7 +16,8 @@ from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
-from srbench.errors import ImageError, UsageError
+from srbench.errors import ImageError, UsageError, reason_of
+from srbench.images.picture import GREY16_MODES, Picture, convert
 from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
     from PIL.ImageFile import ImageFile
-from srbench.images.picture import GREY16_MODES, Picture, convert
+
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
 """What counts as an image file in a folder."""
@@ -106,8 +107,8 @@ def _named_faults(path: Path) -> Iterator[None]:
         raise ImageError(f"{path}: does not fit in memory") from error
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
-            raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
-        raise ImageError(f"{path}: damaged or truncated ({' '.join(str(error).split())})") from error
+            raise ImageError(f"{path}: cannot be read ({reason_of(error)})") from error
+        raise ImageError(f"{path}: damaged or truncated ({reason_of(error)})") from error
 
 
 def _check_file(path: Path) -> None:
@@ -165,8 +166,10 @@ def _silence_libtiff() -> None:
 
 def _orientation(image: Pillow.Image) -> int:
     """Return the EXIF orientation, 1 to 8, as far as it was read; 1 where there is none or it is no such number."""
-    found: Any = Pillow.Image.getexif(image).get(ExifTags.Base.Orientation)  # PNG's own would decode all pixels first
-    return int(found) if found in range(1, 9) else 1
+    orientation: Any = Pillow.Image.getexif(image).get(
+        ExifTags.Base.Orientation
+    )  # PNG's own would decode all pixels first
+    return int(orientation) if orientation in range(1, 9) else 1
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:
@@ -198,7 +201,7 @@ def list_folder(folder: Path) -> list[Path]:
             if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
         )
     except OSError as error:
-        raise UsageError(f"{folder}: cannot be read as a folder ({error.strerror})") from error
+        raise UsageError(f"{folder}: cannot be read as a folder ({reason_of(error)})") from error
     if not files:
         raise UsageError(f"{folder}: holds no image file ({', '.join(sorted(SUFFIXES))})")
     return files

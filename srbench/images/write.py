@@ -9,8 +9,9 @@ import numpy as np
 from PIL import Image as Pillow
 
 from srbench.errors import ImageError
-from srbench.images.bands import STREAMS, Layout, PngStream, PnmStream, replacing
+from srbench.images.bands import STREAMS, Layout, PngStream, PnmStream
 from srbench.images.read import SUFFIXES
+from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,7 @@ def write(path: Path, picture: Picture) -> None:
         options["quality"] = 95
     if suffix == ".webp":
         options["lossless"] = True
-    with replacing(path) as temporary:
+    with replacing(path, ImageError, causes=(OSError, ValueError)) as temporary:
         Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).save(temporary, **options)
 
 
@@ -65,7 +66,7 @@ def write_bands(path: Path, size: tuple[int, int], bands: Iterable[Picture]) -> 
         ImageError: the format cannot hold it, or the disk refuses.
     """
     stream: PngStream | PnmStream | None = None
-    with replacing(path) as temporary, temporary.open("wb") as file:
+    with replacing(path, ImageError, causes=(OSError, ValueError)) as temporary, temporary.open("wb") as file:
         for band in bands:
             array = band.interleaved
             if stream is None:

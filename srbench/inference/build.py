@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from srbench.errors import MethodError, say
+from srbench.errors import Code, MethodError, say
+from srbench.inference.upscale import SEED
 from srbench.store.weights import load_weights
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from srbench.specs import ModelSpec
-from srbench.inference.upscale import SEED
 
 
 def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path | None = None) -> torch.nn.Module:
@@ -25,7 +25,8 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     if weights is None and spec.recipe is not None:
         raise MethodError(
             f"no weights for x{scale}: 'srbench train {spec.name} --scale {scale} --data ...' makes them, "
-            f"'srbench run --train' does so first, --weights {spec.name}=PATH names others"
+            f"'srbench run --train' does so first, --weights {spec.name}=PATH names others",
+            Code.MISSING_WEIGHTS,
         )
     torch.manual_seed(SEED)
     try:

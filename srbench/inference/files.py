@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from srbench.errors import ImageError, MethodError, SRBenchError, UsageError
+from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, reason_of
 from srbench.images.bands import STREAMS
 from srbench.images.picture import Picture
 from srbench.images.read import list_folder, read, read_size
@@ -42,7 +42,7 @@ def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") ->
     try:
         is_folder, is_file = source.is_dir(), source.is_file()
     except OSError as error:
-        raise UsageError(f"{source}: cannot be read ({error.strerror})") from error
+        raise UsageError(f"{source}: cannot be read ({reason_of(error)})") from error
     if is_folder:
         if target.is_file():
             raise UsageError(f"{target}: is a file; a folder of inputs needs a folder to write to")
@@ -200,11 +200,10 @@ def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
     ways: dict[int, list[int]] = {1: []}
     for product in range(2, scale + 1):
         last = [s for s in sorted(spec.scales) if product % s == 0 and product // s in ways]
-        found = [sorted([*ways[product // s], s], reverse=True) for s in last]
-        if found:
-            ways[product] = min(found, key=lambda way: (len(way), max(way)))  # x16: x4 twice, not x8 and x2
+        candidates = [sorted([*ways[product // s], s], reverse=True) for s in last]
+        if candidates:
+            ways[product] = min(candidates, key=lambda way: (len(way), max(way)))  # x16: x4 twice, not x8 and x2
     if repeat and scale in ways:
         return ways[scale]
-    does = ", ".join(f"x{s}" for s in sorted(spec.scales))
     hint = f" (--repeat goes {' then '.join(f'x{s}' for s in ways[scale])})" if scale in ways else ""
-    raise UsageError(f"{spec.name} does not do x{scale}; it does {does}{hint}")
+    raise UsageError(f"{spec.name} {spec.lacks_scale(scale)}{hint}")

@@ -85,20 +85,20 @@ def _inside(parent: nn.Module, prefix: str, depth: int, shapes: dict[nn.Module, 
     own = sum(parameter.numel() for parameter in parent.parameters(recurse=False))
     if own and children:
         yield Layer(f"{prefix}(own)", "parameters", (), own, depth)
-    place = 0
-    while place < len(children):
-        name, module = children[place]
+    index = 0
+    while index < len(children):
+        name, module = children[index]
         alike = 1
-        while any(True for _ in module.children()) and place + alike < len(children):
-            other = children[place + alike][1]
+        while any(True for _ in module.children()) and index + alike < len(children):
+            other = children[index + alike][1]
             if repr(other) != repr(module) or shapes.get(other) != shapes.get(module):
                 break
             alike += 1
-        last = children[place + alike - 1][0]
+        last = children[index + alike - 1][0]
         shown = f"{prefix}{name}" if alike == 1 else f"{prefix}{name} to {last}"
         yield Layer(shown, _kind(module), shapes.get(module, ()), alike * _params(module), depth, alike)
         yield from _inside(module, f"{prefix}{name}.", depth + 1, shapes)
-        place += alike
+        index += alike
 
 
 def _params(module: nn.Module) -> int:

@@ -6,14 +6,14 @@ import contextlib
 import importlib.util
 import io
 import logging
-import os
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 
-from srbench.errors import MethodError, SRBenchError, UsageError
+from srbench.errors import MethodError, SRBenchError, UsageError, say
+from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -65,20 +65,13 @@ def export_onnx(net: torch.nn.Module, multiple: int, path: Path, facts: Mapping[
     """
     if getattr(net, "outside_torch", False):
         raise MethodError("it computes outside of torch already, and cannot be exported")
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}.onnx")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
         _write(net, multiple, temporary, facts)
         difference = _difference(net, multiple, temporary)
         if not difference <= TOLERANCE:
             raise MethodError(
                 f"onnxruntime's output differs from torch's by {difference:.2g}, more than {TOLERANCE:g}: not kept"
             )
-        temporary.replace(path)
-    except OSError as error:
-        raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)
     return Exported(path, difference)
 
 
@@ -138,18 +131,17 @@ def _difference(net: torch.nn.Module, multiple: int, path: Path) -> float:
                 pairs.append((torch.from_numpy(session.run(None, {"lr": lr.numpy()})[0]), net(lr)))
     except Exception as error:  # its exceptions have no base of their own
         raise MethodError(f"onnxruntime cannot run what was exported: {_reason(error)}") from error
-    for found, expected in pairs:
-        if found.shape != expected.shape:
-            raise MethodError(f"onnxruntime gives {tuple(found.shape)} where torch gives {tuple(expected.shape)}")
-    return max(float((found - expected).abs().max()) for found, expected in pairs)
+    for actual, expected in pairs:
+        if actual.shape != expected.shape:
+            raise MethodError(f"onnxruntime gives {tuple(actual.shape)} where torch gives {tuple(expected.shape)}")
+    return max(float((actual - expected).abs().max()) for actual, expected in pairs)
 
 
 def _reason(error: BaseException) -> str:
     """Return the exporter's own first reason, which it buries under advice on how to report bugs."""
     while error.__cause__ is not None:
         error = error.__cause__
-    text = " ".join(str(error).split())
-    return f"{type(error).__name__}: {text[:240]}{'...' if len(text) > 240 else ''}"
+    return say(error)
 
 
 @contextlib.contextmanager

@@ -31,11 +31,11 @@ class Inference(nn.Module):
         self.net = net.to(memory_format=torch.channels_last)
         self.device, self.precision = device, precision
         self.outside_torch = getattr(net, "outside_torch", False)
-        how: dict[str, Any] = (
+        options: dict[str, Any] = (
             {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
         )  # for all sizes
         there_is = compiled and not self.outside_torch  # what torch could compile
-        self._run = torch.compile(net, **how) if there_is else net
+        self._run = torch.compile(net, **options) if there_is else net
         self.eval()
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from srbench.errors import MethodError, UsageError
+from srbench.defaults import LEAST_TILE
+from srbench.errors import Code, MethodError, UsageError
 from srbench.inference.upscale import SEED
-from srbench.specs import LEAST_TILE
 from srbench.system.memory import available, held_bytes, unless_out_of_memory
 
 if TYPE_CHECKING:
@@ -257,11 +257,15 @@ class Tiler:
             MethodError: there is none.
         """
         if self.enlarger.halo is None:
-            raise MethodError(f"out of memory, and it cannot be cut into tiles: {self.enlarger.why}")
+            raise MethodError(
+                f"out of memory, and it cannot be cut into tiles: {self.enlarger.why}", Code.OUT_OF_MEMORY
+            )
         if self.tile == "off":
-            raise MethodError("out of memory; --tile auto cuts the image into tiles")
+            raise MethodError("out of memory; --tile auto cuts the image into tiles", Code.OUT_OF_MEMORY)
         if self._up(side // 2) >= side or side <= LEAST_TILE:
-            raise MethodError(f"out of memory even in tiles of {side} LR pixels and {self.margin} around them")
+            raise MethodError(
+                f"out of memory even in tiles of {side} LR pixels and {self.margin} around them", Code.OUT_OF_MEMORY
+            )
         self._refused = side
         return self._up(side // 2)
 

@@ -7,27 +7,52 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srbench.errors import UsageError
+from srbench.errors import MethodError, SRBenchError, UsageError, say
+from srbench.images.tensors import to_8bit, to_picture
+from srbench.inference.build import build_net
+from srbench.inference.enlarger import Enlarger
+from srbench.inference.tiler import Tiler
+from srbench.protocols import get_protocol
 from srbench.report.crops import Crop, differences, most_different
 from srbench.results.rows import decode_value
+from srbench.scoring.outputs import criteria, score_samples, upscale_samples
+from srbench.scoring.references import ReferenceStore
+from srbench.scoring.samples import load_sample
+from srbench.scoring.scorer import Scorer
+from srbench.store.backbones import missing_backbones
+from srbench.store.weights import find_weights
+from srbench.system.devices import find_device
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    import torch
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from srbench.catalog.catalog import Catalog
+    from srbench.scoring.outputs import Criterion
     from srbench.scoring.samples import Sample
-    from srbench.specs import MetricSpec
+    from srbench.specs import ImagePair, MetricSpec, ModelSpec
+    from srbench.system.terminal import UI
 
 FORMATS = (".png", ".pdf", ".svg")
+STORE_BYTES = 2**28
 DPI = 200
 PANEL = 320
 """Width in pixels that a panel has at least."""
 
 GAP, CAPTION = 16, 84
 SMALLEST = 32
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The figure, and the crop that it enlarges."""
+
+    figure: Figure
+    crop: Crop
 
 
 @dataclass(frozen=True)
@@ -62,45 +87,119 @@ def choose_crop(pictures: Sequence[NDArray[Any]], hr: NDArray[Any], scale: int) 
     return most_different(differences(pictures if len(pictures) > 1 else [*pictures, hr], scale), side, side, scale)
 
 
-def scored(sample: Sample, outputs: Mapping[str, Any], metrics: Sequence[MetricSpec], protocol: str) -> list[Panel]:
+def compare(
+    catalog: Catalog,
+    pair: ImagePair,
+    methods: Sequence[ModelSpec],
+    scale: int,
+    *,
+    protocol: str,
+    metrics: Sequence[MetricSpec],
+    crop: str,
+    weights: Mapping[str, str],
+    device: str,
+    ui: UI,
+) -> tuple[Picture | None, list[str]]:
+    """Upscale an image with several methods, score them whole, and draw a crop of each.
+
+    Args:
+        catalog: what names of methods mean.
+        pair: the image; LR is made from HR unless it has its own.
+        methods: in the order of the panels.
+        scale: the factor.
+        protocol: the scoring protocol by name.
+        metrics: the scores below each panel.
+        crop: ``x,y,w,h`` in HR pixels; empty for the window on which the methods differ most.
+        weights: ``shipped``, ``trained`` or a path, by method.
+        device: ``auto``, ``cpu``, ``cuda``.
+        ui: shows progress.
+
+    Returns:
+        The picture, None where every method failed; and what went wrong with methods that failed.
+
+    Raises:
+        UsageError: a protocol, crop or weights do not exist, or the device is not there.
+        ImageError: the image cannot be used.
+    """
+    by_protocol = get_protocol(protocol)
+    choices = catalog.models.choices(weights, methods)
+    target = find_device(device)
+    sample = load_sample(pair, scale, target)
+    hr = to_picture(sample.hr, grey=sample.grey).pixels
+    window = parse_crop(crop, hr.shape[1], hr.shape[0], scale) if crop else None
+    missing = missing_backbones(metrics, ui)
+    columns = criteria([metric for metric in metrics if metric.name not in missing], [by_protocol])
+    outputs: dict[str, torch.Tensor] = {}
+    faults = []
+    with ui.track("upscaling", len(methods)) as advance:
+        for method in methods:
+            try:
+                outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target)
+            except MethodError as error:
+                faults.append(f"{method.name} failed: {error}")
+            advance(method.name)
+    if not outputs:
+        return None, faults
+    panels = panels_of(sample, outputs, columns)
+    window = window or choose_crop([panel.pixels for panel in panels], hr, scale)
+    return Picture(draw(f"{pair.name} x{scale}, protocol {protocol}", hr, panels, window), window), faults
+
+
+def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.device) -> torch.Tensor:
+    """Return SR as ``(3, H, W)`` uint8.
+
+    Raises:
+        MethodError: the method does not do this scale, has no weights, or fails.
+    """
+    scale = sample.scale
+    if reason := method.lacks_scale(scale):
+        raise MethodError(f"it {reason}")
+    weights = find_weights(method, scale, choice)
+    try:
+        net = build_net(method, scale, device, weights.path if weights else None)
+        tiler = Tiler(Enlarger.of(method, net, scale), device)
+        return upscale_samples(lambda lr: tiler(lr, to_8bit), [sample])[0]
+    except SRBenchError:
+        raise
+    except Exception as error:  # a plugin may raise anything
+        raise MethodError(say(error)) from error
+
+
+def panels_of(sample: Sample, outputs: Mapping[str, torch.Tensor], columns: Sequence[Criterion]) -> list[Panel]:
     """Score each output and mark the best.
 
     Args:
         sample: the image.
         outputs: method -> ``(3, H, W)`` uint8.
-        metrics: by which.
-        protocol: how.
-
-    Raises:
-        AssetError: a metric's backbone could not be had.
+        columns: metrics under the protocol.
     """
-    from srbench.images.tensors import to_picture
-    from srbench.protocols import get_protocol
-    from srbench.scoring.references import ReferenceStore
-    from srbench.scoring.scorer import Scorer
-
-    scorer, how = Scorer(ReferenceStore(2**28)), get_protocol(protocol)
-    values: dict[str, dict[str, float]] = {metric.name: {} for metric in metrics}
-    for name, sr in outputs.items():
-        for metric in metrics:
-            values[metric.name][name] = decode_value(scorer.score(sr, sample, how, metric, sample.name).value)
-    best: dict[str, set[str]] = {name: set() for name in outputs}
-    for metric in metrics:
-        defined = {name: value for name, value in values[metric.name].items() if not np.isnan(value)}
+    scorer = Scorer(ReferenceStore(STORE_BYTES))
+    names = {sample.name: sample.name}
+    values: dict[str, dict[str, float]] = {column.metric.name: {} for column in columns}
+    for method, sr in outputs.items():
+        image = {sample.name: sample}, {sample.name: sr}, {sample.name: columns}, names
+        for _, column, score in score_samples(scorer, *image):
+            values[column.metric.name][method] = decode_value(score.value)
+    best: dict[str, set[str]] = {method: set() for method in outputs}
+    for column in columns:
+        metric = column.metric
+        defined = {method: value for method, value in values[metric.name].items() if not np.isnan(value)}
         top = (min if metric.better == "lower" else max)(defined.values(), default=np.nan)
-        for name in (name for name, value in defined.items() if value == top and len(defined) > 1):
-            best[name].add(metric.name)
+        for method in (method for method, value in defined.items() if value == top and len(defined) > 1):
+            best[method].add(metric.name)
+
+    def text(column: Criterion, method: str) -> str:
+        value = values[column.metric.name][method]
+        return "-" if np.isnan(value) else f"{value:.{column.metric.decimals}f}"
+
     return [
         Panel(
-            name,
+            method,
             to_picture(sr, grey=sample.grey).pixels,
-            {
-                metric.name: "-" if np.isnan(value := values[metric.name][name]) else f"{value:.{metric.decimals}f}"
-                for metric in metrics
-            },
-            frozenset(best[name]),
+            {column.metric.name: text(column, method) for column in columns},
+            frozenset(best[method]),
         )
-        for name, sr in outputs.items()
+        for method, sr in outputs.items()
     ]
 
 

@@ -139,11 +139,11 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
         while True:
-            found = shots(images, size)
-            if sum(shot.size for shot in found) <= budget:
-                return list(found)
+            candidates = shots(images, size)
+            if sum(shot.size for shot in candidates) <= budget:
+                return list(candidates)
             if size == SIZES[-1]:
-                return _dearest(found, budget)
+                return _dearest(candidates, budget)
             size = SIZES[SIZES.index(size) + 1]
 
 
@@ -163,10 +163,10 @@ def _estimate(images: Sequence[tuple[Mapping[str, Path], int]], probes: list[Sho
     return SIZES[-1]
 
 
-def _dearest(found: list[Shot], budget: int) -> list[Shot | None]:
-    kept: list[Shot | None] = [None] * len(found)
-    for i in sorted(range(len(found)), key=lambda k: -found[k].difference):
-        if found[i].size <= budget:
-            kept[i] = found[i]
-            budget -= found[i].size
+def _dearest(shots: list[Shot], budget: int) -> list[Shot | None]:
+    kept: list[Shot | None] = [None] * len(shots)
+    for i in sorted(range(len(shots)), key=lambda k: -shots[k].difference):
+        if shots[i].size <= budget:
+            kept[i] = shots[i]
+            budget -= shots[i].size
     return kept

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def gallery_view(
     gallery: Gallery,
-    found: Findings,
+    findings: Findings,
     shots: Mapping[tuple[int, str], Shot],
     blocks: Mapping[tuple[int, str], str],
     target: Path,
@@ -26,14 +26,14 @@ def gallery_view(
 
     Args:
         gallery: the images.
-        found: what it belongs to.
+        findings: what it belongs to.
         shots: pictures by gallery and image, of the images that have some in the page.
         blocks: names of their blocks.
         target: the page, which links are relative to.
     """
     metrics = {
         name: {"decimals": int(metric["decimals"]), "better": metric["better"], "heading": name.upper()}
-        for name, metric in found.board.metrics.items()
+        for name, metric in findings.board.metrics.items()
         if any(name in by_method for scores in gallery.scores.values() for by_method in scores.values())
     }
     images = []
@@ -58,7 +58,7 @@ def gallery_view(
             }
         )
     name = f"{gallery.dataset} x{gallery.scale}"
-    alike = [g for g in found.galleries if (g.dataset, g.scale) == (gallery.dataset, gallery.scale)]
+    alike = [g for g in findings.galleries if (g.dataset, g.scale) == (gallery.dataset, gallery.scale)]
     return {
         "name": name if len(alike) == 1 else f"{name}, {gallery.device}, {gallery.precision}",
         "scale": gallery.scale,

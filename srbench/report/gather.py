@@ -27,7 +27,7 @@ Key = tuple[str, ...]
 LOGGED = Fields({"step": range(2**53)})
 """A line of a training's log."""
 
-WHO = ("dataset", "scale", "device", "precision")
+CONDITIONS = ("dataset", "scale", "device", "precision")
 """What the images of a gallery have in common."""
 
 
@@ -92,19 +92,19 @@ def gather(folders: Sequence[Path], sort: str = "psnr") -> Findings:
     return Findings(list(folders), board, runs, _galleries(board, saved, hashes), _trainings(board, runs))
 
 
-def _key(who: Row, image: str, sha: str) -> Key:
-    names = (*WHO, "method", "plugin", "weights")
-    return (*(str(who[k]) for k in names), image, sha)
+def _key(identity: Row, image: str, sha: str) -> Key:
+    names = (*CONDITIONS, "method", "plugin", "weights")
+    return (*(str(identity[k]) for k in names), image, sha)
 
 
 def labels(entries: Sequence[Entry]) -> list[str]:
     """Return the name of each entry's method; where two share one, the weights or the code tell them apart."""
-    variants = {(e.who["method"], e.who["plugin"], e.who["weights"]) for e in entries}
+    variants = {(e.identity["method"], e.identity["plugin"], e.identity["weights"]) for e in entries}
     times = Counter(method for method, _, _ in variants)
     codes = Counter((method, weights) for method, _, weights in variants)
     result = []
     for entry in entries:
-        method, plugin, weights = (entry.who[k] for k in ("method", "plugin", "weights"))
+        method, plugin, weights = (entry.identity[k] for k in ("method", "plugin", "weights"))
         mark = plugin if codes[method, weights] > 1 else weights or "none"
         result.append(method if times[method] == 1 else f"{method} ({mark[:8]})")
     return result
@@ -115,18 +115,20 @@ def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[st
     members: dict[Key, list[Entry]] = defaultdict(list)
     for entry in board.entries:
         if entry.status == "ok":
-            members[tuple(str(entry.who[k]) for k in (*WHO, "dataset_hash"))].append(entry)
+            members[tuple(str(entry.identity[k]) for k in (*CONDITIONS, "dataset_hash"))].append(entry)
     galleries = []
     for entries in members.values():
-        who = entries[0].who
-        images = hashes.get(f"{who['dataset']} x{who['scale']}", {})
-        gallery = Gallery(who["dataset"], who["scale"], who["device"], who["precision"], images=list(images))
+        identity = entries[0].identity
+        images = hashes.get(f"{identity['dataset']} x{identity['scale']}", {})
+        gallery = Gallery(
+            identity["dataset"], identity["scale"], identity["device"], identity["precision"], images=list(images)
+        )
         for label, entry in zip(labels(entries), entries, strict=True):
             if label not in gallery.methods:
                 gallery.methods.append(label)
-            gallery.scores.setdefault(entry.who["protocol"], {})[label] = entry.values
+            gallery.scores.setdefault(entry.identity["protocol"], {})[label] = entry.values
             for image, sha in images.items():
-                folder, row = saved.get(_key(entry.who, image, sha), (Path(), {}))
+                folder, row = saved.get(_key(entry.identity, image, sha), (Path(), {}))
                 files = {kind: folder / row[kind] for kind in KINDS} if row else {}
                 if files and all(path.is_file() for path in files.values()):
                     gallery.files[image] |= {label: files["sr"], "HR": files["hr"], "LR": files["lr"]}
@@ -138,9 +140,9 @@ def _trainings(board: Board, runs: list[Row]) -> list[Training]:
     """Find the card, the log and the sample pictures of all weights that the board was made with."""
     known = {digest: weights for run in runs for digest, weights in run.get("weights", {}).items()}
     used = {
-        (f"{entry.who['method']} x{entry.who['scale']}", entry.who["weights"]): None
+        (f"{entry.identity['method']} x{entry.identity['scale']}", entry.identity["weights"]): None
         for entry in board.entries
-        if entry.who["weights"] in known
+        if entry.identity["weights"] in known
     }
     trainings = []
     for name, digest in used:
@@ -190,11 +192,11 @@ def _samples(folder: Path) -> dict[str, list[tuple[int, Path]]]:
 
 def series(log: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
     """Return what a training logged and validated, value by value, over steps."""
-    found: dict[str, list[tuple[int, float]]] = {}
+    points: dict[str, list[tuple[int, float]]] = {}
     for row in log:
         validated = isinstance(row.get("validation"), dict)
         values = row["validation"] if validated else {k: v for k, v in row.items() if k not in ("step", "seconds")}
         for name, value in values.items():
             if fits(value, NUMBER):
-                found.setdefault(f"validation {name}" if validated else name, []).append((row["step"], float(value)))
-    return found
+                points.setdefault(f"validation {name}" if validated else name, []).append((row["step"], float(value)))
+    return points

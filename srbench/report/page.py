@@ -13,8 +13,8 @@ from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
 from srbench.report.rankings import copies, rankings
 from srbench.report.trainings import training_view
-from srbench.results.rows import write_text
 from srbench.results.tables import time_line
+from srbench.system.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,15 +61,15 @@ def write_report(
         UsageError: there is no column to sort by of this name.
         SRBenchError: a folder holds no run, cannot be read, or the file cannot be written.
     """
-    found = gather(folders, sort)
-    context = _context(found)
-    wanted = [(g, image) for g in found.galleries for image in g.images if image in g.files]
+    findings = gather(folders, sort)
+    context = _context(findings)
+    wanted = [(g, image) for g in findings.galleries for image in g.images if image in g.files]
 
     def page(shots: Sequence[Shot | None]) -> str:
         of = {(id(g), image): shot for (g, image), shot in zip(wanted, shots, strict=True) if shot}
         blocks = {f"pictures-{i}": shot.uris for i, shot in enumerate(of.values())}
         names = dict(zip(of, blocks, strict=True))
-        galleries = [gallery_view(g, found, of, names, target) for g in found.galleries]
+        galleries = [gallery_view(g, findings, of, names, target) for g in findings.galleries]
         return _render(context, galleries, blocks)
 
     rest = len(page([None] * len(wanted)).encode()) + FRAME * len(wanted)
@@ -79,7 +79,7 @@ def write_report(
     remarks = [fault for shot in shots if shot for fault in shot.faults]
     remarks += [
         f"{g.dataset} x{g.scale}: of {missing} of {len(g.images)} images no picture was saved (run --save-images)"
-        for g in found.galleries
+        for g in findings.galleries
         if (missing := len(g.images) - len(g.files))
     ]
     if left := shots.count(None):
@@ -125,10 +125,10 @@ def _colours() -> list[list[int]]:
     return [[round(255 * float(part)) for part in stops(i)[:3]] for i in range(STOPS)]
 
 
-def _context(found: Findings) -> dict[str, Any]:
-    board = found.board
+def _context(findings: Findings) -> dict[str, Any]:
+    board = findings.board
     merged: dict[str, dict[str, Row]] = {part: {} for part in ("methods", "metrics", "datasets", "protocols")}
-    for run in found.runs:
+    for run in findings.runs:
         for part, kept in merged.items():
             kept.update(run.get(part, {}))
     tables = rankings(board, merged["methods"], {k: str(m.get("summary", "")) for k, m in merged["metrics"].items()})
@@ -146,11 +146,13 @@ def _context(found: Findings) -> dict[str, Any]:
     return {
         "title": ", ".join(sets) or "nothing scored",
         "methods_count": board.frame["method"].nunique(),
-        "runs": [(folder.name or str(folder), run) for folder, run in zip(found.folders, found.runs, strict=True)],
+        "runs": [
+            (folder.name or str(folder), run) for folder, run in zip(findings.folders, findings.runs, strict=True)
+        ],
         "rankings": tables,
         "filters": [entry for entry in filters if len(entry[2]) > 1],
         "notes": board.notes,
         "copies": copies(board),
-        "trainings": [training_view(training, f"t{i}") for i, training in enumerate(found.trainings)],
+        "trainings": [training_view(training, f"t{i}") for i, training in enumerate(findings.trainings)],
         **merged,
     }

@@ -58,13 +58,13 @@ def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
         number = math.nan if number is None else float(number)
         return number if math.isfinite(number) and (number > 0 or not axis.log) else math.nan
 
-    found = [(row, value(row, x), value(row, y)) for row in rows]
-    found = [(row, a, b) for row, a, b in found if not (math.isnan(a) or math.isnan(b))]
-    merits = [(a if x.better == "higher" else -a, b if y.better == "higher" else -b) for _, a, b in found]
+    defined = [(row, value(row, x), value(row, y)) for row in rows]
+    defined = [(row, a, b) for row, a, b in defined if not (math.isnan(a) or math.isnan(b))]
+    merits = [(a if x.better == "higher" else -a, b if y.better == "higher" else -b) for _, a, b in defined]
     fronts = [not any(o != m and o[0] >= m[0] and o[1] >= m[1] for o in merits) for m in merits]
     return [
         Point(str(row["method"]), a, b, float(row["params"] or 0) if row["params"] == row["params"] else 0.0, front)
-        for (row, a, b), front in zip(found, fronts, strict=True)
+        for (row, a, b), front in zip(defined, fronts, strict=True)
     ]
 
 
@@ -75,7 +75,7 @@ def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
 
 
 def scatter(
-    found: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
+    shown: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
 ) -> Figure:
     """Draw methods as points with their names, the front as a dashed line; bubbles have the area of the parameters."""
     import matplotlib as mpl
@@ -86,11 +86,11 @@ def scatter(
             axes.set_xscale("log")
         axes.margins(0.15, 0.12)
         axes.grid(visible=True)
-        front = sorted((point for point in found if point.front), key=lambda p: (p.x, p.y))
+        front = sorted((point for point in shown if point.front), key=lambda p: (p.x, p.y))
         (line,) = axes.plot([p.x for p in front], [p.y for p in front], "--", color=INK, lw=0.9, alpha=0.55, zorder=1)
         line.set_gid("front")
-        most = max((point.params for point in found), default=0)
-        for i, point in enumerate(found):
+        most = max((point.params for point in shown), default=0)
+        for i, point in enumerate(shown):
             colour, marker = look[point.method]
             if bubbles and point.params:
                 radius = LARGEST * math.sqrt(point.params / most)
@@ -102,7 +102,7 @@ def scatter(
         axes.set_ylabel(_directed(y, "→", "←"))
         if x.log:
             _plain_decades(axes)
-        _name(figure, axes, found)
+        _name(figure, axes, shown)
     return figure
 
 
@@ -131,12 +131,12 @@ def _plain_decades(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(FuncFormatter(lambda *_: ""))
 
 
-def _name(figure: Figure, axes: Axes, found: Sequence[Point]) -> None:
+def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
     """Write each name where there is room, with a thin line to its point where that is not beside it."""
     figure.draw_without_rendering()
     renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
-    centres = [tuple(axes.transData.transform((point.x, point.y))) for point in found]
-    texts = [axes.text(0, 0, p.method, fontweight="bold" if p.front else "normal", zorder=4) for p in found]
+    centres = [tuple(axes.transData.transform((point.x, point.y))) for point in shown]
+    texts = [axes.text(0, 0, p.method, fontweight="bold" if p.front else "normal", zorder=4) for p in shown]
     extents = [text.get_window_extent(renderer) for text in texts]
     inner = axes.get_window_extent(renderer)
     frame = Box(inner.x0, inner.y0, figure.bbox.x1, inner.y1)

@@ -36,7 +36,7 @@ SPEED = Axis("mpix_per_s", "speed, MPix/s", "higher", log=True)
 
 
 @dataclass(frozen=True)
-class Cell:
+class TableCell:
     """What a cell shows, what it sorts by (empty: last) and whether it is the best of its column."""
 
     text: str
@@ -65,7 +65,7 @@ class Line:
     family: str
     status: str
     reason: str
-    cells: list[Cell]
+    cells: list[TableCell]
 
 
 @dataclass(frozen=True)
@@ -98,26 +98,26 @@ def rankings(board: Board, methods: Mapping[str, Row], summaries: Mapping[str, s
         name, *about = section.title.split(" | ")
         facts = {k: str(top[k]) for k in ("dataset", "scale", "protocol", "device", "precision")}
         columns = [_column(board, *pair, summaries) for pair in zip(section.columns, section.headings, strict=True)]
-        remarks = [text for text in section.remarks if "another size or batch" in text]
+        remarks = [remark.text for remark in section.remarks if remark.status == "ok"]  # others stand in their rows
         drawn = _plots(board, [row for row in rows if row["status"] == "ok"], section, look, f"r{i}")
         result.append(Ranking(name, " · ".join(about), facts, columns, lines, remarks, drawn, board.sort))
     return result
 
 
-def _cell(board: Board, row: Row, column: str, text: str, best: bool, frame: pd.DataFrame) -> Cell:
+def _cell(board: Board, row: Row, column: str, text: str, best: bool, frame: pd.DataFrame) -> TableCell:
     if column in ("method", "status"):
-        return Cell(text, str(row[column]))
+        return TableCell(text, str(row[column]))
     if row["status"] != "ok" or text == "-":
-        return Cell(text, "")
+        return TableCell(text, "")
     if column == "vs_best":
-        return Cell(text, str(VERDICTS[text]))
+        return TableCell(text, str(VERDICTS[text]))
     if column != "interval":
-        return Cell(text, _number(row[column]), best)
+        return TableCell(text, _number(row[column]), best)
     low, mean, high = (float(row[f"{board.judged}{side}"]) for side in ("_low", "", "_high"))
     least, most = float(frame[f"{board.judged}_low"].min()), float(frame[f"{board.judged}_high"].max())
     span = (most - least) or 1.0
     ends = (100 * (low - least) / span, 100 * (mean - least) / span, 100 * (high - least) / span)
-    return Cell(text, _number(low), whisker=ends if all(map(math.isfinite, ends)) else None)
+    return TableCell(text, _number(low), whisker=ends if all(map(math.isfinite, ends)) else None)
 
 
 def _number(value: float) -> str:
@@ -162,23 +162,23 @@ def _plots(
         wanted.append((rows, axes["psnr"], axes["lpips"]))
     drawn = []
     for i, (members, x, y) in enumerate(wanted):
-        found = points(members, x, y)
-        if len(found) > 1:
-            figure = scatter(found, x, y, look, bubbles=x is SPEED)
-            drawn.append(to_svg(figure, f"{name}p{i}", _described(found, x, y), _titles(found, x, y)))
+        shown = points(members, x, y)
+        if len(shown) > 1:
+            figure = scatter(shown, x, y, look, bubbles=x is SPEED)
+            drawn.append(to_svg(figure, f"{name}p{i}", _described(shown, x, y), _titles(shown, x, y)))
     return drawn
 
 
-def _titles(found: Sequence[Point], x: Axis, y: Axis) -> dict[str, str]:
+def _titles(shown: Sequence[Point], x: Axis, y: Axis) -> dict[str, str]:
     return {
         f"point-{i}": f"{p.method}: {x.label} {p.x:.4g}, {y.label} {p.y:.4g}" + (", on the front" if p.front else "")
-        for i, p in enumerate(found)
+        for i, p in enumerate(shown)
     }
 
 
-def _described(found: Sequence[Point], x: Axis, y: Axis) -> str:
-    front = ", ".join(p.method for p in found if p.front)
-    return f"{y.label} against {x.label} of {len(found)} methods; on the Pareto front: {front}"
+def _described(shown: Sequence[Point], x: Axis, y: Axis) -> str:
+    front = ", ".join(p.method for p in shown if p.front)
+    return f"{y.label} against {x.label} of {len(shown)} methods; on the Pareto front: {front}"
 
 
 def copies(board: Board) -> dict[str, Any]:
@@ -186,12 +186,12 @@ def copies(board: Board) -> dict[str, Any]:
     head, *_ = formats.to_csv(board).split("\n", 1)
     frame = board.frame
     csv = [formats.frame_to_csv(frame.iloc[[i]], header=False) for i in range(len(frame))]
-    found: dict[str, Any] = {"csv": {"head": head + "\n", "rows": csv}}
+    texts: dict[str, Any] = {"csv": {"head": head + "\n", "rows": csv}}
     for style, make in (("markdown", formats.markdown_lines), ("latex", formats.latex_lines)):
         parts = [make(section) for section in sections(board)]
-        found[style] = {
+        texts[style] = {
             "rows": [row for part in parts for row in part.rows],
             "sections": [{"head": part.head, "tail": part.tail} for part in parts],
             "notes": formats.markdown_notes(board) if style == "markdown" else [],
         }
-    return found
+    return texts

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srbench.errors import SRBenchError, UsageError
+from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import read_rows
 from srbench.results.run_file import read_run_file
+from srbench.results.statistics import LEVEL, p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from srbench.results.rows import Row
-from srbench.results.entries import SECTION, Entry, comparable, entries_of
-from srbench.results.statistics import LEVEL, p_value
+
 
 HEAD = ["method", "dataset", "scale", "protocol", "status"]
 QUALITY = ["psnr", "ssim", "lpips"]
@@ -75,12 +76,12 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
         run = read_run_file(folder)
         try:
             metrics |= run["metrics"]
-            found = list(entries_of(run, read_rows(folder / "results.jsonl")))
+            of_run = list(entries_of(run, read_rows(folder / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             what = f"{type(error).__name__}: {error}"
             raise SRBenchError(f"{folder}: run.json or results.jsonl is damaged or not srbench's ({what})") from error
-        for entry in found:
-            identity = tuple(entry.who[k] for k in (*SECTION, "method", "plugin", "weights"))
+        for entry in of_run:
+            identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
                 entry.values = defaultdict(dict, {**earlier.values, **entry.values})
                 entry.speed = comparable(earlier.speed, entry.speed)
@@ -90,8 +91,8 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     extra = [name for name in metrics if name not in QUALITY]
     for entry in entries.values():
         if why := entry.speed.get("shared"):
-            who = f"{entry.who['method']} x{entry.who['scale']}"
-            entry.notes.append(f"{who}: timed on a shared device ({why}), which compares with nothing: not shown")
+            label = f"{entry.identity['method']} x{entry.identity['scale']}"
+            entry.notes.append(f"{label}: timed on a shared device ({why}), which compares with nothing: not shown")
     records = [_record(entry, [*QUALITY, *extra]) for entry in entries.values()]
     intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
     columns = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
@@ -106,10 +107,10 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
 
 
 def _record(entry: Entry, metrics: list[str]) -> Row:
-    record: Row = dict(entry.who)
+    record: Row = dict(entry.identity)
     record["degradation"] = entry.degradation
     record |= {"status": entry.status, "reason": entry.reason, "images": entry.expected}
-    record["weights"] = entry.who["weights"] or "none"
+    record["weights"] = entry.identity["weights"] or "none"
     for name in metrics:
         record[name] = entry.mean(name)
         record[f"{name}_low"], record[f"{name}_high"] = entry.interval(name)
@@ -132,7 +133,7 @@ def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
     sections: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for i, entry in enumerate(entries):
         if entry.status == "ok" and not math.isnan(entry.mean(metric)):
-            sections[tuple(entry.who[k] for k in SECTION)].append(i)
+            sections[tuple(entry.identity[k] for k in SECTION)].append(i)
     for members in sections.values():
         best = max(members, key=lambda i: sign * entries[i].mean(metric))
         if len(members) < 2:

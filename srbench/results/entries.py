@@ -13,12 +13,13 @@ import numpy as np
 
 from srbench.images.degradations import BICUBIC
 from srbench.results.rows import decode_value
+from srbench.results.statistics import resamples
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from srbench.results.rows import Row
-from srbench.results.statistics import resamples
+
 
 SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
 
@@ -27,7 +28,8 @@ SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "
 class Entry:
     """One method on one dataset at one scale under one protocol on one device."""
 
-    who: Row
+    identity: Row
+    """What tells its row from others: method, dataset, scale, protocol, device, precision, code, weights."""
     status: str
     reason: str
     expected: int
@@ -91,14 +93,14 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
     for row in rows:  # there may be millions: of a score only its value is kept
         kind = row["kind"]
         if kind == "score" and row["metric"] in names:
-            place = placed(row)
-            if place not in images:
-                images[place] = _described(run, row)["images"]
-            if images[place].get(row["image"]) == row["image_sha256"]:
-                scores[place[:-1]].add(names[row["metric"]], row)
+            group = placed(row)
+            if group not in images:
+                images[group] = _described(run, row)["images"]
+            if images[group].get(row["image"]) == row["image_sha256"]:
+                scores[group[:-1]].add(names[row["metric"]], row)
         elif kind == "speed":
-            who = (*identify(row), row["plugin"], row["weights"])
-            speeds[who] = comparable(speeds.get(who, {}), row)
+            identity = (*identify(row), row["plugin"], row["weights"])
+            speeds[identity] = comparable(speeds.get(identity, {}), row)
         elif kind == "job":
             jobs[(*identify(row), row["dataset"])] = row
     for group, job in jobs.items():
@@ -123,22 +125,22 @@ def _described(run: Row, row: Row) -> Row:
 
 
 def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], speed: Row) -> Entry:
-    who = {k: job[k] for k in ("method", "dataset", "scale", "device", "precision", "plugin", "weights")}
-    who |= {"protocol": protocol["name"], "protocol_version": protocol["version"]}
-    who["dataset_hash"] = described["hash"]
+    identity = {k: job[k] for k in ("method", "dataset", "scale", "device", "precision", "plugin", "weights")}
+    identity |= {"protocol": protocol["name"], "protocol_version": protocol["version"]}
+    identity["dataset_hash"] = described["hash"]
     status, reason = job["status"], job["reason"]
     if status == "started":
         status, reason = "failed", "interrupted; the same command on the same --out goes on"
     degradation = described.get("degradation", {})
-    entry = Entry(who, status, reason, len(described["images"]), speed=speed)
+    entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
-        entry.notes.append(f"{who['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
+        entry.notes.append(f"{identity['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
     for part in parts:
         entry.degradation = part.degradation
         for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it
             entry.values[name] = {image: values[image] for image in described["images"] if image in values}
             for why, count in Counter(part.undefined[name].values()).items():
-                where = f"{name} on {who['dataset']} x{who['scale']}"
+                where = f"{name} on {identity['dataset']} x{identity['scale']}"
                 entry.notes.append(f"{where}: {count} of {entry.expected} images left out: {why}")
         for name, reasons in part.missing.items():
             if name not in part.values:  # a value that came later makes an earlier "missing" moot

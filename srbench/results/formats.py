@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srbench.errors import unbroken
+from srbench.results.sections import Section, sections
 from srbench.results.statistics import FEWEST_FOR_TEST
 
 if TYPE_CHECKING:
     from srbench.results.board import Board
-from srbench.results.sections import Section, sections
 
 
 def legend(board: Board) -> list[str]:
@@ -89,7 +89,7 @@ def markdown_lines(section: Section) -> Lines:
     for row, best in zip(section.rows, section.best, strict=True):
         cells = (f"**{_markdown(t)}**" if b else _markdown(t) for t, b in zip(row, best, strict=True))
         rows.append("| " + " | ".join(cells) + " |")
-    remarks = [f"- {_markdown(remark)}" for remark in section.remarks]
+    remarks = [f"- {_markdown(remark.text)}" for remark in section.remarks]
     return Lines(head, rows, ["", *remarks, *([""] if remarks else [])])
 
 

@@ -19,18 +19,20 @@ if TYPE_CHECKING:
 KINDS = ("sr", "hr", "lr")
 
 
-def picture_row(who: Row) -> Row:
+def picture_row(identity: Row) -> Row:
     """Return the row of a picture: what it is made from, and its files relative to the run's folder.
 
     Methods share the files of HR and LR, in folders beside their own.
     """
-    folder = who["dataset"]  # two folders of one name go by their paths
+    folder = identity["dataset"]  # two folders of one name go by their paths
     if "/" in folder or "\\" in folder:
         folder = f"{Path(folder).name}-{digest(folder)[:8]}"
-    method = who["method"].replace(":", "+")  # no file of every system may have a colon in its name
-    places = {"sr": method, "hr": "HR", "lr": "LR"}  # no method has a name in capitals
-    files = {kind: f"images/{folder}_x{who['scale']}/{place}/{who['image']}.png" for kind, place in places.items()}
-    return {"kind": "picture", **who, **files}
+    method = identity["method"].replace(":", "+")  # no file of every system may have a colon in its name
+    names = {"sr": method, "hr": "HR", "lr": "LR"}  # no method has a name in capitals
+    files = {
+        kind: f"images/{folder}_x{identity['scale']}/{name}/{identity['image']}.png" for kind, name in names.items()
+    }
+    return {"kind": "picture", **identity, **files}
 
 
 def made_from(row: Row) -> tuple[str, ...]:

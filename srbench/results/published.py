@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from srbench.protocols import PROTOCOLS
-from srbench.results.sections import Section
+from srbench import defaults
+from srbench.results.sections import Remark, Section
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
     from srbench.results.board import Board
     from srbench.results.rows import Row
-    from srbench.specs import Published
+    from srbench.specs import MetricSpec, Published
 
 COLUMNS = ["method", "dataset", "scale", "metric", "published", "protocol"]
 COLUMNS += ["ours", "our_protocol", "verdict", "difference", "trained", "source", "device", "precision"]
@@ -33,9 +33,7 @@ class Comparison:
     """Of the board's frame."""
     ours: float
     """NaN where it was not scored."""
-    decimals: int
-    better: str
-    """``higher`` or ``lower``."""
+    metric: MetricSpec
     trained: str
     """Steps and images of the training that made the weights; empty where nothing is learned."""
 
@@ -49,19 +47,19 @@ class Comparison:
         """``within`` the figure's tolerance, or above or below by how much, and whether that is better."""
         if math.isnan(self.ours):
             return "not scored"
-        if abs(self.difference) <= self.printed.tolerance:
+        if abs(self.difference) <= self.metric.allowed(self.printed.value):
             return "within"
         above = self.difference > 0
-        judged = "better" if above == (self.better == "higher") else "worse"
-        return f"{'above' if above else 'below'} by {abs(self.difference):.{self.decimals}f} ({judged})"
+        judged = "better" if above == (self.metric.better == "higher") else "worse"
+        return f"{'above' if above else 'below'} by {abs(self.difference):.{self.metric.decimals}f} ({judged})"
 
     def record(self) -> Row:
         """Return it as a row of a table."""
         printed, row = self.printed, self.row
         head = row["method"], printed.dataset, printed.scale, printed.metric, printed.value, printed.protocol
-        found = self.ours, row["protocol"], self.verdict, self.difference
+        figures = self.ours, row["protocol"], self.verdict, self.difference
         end = self.trained, printed.source, row["device"], row["precision"]
-        return dict(zip(COLUMNS, (*head, *found, *end), strict=True))
+        return dict(zip(COLUMNS, (*head, *figures, *end), strict=True))
 
 
 def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
@@ -76,7 +74,7 @@ def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any
         cards: of the weights, by their digest.
     """
     rows: list[Row] = [{str(k): v for k, v in row.items()} for row in board.frame.to_dict("records")]
-    found = []
+    comparisons = []
     for row in rows:
         method = row["method"]
         if method not in catalog.models or row["status"] != "ok":
@@ -88,15 +86,15 @@ def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any
                 ours = row.get(printed.metric)
                 value = math.nan if ours is None else float(ours)
                 trained = _trained(cards.get(row["weights"], {}))
-                found.append(Comparison(printed, row, value, metric.decimals, metric.better, trained))
-    return found
+                comparisons.append(Comparison(printed, row, value, metric, trained))
+    return comparisons
 
 
 def _protocol(printed: Published, row: Row, rows: Iterable[Row]) -> str:
     """Return the protocol of the row that a figure is compared with, of the rows of one method on one set."""
     same = ("method", "dataset", "scale", "device", "precision")
-    there = [str(other["protocol"]) for other in rows if all(other[k] == row[k] for k in same)]
-    return next(name for name in (printed.protocol, next(iter(PROTOCOLS)), there[0]) if name in there)
+    scored = [str(other["protocol"]) for other in rows if all(other[k] == row[k] for k in same)]
+    return next(name for name in (printed.protocol, defaults.PROTOCOL, scored[0]) if name in scored)
 
 
 def _trained(card: Mapping[str, Any]) -> str:
@@ -107,32 +105,32 @@ def _trained(card: Mapping[str, Any]) -> str:
         return ""
 
 
-def to_section(found: list[Comparison]) -> Section:
+def to_section(comparisons: list[Comparison]) -> Section:
     """Return the comparison as texts, ready to be shown."""
     headings = ["method", "dataset", "metric", "published", "protocol", "ours", "protocol", "verdict", "our training"]
     texts = []
-    for comparison in found:
-        printed, decimals = comparison.printed, comparison.decimals
+    for comparison in comparisons:
+        printed, decimals = comparison.printed, comparison.metric.decimals
         ours = "-" if math.isnan(comparison.ours) else f"{comparison.ours:.{decimals}f}"
         head = [str(comparison.row["method"]), f"{printed.dataset} x{printed.scale}", printed.metric]
         figures = [f"{printed.value:.{decimals}f}", printed.protocol, ours, str(comparison.row["protocol"])]
         texts.append([*head, *figures, comparison.verdict, comparison.trained or "-"])
-    sources = dict.fromkeys(f"{c.row['method']} {c.printed.metric}: {c.printed.source}" for c in found)
+    sources = dict.fromkeys(f"{c.row['method']} {c.printed.metric}: {c.printed.source}" for c in comparisons)
     columns = [str(i) for i in range(len(headings))]
     best = [[False] * len(headings) for _ in texts]
-    return Section("published and ours", columns, headings, texts, best, list(sources))
+    return Section("published and ours", columns, headings, texts, best, [Remark(source) for source in sources])
 
 
-def to_csv(found: list[Comparison]) -> str:
+def to_csv(comparisons: list[Comparison]) -> str:
     """Return the comparison in full precision, one line per figure."""
-    frame = pd.DataFrame([comparison.record() for comparison in found], columns=COLUMNS)
+    frame = pd.DataFrame([comparison.record() for comparison in comparisons], columns=COLUMNS)
     return frame.to_csv(index=False, lineterminator="\n")
 
 
-def to_json(found: list[Comparison]) -> str:
+def to_json(comparisons: list[Comparison]) -> str:
     """Return the comparison as a JSON list; what was not scored is null."""
     records = [
         {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in comparison.record().items()}
-        for comparison in found
+        for comparison in comparisons
     ]
     return json.dumps(records, indent=2, ensure_ascii=False) + "\n"

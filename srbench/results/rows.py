@@ -7,7 +7,8 @@ import json
 import os
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from srbench.errors import SRBenchError, without_passwords
+from srbench.errors import SRBenchError, reason_of, without_passwords
+from srbench.system.atomic import write_text
 from srbench.system.json_forms import NONE, TEXT, Fields, fault
 
 if TYPE_CHECKING:
@@ -17,18 +18,18 @@ if TYPE_CHECKING:
 SCHEMA = 1
 BLOCK = 2**16
 
-WHO = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
-IMAGE = {**WHO, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
+IDENTITY = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
+IMAGE = {**IDENTITY, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
 TIMES = ("latency_ms", "latency_p10_ms", "latency_p90_ms")
 COSTS = (*TIMES, "params", "macs", "images_per_s", "mpix_per_s", "peak_mem_mib")
 FORMS: dict[str, Fields] = {
-    "job": Fields({**WHO, "dataset": TEXT, "status": TEXT, "reason": TEXT}),
+    "job": Fields({**IDENTITY, "dataset": TEXT, "status": TEXT, "reason": TEXT}),
     "score": Fields(
         {**IMAGE, "metric": TEXT, "protocol": TEXT, "value": (float, int, str, NONE)},
         {"key": TEXT, "reason": TEXT, "degradation": TEXT, "missing": (bool,)},
     ),
     "speed": Fields(
-        WHO,
+        IDENTITY,
         {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
     ),
     "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
@@ -53,7 +54,7 @@ class ResultsFile:
                 file.truncate(_whole(file))
             self._file = path.open("a", encoding="utf-8")
         except OSError as error:
-            raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
+            raise SRBenchError(f"{path}: cannot be written ({reason_of(error)})") from error
 
     def append(self, row: Row) -> None:
         """Write one row and hand it to the operating system at once.
@@ -66,7 +67,7 @@ class ResultsFile:
             self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
-            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror}); what it holds is kept") from error
+            raise SRBenchError(f"{self.path}: cannot be written ({reason_of(error)}); what it holds is kept") from error
 
     def close(self) -> None:
         """Close the file; what a full disk refused was said when it was written."""
@@ -100,19 +101,19 @@ def read_rows(path: Path) -> Iterator[Row]:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise SRBenchError(f"{path}: cannot be read ({error.strerror})") from error
+        raise SRBenchError(f"{path}: cannot be read ({reason_of(error)})") from error
 
 
-def _row(line: bytes, place: str) -> Row:
+def _row(line: bytes, location: str) -> Row:
     try:
         row: Row = json.loads(line.decode())
         schema = row["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SRBenchError(f"{place}: is no row of results; move the file away") from error
+        raise SRBenchError(f"{location}: is no row of results; move the file away") from error
     if schema != SCHEMA:
-        raise SRBenchError(f"{place}: was written with schema {schema}, this srbench reads {SCHEMA}")
-    if said := fault(row, FORMS.get(str(row.get("kind")), Fields())):
-        raise SRBenchError(f"{place}: is damaged or not srbench's ({said}); move the file away")
+        raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
+    if reason := fault(row, FORMS.get(str(row.get("kind")), Fields())):
+        raise SRBenchError(f"{location}: is damaged or not srbench's ({reason}); move the file away")
     return row
 
 
@@ -135,19 +136,3 @@ def write_json(path: Path, data: Any) -> None:
         SRBenchError: it cannot be written.
     """
     write_text(path, without_passwords(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Replace a text file atomically.
-
-    Raises:
-        SRBenchError: it cannot be written.
-    """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise SRBenchError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        temporary.unlink(missing_ok=True)

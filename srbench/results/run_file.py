@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.rows import write_json
 from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
-    from srbench.catalog.catalog import Catalog
+    from srbench.catalog.plugin import Plugin
     from srbench.data.image_sets import ImageSet
     from srbench.protocols import Protocol
     from srbench.results.rows import Row
@@ -76,101 +76,108 @@ def git_commit() -> str:
         return ""
 
 
-def write_run_file(
-    folder: Path,
-    command: str,
-    request: Row,
-    environment: Row,
-    catalog: Catalog,
-    methods: Iterable[ModelSpec],
-    metrics: Iterable[MetricSpec],
-    sets: Iterable[ImageSet],
-    protocols: Iterable[Protocol],
-    weights: Mapping[tuple[str, int], Weights],
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class RunDescription:
+    """What a command asked of a run, and with what it was done."""
+
+    command: str
+    request: Row
+    """All that it takes to ask for the same again."""
+    environment: Row
+    """The device, platform and versions that it ran on."""
+    methods: Sequence[ModelSpec]
+    owners: Mapping[str, Plugin]
+    """The plugin of each method."""
+    metrics: Sequence[MetricSpec]
+    protocols: Sequence[Protocol]
+    sets: Sequence[ImageSet]
+    weights: Mapping[tuple[str, int], Weights]
+    """Those used, by method and scale."""
+
+    def command_row(self) -> Row:
+        """Return what is written of the command itself."""
+        used = {f"{method} x{scale}": weights.digest for (method, scale), weights in self.weights.items()}
+        row = {"command": self.command, "request": self.request, "weights": used, "time": now()}
+        return row | {"git_commit": git_commit()} | self.environment
+
+    def parts(self) -> dict[str, Row]:
+        """Return what is written of the methods, metrics, datasets, protocols and weights."""
+        return {
+            "methods": {method.name: self._method_row(method) for method in self.methods},
+            "metrics": {metric.name: _metric_row(metric) for metric in self.metrics},
+            "datasets": {f"{images.name} x{images.scale}": _dataset_row(images) for images in self.sets},
+            "protocols": {protocol.identity: asdict(protocol) for protocol in self.protocols},
+            "weights": {weights.digest: _weights_row(weights) for weights in self.weights.values()},
+        }
+
+    def _method_row(self, method: ModelSpec) -> Row:
+        owner = self.owners[method.name]
+        row = {name: getattr(method, name) for name in ("summary", "family", "paper")}
+        return row | {"plugin": owner.name, "origin": owner.origin, "fingerprint": owner.fingerprint}
+
+
+def _metric_row(metric: MetricSpec) -> Row:
+    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "decimals")}
+
+
+def _dataset_row(images: ImageSet) -> Row:
+    degradation = {"identity": images.degradation.identity, "summary": images.degradation.summary}
+    row = {"source": images.spec.source, "hash": images.identity, "images": images.hashes}
+    return row | {"left_out": images.left_out, "degradation": degradation}
+
+
+def _weights_row(weights: Weights) -> Row:
+    return {
+        "path": str(weights.path),
+        "origin": weights.origin,
+        "remark": weights.remark,
+        "card": dict(weights.card),
+    }
+
+
+def write_run_file(run_dir: Path, description: RunDescription) -> None:
     """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
 
-    ``request`` is all that it takes to ask for the same again; ``weights`` are those used, by method and scale.
-
     Raises:
+        UsageError: the folder holds results of another dataset of the same name.
         SRBenchError: the file cannot be written, or is not one of srbench's.
     """
-    before: Row = read_run_file(folder) if (folder / NAME).exists() else {}
-    for images in sets:
+    before: Row = read_run_file(run_dir) if (run_dir / NAME).exists() else {}
+    for images in description.sets:
         stored = before.get("datasets", {}).get(f"{images.name} x{images.scale}", {})
         if stored and stored["source"] != images.spec.source:
             raise UsageError(
-                f"{folder} holds results of another dataset named {images.name} ({stored['source']}); "
+                f"{run_dir} holds results of another dataset named {images.name} ({stored['source']}); "
                 "take another --out"
             )
-    owners = {method.name: catalog.models.owner(method.name) for method in methods}
-    now_asked: dict[str, dict[str, Any]] = {
-        "methods": {
-            method.name: {
-                "summary": method.summary,
-                "family": method.family,
-                "paper": method.paper,
-                "plugin": owners[method.name].name,
-                "origin": owners[method.name].origin,
-                "fingerprint": owners[method.name].fingerprint,
-            }
-            for method in methods
-        },
-        "metrics": {
-            metric.name: {
-                "summary": metric.summary,
-                "identity": metric.identity,
-                "better": metric.better,
-                "decimals": metric.decimals,
-            }
-            for metric in metrics
-        },
-        "datasets": {
-            f"{images.name} x{images.scale}": {
-                "source": images.spec.source,
-                "hash": images.identity,
-                "images": images.hashes,
-                "left_out": images.left_out,
-                "degradation": {"identity": images.degradation.identity, "summary": images.degradation.summary},
-            }
-            for images in sets
-        },
-        "protocols": {protocol.identity: asdict(protocol) for protocol in protocols},
-        "weights": {
-            w.digest: {"path": str(w.path), "origin": w.origin, "remark": w.remark, "card": dict(w.card)}
-            for w in weights.values()
-        },
-    }
-    used = {f"{method} x{scale}": w.digest for (method, scale), w in weights.items()}
-    entry = {"command": command, "request": request, "weights": used, "time": now(), "git_commit": git_commit()}
-    entry |= environment
-    merged = {part: before.get(part, {}) | asked for part, asked in now_asked.items()}
-    write_json(folder / NAME, {"schema": SCHEMA, "commands": [*before.get("commands", []), entry], **merged})
+    commands = [*before.get("commands", []), description.command_row()]
+    merged = {part: before.get(part, {}) | rows for part, rows in description.parts().items()}
+    write_json(run_dir / NAME, {"schema": SCHEMA, "commands": commands, **merged})
 
 
-def add_seconds(folder: Path, seconds: dict[str, float]) -> None:
+def add_seconds(run_dir: Path, seconds: Mapping[str, float]) -> None:
     """Add to the last command where its time went, in seconds by kind of work.
 
     Raises:
         SRBenchError: the file cannot be read or written.
     """
-    data = read_run_file(folder)
+    data = read_run_file(run_dir)
     data["commands"][-1]["seconds"] = {kind: round(spent, 3) for kind, spent in seconds.items()}
-    write_json(folder / NAME, data)
+    write_json(run_dir / NAME, data)
 
 
-def read_run_file(place: Path) -> Row:
+def read_run_file(run_dir: Path) -> Row:
     """Read a run's description, from its folder or from the file itself.
 
     Raises:
         SRBenchError: it is missing, damaged, or of another schema.
     """
-    path = place if place.is_file() else place / NAME
+    path = run_dir if run_dir.is_file() else run_dir / NAME
     try:
         data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
-        raise SRBenchError(f"{place} holds no run: {NAME} is not there") from error
+        raise SRBenchError(f"{run_dir} holds no run: {NAME} is not there") from error
     except (OSError, ValueError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
     if schema != SCHEMA:
@@ -178,6 +185,6 @@ def read_run_file(place: Path) -> Row:
             f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}; take another --out or the srbench "
             "that wrote it"
         )
-    if said := fault(data, FORM):
-        raise SRBenchError(f"{path}: is damaged or not srbench's ({said})")
+    if reason := fault(data, FORM):
+        raise SRBenchError(f"{path}: is damaged or not srbench's ({reason})")
     return data

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srbench.errors import unbroken
 from srbench.results.board import COST, QUALITY
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from srbench.results.board import Board
     from srbench.results.rows import Row
-from srbench.errors import unbroken
+
 
 UNITS = {"psnr": "PSNR dB", "images_per_s": "img/s", "mpix_per_s": "MPix/s", "latency_ms": "ms", "peak_mem_mib": "MiB"}
 HEADINGS = {
@@ -71,6 +72,18 @@ def _number(board: Board, value: float | None, column: str) -> str:
 
 
 @dataclass(frozen=True)
+class Remark:
+    """A line below a ranking, such as why a method has no values, or no speed."""
+
+    text: str
+    status: str = ""
+    """Of the method that it is about: ``ok``, ``failed``, ``unsupported``."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True)
 class Section:
     """One ranking, ready to be shown: texts by row and column, and which of them are the best of their column."""
 
@@ -79,46 +92,55 @@ class Section:
     headings: list[str]
     rows: list[list[str]]
     best: list[list[bool]]
-    remarks: list[str]
+    remarks: list[Remark]
 
 
 def sections(board: Board) -> list[Section]:
     """Return the rankings as texts."""
-    result = []
-    for frame in board.sections():
-        columns = _shown(board, frame)
-        rows = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-        sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
-        texts, best, remarks = [], [], []
-        for row in rows:
-            if sized and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(sized):
-                remarks.append(f"{row['method']}: speed was measured at another size or batch and is not shown")
-                row.update(dict.fromkeys(COST[1:]))
-        ok = [row for row in rows if row["status"] == "ok"]
-        marks = {
-            name: _best(board, ok, name) for name in columns if name not in ("method", "status", "interval", "vs_best")
-        }
-        for row in rows:
-            if row["status"] == "ok":
-                texts.append([_text(board, row, name) for name in columns])
-                best.append([name in marks and row[name] == marks[name] for name in columns])
-            else:
-                texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
-                best.append([False] * len(columns))
-                remarks.append(f"{row['method']} {row['status']}: {row['reason']}")
-        top = rows[0]
-        title = f"{top['dataset']} x{top['scale']} | protocol {top['protocol']} | {top['device']} | {top['precision']}"
-        title = unbroken(title)
-        if sized:
-            size = int(sized["speed_size"])
-            title += f" | speed at LR {size}x{size}, batch {int(sized['speed_batch'])}"
-        headings = [_heading(name) for name in columns]
-        result.append(
-            Section(
-                f"{title} | {int(top['images'])} images", columns, headings, texts, best, list(map(unbroken, remarks))
-            )
-        )
-    return result
+    return [_section(board, frame) for frame in board.sections()]
+
+
+def _section(board: Board, frame: pd.DataFrame) -> Section:
+    columns = _shown(board, frame)
+    rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
+    sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+    remarks = []
+    for row in rows:
+        if sized and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(sized):
+            text = f"{row['method']}: speed was measured at another size or batch and is not shown"
+            remarks.append(_remark(row, text))
+            row.update(dict.fromkeys(COST[1:]))
+    ok = [row for row in rows if row["status"] == "ok"]
+    marked = [name for name in columns if name not in ("method", "status", "interval", "vs_best")]
+    marks = {name: _best(board, ok, name) for name in marked}
+    texts, best = [], []
+    for row in rows:
+        if row["status"] == "ok":
+            texts.append([_text(board, row, name) for name in columns])
+            best.append([name in marks and row[name] == marks[name] for name in columns])
+        else:
+            texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
+            best.append([False] * len(columns))
+            remarks.append(_remark(row, f"{row['method']} {row['status']}: {row['reason']}"))
+    return Section(_title(rows[0], sized), columns, [_heading(name) for name in columns], texts, best, remarks)
+
+
+def _remark(row: Row, text: str) -> Remark:
+    return Remark(unbroken(text), str(row["status"]))
+
+
+def _title(row: Row, sized: Row | None) -> str:
+    """Return what holds for a whole ranking.
+
+    Args:
+        row: any of it.
+        sized: one whose speed was measured, if there is one.
+    """
+    parts = [f"{row['dataset']} x{row['scale']}", f"protocol {row['protocol']}", row["device"], row["precision"]]
+    if sized:
+        size = int(sized["speed_size"])
+        parts.append(f"speed at LR {size}x{size}, batch {int(sized['speed_batch'])}")
+    return unbroken(" | ".join([*parts, f"{int(row['images'])} images"]))
 
 
 def _setting(row: Row) -> tuple[float, float]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srbench.results.rows import write_text
+from srbench.errors import unbroken
+from srbench.results.formats import legend, to_csv, to_markdown
+from srbench.results.sections import Section, sections
+from srbench.system.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -13,9 +16,6 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from srbench.results.board import Board
-from srbench.errors import unbroken
-from srbench.results.formats import legend, to_csv, to_markdown
-from srbench.results.sections import Section, sections
 
 
 def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 from srbench.errors import UsageError
@@ -18,37 +18,40 @@ if TYPE_CHECKING:
 
     from srbench.catalog.catalog import Catalog
     from srbench.execution.executor import Executor
+    from srbench.runs.options import RunOptions
     from srbench.runs.request import Request
 
-EXECUTORS = ("local", "dask", "slurm")
-NEEDS = {"dask": "distributed", "slurm": "submitit"}
-"""The package that each is built on, in an extra of its name."""
-DASK_WORKERS, SLURM_PLACES = 2, 64
+PACKAGES = {"dask": "distributed", "slurm": "submitit"}
+"""The package that each executor is built on, in an extra of its name."""
+DASK_WORKERS, SLURM_JOBS = 2, 64
 
 
-def check_place(request: Request, catalog: Catalog) -> None:
+def check_executor(request: Request, catalog: Catalog) -> None:
     """See whether the options that say where jobs go belong together.
 
     Raises:
         UsageError: they do not, or a package is missing.
     """
-    kind = request.executor
-    if kind not in EXECUTORS:
-        raise UsageError(f"unknown executor {kind!r}; there are: {', '.join(EXECUTORS)}")
-    if kind != "local" and request.inline:
+    executor = request.executor
+    if executor != "local" and request.inline:
         raise UsageError("--inline runs jobs in this process; leave --executor out")
-    if request.scheduler and kind != "dask":
+    if request.scheduler and executor != "dask":
         raise UsageError("--scheduler is Dask's: add --executor dask")
-    if request.slurm and kind != "slurm":
+    if request.slurm and executor != "slurm":
         raise UsageError("--slurm says what SLURM jobs need: add --executor slurm")
-    if request.workers and kind == "local":
+    if request.workers and executor == "local":
         raise UsageError("--workers goes with --executor dask or slurm; without them there is one worker")
     if request.workers and request.scheduler:
         raise UsageError("--workers is for a local cluster; the one at --scheduler has its own")
-    if kind in NEEDS and importlib.util.find_spec(NEEDS[kind]) is None:
-        raise UsageError(f"--executor {kind} needs {NEEDS[kind]}: pip install 'srbench[{kind}]'")
-    if kind == "slurm":
+    if executor in PACKAGES and importlib.util.find_spec(PACKAGES[executor]) is None:
+        raise UsageError(f"--executor {executor} needs {PACKAGES[executor]}: pip install 'srbench[{executor}]'")
+    if executor == "slurm":
         _slurm_settings(request, catalog)
+
+
+def session_of(options: RunOptions) -> Session:
+    """Return what holds for all jobs of a run's workers."""
+    return Session(**{field.name: getattr(options, field.name) for field in fields(Session)})
 
 
 @contextmanager
@@ -66,8 +69,7 @@ def open_executor(request: Request, catalog: Catalog) -> Iterator[Executor]:
 
 
 def _open(request: Request, catalog: Catalog) -> Executor:
-    names = ("device", "threads", "plugins", "precision", "compiled", "tile", "max_memory")
-    session = Session(**{name: getattr(request, name) for name in names})
+    session = session_of(request)
     terms = Terms(session, request.timeout_s, request.max_memory)
     if request.executor == "dask":
         from srbench.execution.dask import DaskExecutor
@@ -78,8 +80,8 @@ def _open(request: Request, catalog: Catalog) -> Executor:
         from srbench.execution.slurm import SlurmExecutor
 
         settings = _slurm_settings(request, catalog)
-        places = (os.cpu_count() or 1) if settings[""].get("cluster") == "local" else SLURM_PLACES
-        return SlurmExecutor(terms, settings, request.out / "slurm", request.workers or places)
+        most = (os.cpu_count() or 1) if settings[""].get("cluster") == "local" else SLURM_JOBS
+        return SlurmExecutor(terms, settings, request.out / "slurm", request.workers or most)
     return InlineExecutor(session) if request.inline else terms.executor(request.out / "worker.log")
 
 

@@ -10,15 +10,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.errors import UsageError
 from srbench.results.board import COST, load_board
 from srbench.results.tables import save
-from srbench.runs.request import Request, check
 from srbench.runs.runner import run
 
 if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
     from srbench.results.board import Board
+    from srbench.runs.request import Request
     from srbench.runs.runner import Outcome
     from srbench.system.terminal import UI
 
@@ -31,7 +32,7 @@ class Scored:
     board: Board
 
 
-def score(request: Request, catalog: Catalog, ui: UI, sort: str = "psnr") -> Scored:
+def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
     """Score and time what was asked, make the board and save its tables: all that ``srbench run`` does but show it.
 
     Raises:
@@ -39,12 +40,12 @@ def score(request: Request, catalog: Catalog, ui: UI, sort: str = "psnr") -> Sco
         SRBenchError: the run cannot be done at all.
         KeyboardInterrupt: stopped by the user; what was done is saved.
     """
-    check(request)
+    request.check()
     columns = [*request.metrics, *COST, "method"]
-    if sort not in [*columns, "psnr"]:
-        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join(columns)}")
+    if request.sort not in [*columns, defaults.SORT]:
+        raise UsageError(f"cannot sort by {request.sort!r}; there are: {', '.join(columns)}")
     outcome = run(request, catalog, ui)
-    board = load_board([request.out], sort)
+    board = load_board([request.out], request.sort)
     save(board, request.out)
     return Scored(outcome, board)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from srbench.execution.jobs import Cell, Job
 from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, picture_row
+from srbench.runs.parts import Output, Part
 from srbench.store.hashes import digest
 from srbench.version import __version__
 
@@ -18,25 +19,14 @@ if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
     from srbench.data.image_sets import ImageSet
     from srbench.results.rows import Row
+    from srbench.runs.prepare import Prepared
     from srbench.runs.request import Request
     from srbench.specs import ImagePair, MetricSpec, ModelSpec
-    from srbench.store.weights import Weights
 
 CHUNK = 8
 """Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
 GPU_CHUNK = 32
 """Images per job on a GPU: each job waits for its first images to be decoded, as long as several take to score."""
-
-
-class Part(NamedTuple):
-    """What fails or succeeds as one: a method on a dataset at a scale."""
-
-    method: str
-    dataset: str
-    scale: int
-
-    def __str__(self) -> str:
-        return f"{self.method} on {self.dataset} x{self.scale}"
 
 
 @dataclass(frozen=True)
@@ -50,16 +40,11 @@ class Task:
 
 @dataclass
 class Plan:
-    """The methods, metrics and images of a run, and what is there of them."""
+    """The methods, metrics and images of a run, and what its folder holds of them."""
 
     request: Request
     catalog: Catalog
-    methods: list[ModelSpec]
-    metrics: list[MetricSpec]
-    sets: list[ImageSet]
-    weights: Mapping[tuple[str, int], Weights]
-    missing: Mapping[str, str]
-    """Why a metric cannot be computed."""
+    prepared: Prepared
     devices: Mapping[str, str]
     """What each method runs on."""
     status: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
@@ -70,6 +55,16 @@ class Plan:
     noted: set[str] = field(default_factory=set)
     """Keys whose last row says that the backbone is missing."""
     pictures: dict[str, Row] = field(default_factory=dict)
+
+    @property
+    def methods(self) -> list[ModelSpec]:
+        """The methods of the run, in their order."""
+        return self.prepared.specs.methods
+
+    @property
+    def sets(self) -> list[ImageSet]:
+        """The datasets of the run at each scale, in their order."""
+        return self.prepared.sets
 
     def read(self, rows: Iterable[Row]) -> None:
         """Take in what earlier commands on the same folder left."""
@@ -94,9 +89,9 @@ class Plan:
         return self.status.get(_group(row)) == (row["plugin"], row["weights"], row["status"])
 
     def unsupported(self, method: ModelSpec, scale: int) -> str:
-        """Say what a method does not do of what is asked; empty where it does."""
-        if scale not in method.scales:
-            return f"does not do x{scale}"
+        """Return what a method does not do of the request; empty where it does all of it."""
+        if reason := method.lacks_scale(scale):
+            return reason
         if self.request.precision not in method.precisions:
             return f"does not do {self.request.precision}"
         if isinstance(self.request.tile, int) and method.indivisible:
@@ -107,18 +102,19 @@ class Plan:
         """Return the cells still to score by image, and rows that say which values cannot be had."""
         pending: dict[str, list[Cell]] = {}
         notes: list[Row] = []
-        only = self.request.only
+        only, precision = self.request.only, self.request.recorded_precision
         for pair in images.pairs:
-            if only is not None and (method.name, images.name, images.scale, pair.name) not in only:
+            output = Output(method.name, images.name, images.scale, pair.name, precision)
+            if only is not None and output not in only:
                 continue
             cells = []
-            for metric in self.metrics:
+            for metric in self.prepared.specs.metrics:
                 for protocol in self.request.protocols if metric.uses_protocol else ("",):
                     row = self._identity(images, method, pair, metric, protocol)
                     key = row["key"]
                     if key in self.done:
                         continue
-                    if reason := self.missing.get(metric.name):
+                    if reason := self.prepared.missing.get(metric.name):
                         if key not in self.noted:
                             notes.append({**row, "value": None, "reason": reason, "missing": True})
                             self.noted.add(key)
@@ -143,7 +139,7 @@ class Plan:
 
     def speed_tasks(self) -> list[Task]:
         """Return the measurements of speed that are still to be made."""
-        settings = self.request.speed
+        settings = self.request.speed_settings
         if settings is None:
             return []
         tasks = []
@@ -151,7 +147,7 @@ class Plan:
             for scale in dict.fromkeys(images.scale for images in self.sets):
                 if self.unsupported(method, scale):
                     continue
-                row = {"kind": "speed", **self.who(method, scale), **settings, "srbench": __version__}
+                row = {"kind": "speed", **self.identity(method, scale), **settings, "srbench": __version__}
                 row["key"] = digest(row)
                 if row["key"] not in self.done:
                     file = self._weights_file(method, scale)
@@ -163,7 +159,7 @@ class Plan:
                     tasks.append(Task(job, tuple(parts), row))
         return tasks
 
-    def who(self, method: ModelSpec, scale: int) -> Row:
+    def identity(self, method: ModelSpec, scale: int) -> Row:
         """Return what tells one method's numbers from another's."""
         return {
             "method": method.name,
@@ -171,7 +167,7 @@ class Plan:
             "plugin": self.catalog.models.owner(method.name).fingerprint,
             "weights": self._digests.get((method.name, scale), ""),
             "device": self.devices[method.name],
-            "precision": self.request.precision + (" compiled" if self.request.compiled else ""),
+            "precision": self.request.recorded_precision,
         }
 
     def images(self, part: Part) -> ImageSet:
@@ -184,12 +180,12 @@ class Plan:
 
     def job_row(self, part: Part, status: str) -> Row:
         """Return what the row says of a part that has this status now."""
-        who = self.who(self.catalog.models[part.method], part.scale)
-        return {"kind": "job", **who, "dataset": part.dataset, "status": status}
+        identity = self.identity(self.catalog.models[part.method], part.scale)
+        return {"kind": "job", **identity, "dataset": part.dataset, "status": status}
 
     def _picture(self, images: ImageSet, method: ModelSpec, image: str) -> Row:
-        who = {**self.who(method, images.scale), "dataset": images.name, "image": image}
-        return picture_row({**who, "image_sha256": images.hashes[image]})
+        identity = {**self.identity(method, images.scale), "dataset": images.name, "image": image}
+        return picture_row({**identity, "image_sha256": images.hashes[image]})
 
     def _has_picture(self, images: ImageSet, method: ModelSpec, image: str) -> bool:
         return is_there(self.request.out, self._picture(images, method, image), self.pictures)
@@ -200,11 +196,11 @@ class Plan:
 
     @cached_property
     def _digests(self) -> dict[tuple[str, int], str]:
-        return {of: weights.digest for of, weights in self.weights.items()}
+        return {key: weights.digest for key, weights in self.prepared.weights.items()}
 
     def _identity(self, images: ImageSet, method: ModelSpec, pair: ImagePair, metric: MetricSpec, protocol: str) -> Row:
         identity = {
-            **self.who(method, images.scale),
+            **self.identity(method, images.scale),
             "dataset": images.name,
             "image": pair.name,
             "image_sha256": images.hashes[pair.name],
@@ -216,25 +212,32 @@ class Plan:
         return {"kind": "score", "key": digest(identity), **identity}
 
     def _score_job(self, images: ImageSet, method: ModelSpec, chunk: dict[str, list[Cell]]) -> Job:
-        wanted = chunk if self.request.save_images else ()
-        files = {name: self._picture(images, method, name)["sr"] for name in wanted}
-        kept = {name: str((self.request.out / file).absolute()) for name, file in files.items()}
-        asked = images.scale, images.asked, chunk, kept, None, self._weights_file(method, images.scale)
-        hashes = {name: images.hashes[name] for name in chunk}
-        expected = self._expected(method, images.scale, hashes)
-        if expected and kept:
-            expected["folder"] = str(self.request.out.absolute())
-        return Job(method.name, *asked, images.degradation.name, method.reference, expected)
+        run_dir = self.request.out.absolute()
+        saved = chunk if self.request.save_images else ()
+        expected = self._expected(method, images.scale, {name: images.hashes[name] for name in chunk})
+        if expected and saved:
+            expected["folder"] = str(run_dir)
+        return Job(
+            method=method.name,
+            scale=images.scale,
+            dataset=images.reference,
+            images=chunk,
+            save_to={name: str(run_dir / self._picture(images, method, name)["sr"]) for name in saved},
+            weights=self._weights_file(method, images.scale),
+            degradation=images.degradation.name,
+            reference=method.reference,
+            expected=expected,
+        )
 
     def _expected(self, method: ModelSpec, scale: int, images: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return what another machine has to have as it is here; of this machine nothing is asked."""
         if self.request.executor == "local":
             return {}
-        who = self.who(method, scale)
-        return {k: who[k] for k in ("plugin", "weights")} | {f"image {k}": v for k, v in (images or {}).items()}
+        identity = self.identity(method, scale)
+        return {k: identity[k] for k in ("plugin", "weights")} | {f"image {k}": v for k, v in (images or {}).items()}
 
     def _weights_file(self, method: ModelSpec, scale: int) -> str:
-        weights = self.weights.get((method.name, scale))
+        weights = self.prepared.weights.get((method.name, scale))
         return str(weights.path) if weights else ""
 
 

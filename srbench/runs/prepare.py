@@ -1,92 +1,165 @@
-"""What a request means on this machine: datasets by name or path, weights to use, backbones to be had."""
+"""What a request means on this machine: specs by name, datasets fetched, weights chosen, backbones at hand."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.data.find import find_dataset
-from srbench.errors import AssetError, UsageError
-from srbench.store.backbones import fetch_backbone
+from srbench.data.image_sets import prepare
+from srbench.images.degradations import get_degradation
+from srbench.protocols import get_protocol
+from srbench.runs.request import absolute
+from srbench.store.backbones import missing_backbones
 from srbench.store.weights import NAME as WEIGHTS
-from srbench.store.weights import Weights, find_weights, trained_folder
+from srbench.store.weights import find_weights, trained_folder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from srbench.catalog.catalog import Catalog
+    from srbench.data.image_sets import ImageSet
+    from srbench.images.degradations import Degradation
+    from srbench.protocols import Protocol
+    from srbench.runs.request import Request
     from srbench.specs import DatasetSpec, MetricSpec, ModelSpec
+    from srbench.store.weights import Weights
     from srbench.system.terminal import UI
-from srbench.runs.request import Request, absolute
 
 
-def named_datasets(request: Request, catalog: Catalog) -> list[tuple[str, DatasetSpec, str]]:
-    """Resolve datasets; two folders of the same name go by their paths."""
+class NamedDataset(NamedTuple):
+    """A dataset of a request."""
+
+    reference: str
+    """Its name or absolute path, which workers understand."""
+    spec: DatasetSpec
+    name: str
+    """What results call it."""
+
+
+@dataclass(frozen=True)
+class Specs:
+    """What the names of a request stand for; nothing is fetched yet."""
+
+    methods: list[ModelSpec]
+    metrics: list[MetricSpec]
+    protocols: list[Protocol]
+    datasets: list[NamedDataset]
+    degradation: Degradation
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """All that jobs need of this machine."""
+
+    specs: Specs
+    sets: list[ImageSet]
+    weights: Mapping[tuple[str, int], Weights]
+    """By method and scale; methods that have nothing to learn have none."""
+    missing: Mapping[str, str]
+    """Why a metric cannot be computed, by metric."""
+
+
+def find_specs(request: Request, catalog: Catalog) -> Specs:
+    """Look up every name of a request.
+
+    Raises:
+        UsageError: a name, or a dataset at a scale, does not exist.
+    """
+    methods = {catalog.models[name].name: catalog.models[name] for name in request.methods}
+    metrics = {catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}
+    protocols = [get_protocol(protocol) for protocol in request.protocols]
+    degradation = get_degradation(request.degradation)
+    datasets = named_datasets(request, catalog)
+    for _, spec, _ in datasets:
+        for scale in request.scales:
+            spec.check_scale(scale)  # before anything is fetched
+    return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
+
+
+def prepare_run(request: Request, catalog: Catalog, specs: Specs, ui: UI) -> Prepared:
+    """Fetch datasets and backbones, train what has to be trained first, choose weights.
+
+    Raises:
+        UsageError: a folder of which no image can be scored, or weights that do not exist.
+        SRBenchError: a training failed.
+    """
+    sets = [
+        prepare(reference, spec, name, scale, ui, specs.degradation)
+        for reference, spec, name in specs.datasets
+        for scale in request.scales
+    ]
+    _train_first(request, catalog, specs.methods, ui)
+    weights = choose_weights(request.weights, request.scales, catalog, specs.methods, ui)
+    return Prepared(specs, sets, weights, missing_backbones(specs.metrics, ui))
+
+
+def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
+    """Resolve datasets; two folders of the same name go by their paths.
+
+    Raises:
+        UsageError: there is no such dataset or folder.
+    """
     specs: dict[str, DatasetSpec] = {}
     for text in request.datasets:
         spec = find_dataset(catalog, text)
         specs[absolute(text, catalog)] = spec
     names = [spec.name for spec in specs.values()]
+
+    def is_unique(reference: str, spec: DatasetSpec) -> bool:
+        own_name = reference == spec.name or "=" in reference or spec.name not in catalog.datasets
+        return own_name and names.count(spec.name) == 1
+
     return [
-        (asked, spec, spec.name if names.count(spec.name) == 1 and _own_name(asked, spec, catalog) else asked)
-        for asked, spec in specs.items()
+        NamedDataset(reference, spec, spec.name if is_unique(reference, spec) else reference)
+        for reference, spec in specs.items()
     ]
 
 
-def _own_name(asked: str, spec: DatasetSpec, catalog: Catalog) -> bool:
-    return asked == spec.name or "=" in asked or spec.name not in catalog.datasets
-
-
-def warn_unsupported(methods: list[ModelSpec], scales: tuple[int, ...], ui: UI) -> None:
+def warn_unsupported(methods: Iterable[ModelSpec], scales: Sequence[int], ui: UI) -> None:
     """Say before the start which methods do not do a scale; they get a row that says so, and are no failure."""
     for method in methods:
-        if cannot := [f"x{scale}" for scale in scales if scale not in method.scales]:
-            does = ", ".join(f"x{scale}" for scale in sorted(method.scales))
-            ui.warn(f"{method.name} does not do {', '.join(cannot)} (it does {does}): unsupported")
+        if unsupported := [f"x{scale}" for scale in scales if scale not in method.scales]:
+            ui.warn(f"{method.name} does not do {', '.join(unsupported)} (it does {method.scales_text}): unsupported")
 
 
-def train_first(request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI) -> None:
+def _train_first(request: Request, catalog: Catalog, methods: Sequence[ModelSpec], ui: UI) -> None:
     """Train the methods that have no weights, where that was asked for."""
     if request.train_on:
         from srbench.training.missing import train_missing
 
-        given = {catalog.models[name].name for name in request.weights}
-        unset = [method for method in methods if method.name not in given]
+        chosen = catalog.models.choices(request.weights, methods)
+        unset = [method for method in methods if method.name not in chosen]
         train_missing(
             catalog, unset, request.scales, request.train_on, ui, steps=request.train_steps, device=request.device
         )
 
 
 def choose_weights(
-    request: Request, catalog: Catalog, methods: list[ModelSpec], ui: UI
+    choices: Mapping[str, str], scales: Sequence[int], catalog: Catalog, methods: Sequence[ModelSpec], ui: UI
 ) -> dict[tuple[str, int], Weights]:
     """Find the weights of every method that learns, and say which are used.
+
+    Args:
+        choices: ``shipped``, ``trained`` or a path, by method.
+        scales: those that are run.
+        catalog: what names mean.
+        methods: those that are run.
+        ui: hears which weights are used.
 
     Raises:
         UsageError: those asked for do not exist, or belong elsewhere.
     """
-    choices = {catalog.models[name].name: choice for name, choice in request.weights.items()}
-    if strangers := set(choices) - {method.name for method in methods}:
-        raise UsageError(f"--weights names {', '.join(sorted(strangers))}, which is not among --methods")
-    found = {}
+    choices = catalog.models.choices(choices, methods)
+    chosen = {}
     for method in methods:
-        for scale in (scale for scale in request.scales if scale in method.scales):
+        for scale in (scale for scale in scales if scale in method.scales):
             weights = find_weights(method, scale, choices.get(method.name, ""))
             if weights is None:
                 continue
-            found[method.name, scale] = weights
+            chosen[method.name, scale] = weights
             ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
             newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
-    return found
-
-
-def missing_backbones(metrics: list[MetricSpec], ui: UI) -> dict[str, str]:
-    """Fetch what metrics need; return, by metric, why it cannot be computed."""
-    missing = {}
-    for metric in metrics:
-        if metric.backbone:
-            try:
-                fetch_backbone(metric.backbone)
-            except AssetError as error:
-                missing[metric.name] = str(error)
-                ui.warn(f"no {metric.name}: {error}")
-    return missing
+    return chosen

@@ -42,22 +42,24 @@ class Again:
     """Of srbench, Python and the libraries that compute."""
 
 
-def requests_of(place: Path, out: Path) -> list[Again]:
+def requests_of(run_dir: Path, out: Path) -> list[Again]:
     """Return the different requests that a run was made of, in their order.
 
     Args:
-        place: the run's folder, or its ``run.json``, wherever that lies.
+        run_dir: the run's folder, or its ``run.json``, wherever that lies.
         out: where they are to be made again.
 
     Raises:
         SRBenchError: there is no such run, or it does not say what was asked.
         UsageError: nothing of it can be run here.
     """
-    run = read_run_file(place)
+    run = read_run_file(run_dir)
     entries = {json.dumps(entry["request"], sort_keys=True): entry for entry in run["commands"] if "request" in entry}
     if not entries:
         commands = "; ".join(entry["command"] for entry in run["commands"])
-        raise SRBenchError(f"{place}: does not record what was asked, it is of an older srbench; run again: {commands}")
+        raise SRBenchError(
+            f"{run_dir}: does not record what was asked, it is of an older srbench; run again: {commands}"
+        )
     return [_Checked(run, entry, read_request(entry["request"], out)).again() for entry in entries.values()]
 
 
@@ -73,15 +75,15 @@ class _Checked:
         self.catalog = Catalog.load(plugins)
 
     def again(self) -> Again:
-        how = self.request
-        methods = self._left(how.methods, self._method)
+        recorded = self.request
+        methods = self._left(recorded.methods, self._method)
         request = replace(
-            how,
+            recorded,
             methods=methods,
-            datasets=self._left(how.datasets, self._dataset),
-            metrics=self._left(how.metrics, self._metric),
-            protocols=self._left(how.protocols, self._protocol),
-            weights={name: choice for name, choice in how.weights.items() if name in methods},
+            datasets=self._left(recorded.datasets, self._dataset),
+            metrics=self._left(recorded.metrics, self._metric),
+            protocols=self._left(recorded.protocols, self._protocol),
+            weights={name: choice for name, choice in recorded.weights.items() if name in methods},
         )
         self._images(request)
         return Again(request, self.catalog, tuple(dict.fromkeys(self.remarks)), self.same_versions)
@@ -121,9 +123,9 @@ class _Checked:
         choices = self.request.weights
         for scale in (scale for scale in self.request.scales if scale in spec.scales):
             then = self.entry.get("weights", {}).get(f"{spec.name} x{scale}", "")
-            found = find_weights(spec, scale, choices.get(spec.name, ""))
+            weights = find_weights(spec, scale, choices.get(spec.name, ""))
             if then or not self.request.train_on:  # else they are trained first, then as now
-                self._compare(f"the weights of {spec.name} x{scale}", then, found.digest if found else "")
+                self._compare(f"the weights of {spec.name} x{scale}", then, weights.digest if weights else "")
 
     def _metric(self, name: str) -> None:
         spec = self.catalog.metrics[name]
@@ -135,8 +137,8 @@ class _Checked:
         if then and now not in then:
             self._compare(f"the protocol {name}", then[-1], now)
 
-    def _dataset(self, asked: str) -> None:
-        find_dataset(self.catalog, asked)
+    def _dataset(self, reference: str) -> None:
+        find_dataset(self.catalog, reference)
 
     def _images(self, request: Request) -> None:
         """Hold the images that are listed now against those that were scored."""

@@ -4,43 +4,48 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import Code, SRBenchError, UsageError, reason_of
+from srbench.execution.events import PeakMeasured, SpeedMeasured
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job, Session
 from srbench.execution.local import WorkerExecutor
-from srbench.results.rows import write_text
 from srbench.runs.prepare import choose_weights
-from srbench.runs.request import Request
+from srbench.system.atomic import write_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from matplotlib.axes import Axes
 
     from srbench.catalog.catalog import Catalog
+    from srbench.execution.events import Event
+    from srbench.results.rows import Row
     from srbench.system.terminal import UI
 
-OUT_OF_MEMORY = "memory"
-"""In every reason that means so: the device's, the process's, ``--max-memory``'s and the kernel's."""
+E = TypeVar("E", PeakMeasured, SpeedMeasured)
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """What ``srbench speed`` was asked for."""
+    """What is measured: methods at one scale, over sizes and batches."""
 
     methods: tuple[str, ...]
     scale: int
     sizes: tuple[int, ...]
+    """LR heights and widths, in pixels."""
     batches: tuple[int, ...]
+    """Images per batch."""
     seconds: float
+    """How long each is measured."""
     session: Session
     out: Path
     weights: Mapping[str, str] = field(default_factory=dict)
+    """``shipped``, ``trained`` or a path, by method."""
     timeout_s: float = 0
     max_memory: int = 0
 
@@ -51,12 +56,14 @@ class Curves:
 
     table: pd.DataFrame
     stopped: tuple[str, ...]
+    """Where memory did not do for a larger size."""
     failed: tuple[str, ...]
     device: str
     peak_gflops: float
+    """Of a large matrix product on the device."""
 
 
-def sweep(asked: Sweep, catalog: Catalog, ui: UI) -> Curves:
+def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
     """Measure methods at every size and batch, smallest first; a curve ends where memory does.
 
     The roofline fraction is what a forward pass achieves, two operations per multiply-accumulate, of what a large
@@ -66,50 +73,49 @@ def sweep(asked: Sweep, catalog: Catalog, ui: UI) -> Curves:
         UsageError: a method or its weights do not exist, or it does not do the scale or the precision.
         SRBenchError: the device is not there, the folder cannot be written.
     """
-    specs = list({catalog.models[name].name: catalog.models[name] for name in asked.methods}.values())
-    for spec in specs:
-        if asked.scale not in spec.scales:
-            does = ", ".join(f"x{scale}" for scale in sorted(spec.scales))
-            raise UsageError(f"{spec.name} does not do x{asked.scale}; it does {does}")
-        if asked.session.precision not in spec.precisions:
-            raise UsageError(f"{spec.name} does not do {asked.session.precision}")
-    request = Request(asked.methods, (), (asked.scale,), (), (), asked.out, weights=asked.weights)
-    weights = choose_weights(request, catalog, specs, ui)
+    methods = list({catalog.models[name].name: catalog.models[name] for name in request.methods}.values())
+    for method in methods:
+        if reason := method.lacks_scale(request.scale):
+            raise UsageError(f"{method.name} {reason}")
+        if request.session.precision not in method.precisions:
+            raise UsageError(f"{method.name} does not do {request.session.precision}")
+    weights = choose_weights(request.weights, (request.scale,), catalog, methods, ui)
     try:
-        asked.out.mkdir(parents=True, exist_ok=True)
+        request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise SRBenchError(f"{asked.out}: cannot be made ({error.strerror})") from error
-    executor = WorkerExecutor(asked.session, asked.out / "worker.log", asked.timeout_s, asked.max_memory)
-    rows: list[dict[str, Any]] = []
+        raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
+    executor = WorkerExecutor(request.session, request.out / "worker.log", request.timeout_s, request.max_memory)
+    rows: list[Row] = []
     stopped: list[str] = []
     failed: list[str] = []
     try:
-        device = executor.environment()["device"]
-        matmul = Job("", 1, speed={"seconds": asked.seconds})
-        peak = next(_events(executor, matmul, "peak_flops"))
-        with ui.track("timing", len(specs) * len(asked.batches) * len(asked.sizes)) as advance:
-            for spec in specs:
-                file = weights.get((spec.name, asked.scale))
-                for batch in sorted(asked.batches):
-                    for size in sorted(asked.sizes):
-                        what = f"{spec.name} x{asked.scale}, {batch} of {size}x{size}"
-                        settings = {"size": size, "batch": batch, "seconds": asked.seconds}
-                        path = str(file.path) if file else ""
-                        job = Job(spec.name, asked.scale, speed=settings, weights=path, reference=spec.reference)
+        device = executor.environment().device
+        matrix_product = Job("", 1, speed={"seconds": request.seconds})
+        peak = _measured(executor, matrix_product, PeakMeasured).flops
+        with ui.track("timing", len(methods) * len(request.batches) * len(request.sizes)) as advance:
+            for method in methods:
+                file = weights.get((method.name, request.scale))
+                for batch in sorted(request.batches):
+                    for size in sorted(request.sizes):
+                        label = f"{method.name} x{request.scale}, {batch} of {size}x{size}"
+                        job = Job(
+                            method=method.name,
+                            scale=request.scale,
+                            speed={"size": size, "batch": batch, "seconds": request.seconds},
+                            weights=str(file.path) if file else "",
+                            reference=method.reference,
+                        )
                         try:
-                            found = next(_events(executor, job, "speed"))
+                            figures = _measured(executor, job, SpeedMeasured).figures
                         except JobFailedError as error:
-                            (stopped if OUT_OF_MEMORY in str(error) else failed).append(f"{what}: {error}")
+                            (stopped if error.code is Code.OUT_OF_MEMORY else failed).append(f"{label}: {error}")
                             break  # what is larger would fare no better
                         finally:
-                            advance(what)
-                        # what a network outside of torch does not say is left open
-                        speed = {name: math.nan if value is None else value for name, value in found.items()}
-                        achieved = 2 * speed["macs"] / (speed["latency_ms"] / 1000)
-                        who = {"method": spec.name, "scale": asked.scale, "batch": batch, "size": size}
-                        how = {"device": device, "precision": asked.session.precision}
-                        rows.append({**who, **speed, "gflops": achieved / 1e9, **how})
-        peak = max(peak, next(_events(executor, matmul, "peak_flops")))  # the first may have been disturbed
+                            advance(label)
+                        identity = {"method": method.name, "scale": request.scale, "batch": batch, "size": size}
+                        conditions = {"device": device, "precision": request.session.precision}
+                        rows.append({**identity, **_with_gflops(figures), **conditions})
+        peak = max(peak, _measured(executor, matrix_product, PeakMeasured).flops)  # the first may have been disturbed
     finally:
         executor.shutdown()
     table = pd.DataFrame(rows)
@@ -118,15 +124,21 @@ def sweep(asked: Sweep, catalog: Catalog, ui: UI) -> Curves:
     return Curves(table, tuple(stopped), tuple(failed), device, peak / 1e9)
 
 
-def _events(executor: WorkerExecutor, job: Job, kind: str) -> Iterator[Any]:
-    """Run a job and return what it found of one kind.
+def _with_gflops(figures: Mapping[str, float | None]) -> dict[str, float]:
+    """Return figures with the GFLOP/s achieved; what a network outside of torch does not know is NaN."""
+    speed = {name: math.nan if value is None else value for name, value in figures.items()}
+    return {**speed, "gflops": 2 * speed["macs"] / (speed["latency_ms"] / 1000) / 1e9}
+
+
+def _measured(executor: WorkerExecutor, job: Job, kind: type[E]) -> E:
+    """Run a job and return its event of one kind.
 
     Raises:
         JobFailedError: it failed.
     """
-    found: list[dict[str, Any]] = []
-    executor.submit(job, found.append).result()
-    return iter([event[kind] for event in found if kind in event])
+    events: list[Event] = []
+    executor.submit(job, events.append).result()
+    return next(event for event in events if isinstance(event, kind))
 
 
 def draw(curves: Curves, target: Path) -> None:

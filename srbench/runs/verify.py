@@ -17,37 +17,27 @@ from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, made_from
 from srbench.results.rows import decode_value, read_rows
 from srbench.results.run_file import read_run_file
+from srbench.runs.parts import Output
 from srbench.runs.prepare import named_datasets
-from srbench.runs.request import Output
 from srbench.runs.rerun import requests_of
 from srbench.runs.runner import run as run_request
-from srbench.scoring.folders import score_folders
+from srbench.scoring.folders import FilePair, score_folders
+from srbench.scoring.outputs import criteria
 from srbench.store.hashes import digest
 from srbench.system.terminal import Silent
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from srbench.results.rows import Row
     from srbench.runs.rerun import Again
     from srbench.system.terminal import UI
 
-
-class Made(NamedTuple):
-    """A method's output for an image, in a precision."""
-
-    output: Output
-    precision: str
+    Now = dict[tuple[Output, tuple[str, str]], "Value"]
+    """Values as they are now, by output and by metric and protocol."""
 
 
-class Cell(NamedTuple):
-    """A metric and a protocol by name; no protocol where the metric uses none."""
-
-    metric: str
-    protocol: str
-
-
-class Found(NamedTuple):
+class Value(NamedTuple):
     """A value as it is now, on which device; NaN with the reason where there is none."""
 
     value: float
@@ -60,7 +50,9 @@ class Check:
     """A value of the run beside the value now."""
 
     output: Output
-    cell: Cell
+    metric: str
+    protocol: str
+    """Empty where the metric uses none."""
     then: float
     now: float
     agrees: bool
@@ -84,15 +76,15 @@ class Verified:
         return [check for check in self.checks if not check.agrees]
 
 
-def verify(place: Path, sample: int, ui: UI, device: str = "") -> Verified:
-    """Hold a run's values against what they are now.
+def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
+    """Compare a run's values with what they are now.
 
     On the processor and with the versions of the run they must be equal. Elsewhere rounding to 8 bits may flip a few
-    pixels, and on a GPU kernels differ by how many images go together: one unit in the last digit that boards print of
-    a metric is allowed.
+    pixels, and on a GPU results depend on the batch size: one unit in the last digit that boards print of a metric is
+    allowed.
 
     Args:
-        place: the run's folder.
+        run_dir: the run's folder.
         sample: how many outputs (a method's of an image) are looked at, drawn by their hash; 0 for all.
         ui: shows progress.
         device: where, if not on the one that was asked for.
@@ -101,133 +93,134 @@ def verify(place: Path, sample: int, ui: UI, device: str = "") -> Verified:
         SRBenchError: there is no run, it holds no values, or does not say what was asked.
         UsageError: nothing of it can be run here.
     """
-    run = read_run_file(place)
-    rows = list(read_rows(place / "results.jsonl"))
-    left = _stored(run, rows)
-    if not left:
-        raise SRBenchError(f"{place} holds no value that could be verified")
-    chosen = sorted(left, key=digest)[: sample or None]
-    left = {made: left[made] for made in chosen}
-    saved = _saved(place, rows, left)
+    run = read_run_file(run_dir)
+    rows = list(read_rows(run_dir / "results.jsonl"))
+    stored = _stored(run, rows)
+    if not stored:
+        raise SRBenchError(f"{run_dir} holds no value that could be verified")
+    chosen = sorted(stored, key=digest)[: sample or None]
+    left = {output: stored[output] for output in chosen}
+    pictures = _saved_pictures(run_dir, rows, left)
     result = Verified()
     with TemporaryDirectory(prefix="srbench-verify-") as scratch:
-        asked = requests_of(place, Path(scratch))
-        remarks = [remark for again in asked for remark in again.remarks]
-        with ui.track("verifying", len(asked)) as advance:
-            for number, again in enumerate(asked):
-                request = replace(again.request, out=Path(scratch) / str(number), device=device or again.request.device)
-                mine = [made for made in left if left[made] and _asks_for(again, made)]
-                kept = {made: saved[made] for made in mine if made in saved}
-                lost = [made for made in mine if made not in saved]
-                found = _rescore(place, replace(again, request=request), kept) if kept else {}
-                found |= _repeat(replace(again, request=request), lost) if lost else {}
-                result.rescored, result.repeated = result.rescored + len(kept), result.repeated + len(lost)
-                for (made, cell), value in found.items():
-                    if row := left[made].pop(cell, None):
-                        result.checks.append(_check(made, cell, row, value, run, exact=again.same_versions))
+        requests = requests_of(run_dir, Path(scratch))
+        remarks = [remark for again in requests for remark in again.remarks]
+        with ui.track("verifying", len(requests)) as advance:
+            for number, again in enumerate(requests):
+                out = Path(scratch) / str(number)
+                request = replace(again.request, out=out, device=device or again.request.device)
+                again = replace(again, request=request)  # noqa: PLW2901  (the same, in a folder of its own)
+                outputs = [output for output in left if left[output] and _asks_for(again, output)]
+                saved = {output: pictures[output] for output in outputs if output in pictures}
+                unsaved = [output for output in outputs if output not in pictures]
+                now = _rescore(run_dir, again, saved) if saved else {}
+                now |= _repeat(again, unsaved) if unsaved else {}
+                result.rescored, result.repeated = result.rescored + len(saved), result.repeated + len(unsaved)
+                for (output, names), value in now.items():
+                    if row := left[output].pop(names, None):
+                        result.checks.append(_check(output, row, value, run, exact=again.same_versions))
                         if value.device not in ("", row["device"]):
                             remarks.append(f"the device changed: {row['device']} then, {value.device} now")
                 advance("")
     result.remarks = tuple(dict.fromkeys(remarks))
-    for made, cells in left.items():
-        for cell, row in cells.items():
-            nothing = Found(math.nan, "", "it cannot be had any more")
-            result.checks.append(_check(made, cell, row, nothing, run, exact=True))
+    nothing = Value(math.nan, "", "it cannot be had any more")
+    for output, values in left.items():
+        result.checks += [_check(output, row, nothing, run, exact=True) for row in values.values()]
     return result
 
 
-def _stored(run: Row, rows: list[Row]) -> dict[Made, dict[Cell, Row]]:
+def _stored(run: Row, rows: Sequence[Row]) -> dict[Output, dict[tuple[str, str], Row]]:
     """Return the rows that the board is made of: of each value the last one, of images that are still asked for."""
-    stored: dict[Made, dict[Cell, Row]] = defaultdict(dict)
+    stored: dict[Output, dict[tuple[str, str], Row]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "score" and not row.get("missing"):
             images = run["datasets"].get(f"{row['dataset']} x{row['scale']}", {}).get("images", {})
             if images.get(row["image"]) == row["image_sha256"]:
-                stored[_made(row)][_cell(row)] = row
+                stored[_output(row)][_names(row)] = row
     return dict(stored)
 
 
-def _made(row: Row) -> Made:
-    return Made(Output(row["method"], row["dataset"], row["scale"], row["image"]), row["precision"])
+def _output(row: Row) -> Output:
+    return Output(*(row[name] for name in Output._fields))
 
 
-def _cell(row: Row) -> Cell:
-    return Cell(row["metric"].split("/")[0], row["protocol"].split("/")[0])
+def _names(row: Row) -> tuple[str, str]:
+    """Return the metric and the protocol by name, without their versions."""
+    return row["metric"].split("/")[0], row["protocol"].split("/")[0]
 
 
-def _saved(place: Path, rows: list[Row], stored: Mapping[Made, dict[Cell, Row]]) -> dict[Made, Row]:
+def _saved_pictures(
+    run_dir: Path, rows: Sequence[Row], stored: Mapping[Output, Mapping[tuple[str, str], Row]]
+) -> dict[Output, Row]:
     """Return the row of the picture of each output whose files are there, made from what its values are of."""
     known = last_pictures(rows)
-    pictures = {_made(row): row for row in known.values() if is_there(place, row, known)}
+    pictures = {_output(row): row for row in known.values() if is_there(run_dir, row, known)}
     return {
-        made: pictures[made]
-        for made, cells in stored.items()
-        if made in pictures and all(made_from(row) == made_from(pictures[made]) for row in cells.values())
+        output: pictures[output]
+        for output, values in stored.items()
+        if output in pictures and all(made_from(row) == made_from(pictures[output]) for row in values.values())
     }
 
 
-def _asks_for(again: Again, made: Made) -> bool:
-    how, output = again.request, made.output
-    degradation = get_degradation(how.degradation)
+def _asks_for(again: Again, output: Output) -> bool:
+    request = again.request
+    degradation = get_degradation(request.degradation)
     suffix = "" if degradation is BICUBIC else f"+{degradation.name}"
     return (
-        made.precision == how.precision + (" compiled" if how.compiled else "")
-        and output.scale in how.scales
-        and output.method in {again.catalog.models[name].name for name in how.methods}
-        and output.dataset in {f"{name}{suffix}" for _, _, name in named_datasets(how, again.catalog)}
+        output.precision == request.recorded_precision
+        and output.scale in request.scales
+        and output.method in {again.catalog.models[name].name for name in request.methods}
+        and output.dataset in {f"{dataset.name}{suffix}" for dataset in named_datasets(request, again.catalog)}
     )
 
 
-def _rescore(place: Path, again: Again, pictures: Mapping[Made, Row]) -> dict[tuple[Made, Cell], Found]:
+def _rescore(run_dir: Path, again: Again, pictures: Mapping[Output, Row]) -> Now:
     """Score the files that the run saved."""
-    how = again.request
-    worker = Worker(Session(how.device, how.threads, how.plugins))
-    device = worker.environment()["device"]
-    protocols = [get_protocol(name) for name in how.protocols]
-    metrics = [again.catalog.metrics[name] for name in how.metrics]
-    found: dict[tuple[Made, Cell], Found] = {}
-    for scale in how.scales:
-        of_scale = {str(i): made for i, made in enumerate(pictures) if made.output.scale == scale}
-        files = [(i, place / pictures[made]["sr"], place / pictures[made]["hr"]) for i, made in of_scale.items()]
-        scored = score_folders(files, scale, protocols, metrics, worker.device, lambda _: None)
-        for i, made in of_scale.items():
-            for protocol in protocols:
-                for metric in metrics:
-                    score = scored.scores.get((i, protocol.name), {}).get(metric.name)
-                    value = math.nan if score is None or score.value is None else score.value
-                    files_of = pictures[made]["sr"], pictures[made]["hr"]
-                    fault = next((text for text in scored.faults if any(file in text for file in files_of)), "")
-                    reason = (score.reason if score else "") or scored.missing.get(metric.name, fault)
-                    cell = Cell(metric.name, protocol.name if metric.uses_protocol else "")
-                    found[made, cell] = Found(value, device, reason)
-    return found
+    request = again.request
+    worker = Worker(Session(request.device, request.threads, request.plugins))
+    device = worker.environment().device
+    protocols = [get_protocol(name) for name in request.protocols]
+    metrics = [again.catalog.metrics[name] for name in request.metrics]
+    now: Now = {}
+    for scale in request.scales:
+        outputs = {str(i): output for i, output in enumerate(pictures) if output.scale == scale}
+        files = [
+            FilePair(i, run_dir / pictures[output]["sr"], run_dir / pictures[output]["hr"])
+            for i, output in outputs.items()
+        ]
+        scored = score_folders(files, scale, protocols, metrics, worker.device)
+        for i, output in outputs.items():
+            for criterion in criteria(metrics, protocols):
+                score = scored.scores.get((i, criterion.protocol.name), {}).get(criterion.metric.name)
+                value = math.nan if score is None or score.value is None else score.value
+                reason = score.reason if score else scored.faults.get(i, "")
+                now[output, criterion.names] = Value(value, device, reason)
+    return now
 
 
-def _repeat(again: Again, outputs: list[Made]) -> dict[tuple[Made, Cell], Found]:
+def _repeat(again: Again, outputs: Sequence[Output]) -> Now:
     """Run what is asked for of these outputs, and nothing else."""
-    only = frozenset(made.output for made in outputs)
-    request = replace(again.request, only=only, speed=None, save_images=False, train_on=())
+    request = replace(again.request, only=frozenset(outputs), speed=False, save_images=False, train_on=())
     failed = run_request(request, again.catalog, Silent()).failed
-    found: dict[tuple[Made, Cell], Found] = {}
+    now: Now = {}
     for row in read_rows(request.out / "results.jsonl"):
         if row["kind"] == "score":
-            found[_made(row), _cell(row)] = Found(decode_value(row["value"]), row["device"], row["reason"])
-    for made in outputs:
-        of = f"{made.output.method} on {made.output.dataset} x{made.output.scale}: "
-        for reason in (text.removeprefix(of) for text in failed if text.startswith(of)):
-            for metric in request.metrics:
-                protocols = request.protocols if again.catalog.metrics[metric].uses_protocol else ("",)
-                for protocol in protocols:
-                    cell = Cell(again.catalog.metrics[metric].name, protocol)
-                    found.setdefault((made, cell), Found(math.nan, "", reason))
-    return found
+            now[_output(row), _names(row)] = Value(decode_value(row["value"]), row["device"], row["reason"])
+    metrics = [again.catalog.metrics[name] for name in request.metrics]
+    names = [criterion.names for criterion in criteria(metrics, [get_protocol(name) for name in request.protocols])]
+    for output in outputs:
+        if failure := failed.get(output.part):
+            for metric_and_protocol in names:
+                now.setdefault((output, metric_and_protocol), Value(math.nan, "", failure.reason))
+    return now
 
 
-def _check(made: Made, cell: Cell, row: Row, found: Found, run: Row, *, exact: bool) -> Check:
+def _check(output: Output, row: Row, value: Value, run: Row, *, exact: bool) -> Check:
+    metric, protocol = _names(row)
     then = decode_value(row["value"])
-    # of a GPU the kernels differ by how many images go together, and these are not the run's groups
-    exact = exact and row["device"] == found.device and not found.device.startswith("cuda")
-    allowed = 0.0 if exact else max(10.0 ** -run["metrics"][cell.metric]["decimals"], 1e-6 * abs(then))
-    both_undefined = math.isnan(then) and math.isnan(found.value) and found.reason == row["reason"]
-    agrees = both_undefined or then == found.value or abs(then - found.value) <= allowed
-    return Check(made.output, cell, then, found.value, agrees, found.reason)
+    # on a GPU results depend on the batch size, and these are not the run's batches
+    exact = exact and row["device"] == value.device and not value.device.startswith("cuda")
+    allowed = 0.0 if exact else max(10.0 ** -run["metrics"][metric]["decimals"], 1e-6 * abs(then))
+    both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row["reason"]
+    agrees = both_undefined or then == value.value or abs(then - value.value) <= allowed
+    return Check(output, metric, protocol, then, value.value, agrees, value.reason)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from srbench.errors import AssetError, ImageError, SRBenchError, UsageError
+from srbench.errors import Code, ImageError, SRBenchError, UsageError
 from srbench.images.picture import mod_crop
 from srbench.images.read import list_folder, read_8bit
 from srbench.images.tensors import planes
+from srbench.scoring.outputs import criteria, score_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import Sample
-from srbench.scoring.scorer import Score, Scorer
+from srbench.scoring.scorer import Scorer
 from srbench.system.malloc import keep_memory
 
 if TYPE_CHECKING:
@@ -21,10 +22,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from srbench.protocols import Protocol
+    from srbench.scoring.scorer import Score
     from srbench.specs import MetricSpec
 
-
 STORE_BYTES = 256 * 2**20
+
+
+class FilePair(NamedTuple):
+    """An SR file and the HR file that it is compared with."""
+
+    name: str
+    sr: Path
+    hr: Path
 
 
 @dataclass(frozen=True)
@@ -32,36 +41,28 @@ class FolderScores:
     """Scores by (image, protocol) and metric, and what could not be scored."""
 
     scores: dict[tuple[str, str], dict[str, Score]] = field(default_factory=dict)
-    faults: list[str] = field(default_factory=list)
-    """Pairs that could not be scored, with the reason."""
+    """A metric that uses no protocol has the same score under each."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Why a pair could not be scored, by image."""
     missing: dict[str, str] = field(default_factory=dict)
-    """Metrics that could not be computed at all, with the reason."""
+    """Why a metric could not be computed at all, by metric."""
 
 
 def pair_files(
     sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = ""
-) -> tuple[list[tuple[str, Path, Path]], list[str]]:
+) -> tuple[list[FilePair], list[str]]:
     """Pair files by name without extension, after the suffixes given were taken off.
 
     Returns:
-        ``(name, sr, hr)`` of each pair, and the files without partner.
+        The pairs, and what is to be said of files without partner.
 
     Raises:
         UsageError: nothing pairs up, or two files of a folder have the same name.
     """
-    sides = []
-    for folder, suffix in ((sr_folder, sr_suffix), (hr_folder, hr_suffix)):
-        named: dict[str, Path] = {}
-        for file in list_folder(folder):
-            name = file.stem.removesuffix(suffix)
-            if name in named:
-                raise UsageError(f"{named[name]} and {file.name} have the same name; which is meant is unclear")
-            named[name] = file
-        sides.append(named)
-    sr, hr = sides
+    sr, hr = _by_name(sr_folder, sr_suffix), _by_name(hr_folder, hr_suffix)
     alone = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
     alone += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
-    pairs = [(name, file, hr[name]) for name, file in sr.items() if name in hr]
+    pairs = [FilePair(name, file, hr[name]) for name, file in sr.items() if name in hr]
     if not pairs:
         example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
         raise UsageError(
@@ -71,47 +72,70 @@ def pair_files(
     return pairs, alone
 
 
+def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for file in list_folder(folder):
+        name = file.stem.removesuffix(suffix)
+        if name in files:
+            raise UsageError(f"{files[name]} and {file.name} have the same name; which is meant is unclear")
+        files[name] = file
+    return files
+
+
 def score_folders(
-    pairs: Sequence[tuple[str, Path, Path]],
+    pairs: Sequence[FilePair],
     scale: int,
     protocols: Sequence[Protocol],
     metrics: Sequence[MetricSpec],
     device: torch.device,
-    done: Callable[[str], None],
+    done: Callable[[str], object] = lambda _: None,
 ) -> FolderScores:
-    """Score pairs of files, exactly as a run scores a method's output."""
+    """Score pairs of files, exactly as a run scores a method's output.
+
+    Args:
+        pairs: the files.
+        scale: the border that is cut, and what HR is cropped to multiples of.
+        protocols: each is scored.
+        metrics: each is scored.
+        device: where.
+        done: called with the name of each pair after it.
+    """
     keep_memory()
     result = FolderScores()
     scorer = Scorer(ReferenceStore(STORE_BYTES))
-    for name, sr_path, hr_path in pairs:
+    wanted = criteria(metrics, protocols)
+    for pair in pairs:
         try:
-            sr, sample = _read_pair(name, sr_path, hr_path, scale, device)
+            sr, sample = _read_pair(pair, scale, device)
         except SRBenchError as error:
-            result.faults.append(str(error))
-            done(name)
+            result.faults[pair.name] = str(error)
+            done(pair.name)
             continue
+        computable = [criterion for criterion in wanted if criterion.metric.name not in result.missing]
+        names = {pair.name: pair.name}
         for protocol in protocols:
-            scores = result.scores.setdefault((name, protocol.name), {})
-            for metric in metrics:
-                if metric.name not in result.missing:
-                    try:
-                        scores[metric.name] = scorer.score(sr, sample, protocol, metric, name)
-                    except AssetError as error:
-                        result.missing[metric.name] = str(error)
-        done(name)
+            result.scores[pair.name, protocol.name] = {}
+        for _, criterion, score in score_samples(
+            scorer, {pair.name: sample}, {pair.name: sr}, {pair.name: computable}, names
+        ):
+            metric = criterion.metric
+            if score.code is Code.MISSING_BACKBONE:
+                result.missing[metric.name] = score.reason
+                continue
+            for protocol in [criterion.protocol] if metric.uses_protocol else protocols:
+                result.scores[pair.name, protocol.name][metric.name] = score
+        done(pair.name)
     return result
 
 
-def _read_pair(
-    name: str, sr_path: Path, hr_path: Path, scale: int, device: torch.device
-) -> tuple[torch.Tensor, Sample]:
-    hr = mod_crop(read_8bit(hr_path), scale, str(hr_path))
-    sr = read_8bit(sr_path)
+def _read_pair(pair: FilePair, scale: int, device: torch.device) -> tuple[torch.Tensor, Sample]:
+    hr = mod_crop(read_8bit(pair.hr), scale, str(pair.hr))
+    sr = read_8bit(pair.sr)
     if sr.size != hr.size:
         raise ImageError(
-            f"{sr_path}: is {sr.size[0]}x{sr.size[1]}, but {hr_path.name} cropped to multiples of {scale} is "
+            f"{pair.sr}: is {sr.size[0]}x{sr.size[1]}, but {pair.hr.name} cropped to multiples of {scale} is "
             f"{hr.size[0]}x{hr.size[1]}"
         )
     hr_tensor = torch.from_numpy(planes(hr)).to(device)
-    sample = Sample(name, hr_tensor, hr_tensor[..., :0, :0], hr.grey, scale)
+    sample = Sample(pair.name, hr_tensor, hr_tensor[..., :0, :0], hr.grey, scale)
     return torch.from_numpy(planes(sr)).to(device), sample

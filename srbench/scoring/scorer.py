@@ -15,6 +15,7 @@ from srbench.system.memory import is_out_of_memory
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from srbench.errors import Code
     from srbench.protocols import Protocol
     from srbench.scoring.references import ReferenceStore
     from srbench.scoring.samples import Sample
@@ -27,6 +28,8 @@ class Score:
 
     value: float | None
     reason: str = ""
+    code: Code | None = None
+    """The kind of failure where the metric could not be computed; None where it was, or is undefined."""
 
 
 class Scorer:
@@ -78,8 +81,8 @@ class Scorer:
             return self._scores(images[part], samples[part], protocol, spec, keys[part])
 
         with torch.inference_mode():
-            if spec.batched and len(images) > 1 and (found := self._together(scores, spec, images[0].shape)):
-                return found
+            if spec.batched and len(images) > 1 and (together := self._together(scores, spec, images[0].shape)):
+                return together
             return [_alone(scores, i) for i in range(len(images))]
 
     def _together(self, scores: Callable[[slice], list[Score]], spec: MetricSpec, shape: torch.Size) -> list[Score]:
@@ -87,7 +90,7 @@ class Scorer:
         if {spec.name, (spec.name, shape)} & self._one_by_one:
             return []
         try:
-            found = scores(slice(None))
+            together = scores(slice(None))
         except UndefinedScoreError:
             return []  # for which of them?
         except AssetError:
@@ -100,7 +103,7 @@ class Scorer:
             else:
                 self._one_by_one.add(spec.name)
             raise
-        return found if all(score.value is not None for score in found) else []
+        return together if all(score.value is not None for score in together) else []
 
     def _scores(
         self,
@@ -117,8 +120,8 @@ class Scorer:
             hr = self._view("hr", [sample.hr for sample in samples], like, protocol, spec)
             return metric.prepare(hr[seen], protocol)
 
-        how = protocol.identity if spec.uses_protocol else ""
-        prepared = self.store.get((tuple(keys), like.scale, spec.name, how), prepare)
+        identity = protocol.identity if spec.uses_protocol else ""
+        prepared = self.store.get((tuple(keys), like.scale, spec.name, identity), prepare)
         value: Any = metric.score(self._view("sr", images, like, protocol, spec)[seen], prepared)
         if not spec.batched:
             return [_as_score(float(value), spec)]

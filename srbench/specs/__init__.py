@@ -7,15 +7,12 @@ from srbench.specs.checks import FILE_NAME, NAME
 from srbench.specs.dataset import ARCHIVES, Archive, Asset, DatasetSpec, ImagePair
 from srbench.specs.loss import LossSpec
 from srbench.specs.metric import Metric, MetricSpec
-from srbench.specs.model import LEAST_TILE, PRECISIONS, TOLERANCE, ModelFileSpec, ModelSpec, Published, Tile
+from srbench.specs.model import ModelFileSpec, ModelSpec, Published, Tile
 
 __all__ = [
     "ARCHIVES",
     "FILE_NAME",
-    "LEAST_TILE",
     "NAME",
-    "PRECISIONS",
-    "TOLERANCE",
     "Archive",
     "Asset",
     "DatasetSpec",

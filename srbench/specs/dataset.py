@@ -10,11 +10,11 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from srbench.errors import SpecError, SRBenchError, UsageError, say
+from srbench.specs.checks import check_callable, check_names, check_scales, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
-from srbench.specs.checks import check_callable, check_names, check_scales, require
 
 ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 
@@ -118,6 +118,11 @@ class DatasetSpec:
         object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
         object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
 
+    @property
+    def scales_text(self) -> str:
+        """The scales as people write them: ``x2, x4``."""
+        return ", ".join(f"x{scale}" for scale in sorted(self.scales))
+
     def check_scale(self, scale: int) -> None:
         """Refuse a scale that the set does not exist at.
 
@@ -125,8 +130,7 @@ class DatasetSpec:
             UsageError: says why.
         """
         if scale not in self.scales:
-            does = ", ".join(f"x{s}" for s in sorted(self.scales))
-            reason = self.refusals.get(scale, f"it has {does}")
+            reason = self.refusals.get(scale, f"it has {self.scales_text}")
             raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
 
     def pairs(self, scale: int) -> list[ImagePair]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from srbench.specs.checks import check_callable, check_names
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import torch
-
-from srbench.specs.checks import check_callable, check_names
 
 
 @dataclass(frozen=True, kw_only=True)

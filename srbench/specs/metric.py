@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from srbench.specs.checks import check_callable, check_names, require
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     import torch
 
     from srbench.protocols import Protocol as ScoringProtocol
-from srbench.specs.checks import check_callable, check_names, require
 
 
 class Metric(Protocol):
@@ -56,6 +57,10 @@ class MetricSpec:
     backbone: str = ""
     """Pretrained feature network that must be fetched first."""
     decimals: int = 4
+    """Digits behind the point that boards print."""
+    tolerance: float | None = None
+    """How far a value may be from a published figure and still count as the same, for rounding to its digits and small
+    differences between scripts; None for 2 % of the figure."""
     aliases: Sequence[str] = ()
     paper: str = ""
 
@@ -64,6 +69,10 @@ class MetricSpec:
         check_callable(self, "build")
         require(self.better in ("higher", "lower"), self, "better must be 'higher' or 'lower'")
         require(bool(self.version), self, "version is empty")
+
+    def allowed(self, figure: float) -> float:
+        """Return how far a value may be from a published figure and still count as the same."""
+        return 0.02 * abs(figure) if self.tolerance is None else self.tolerance
 
     @property
     def identity(self) -> str:

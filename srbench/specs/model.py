@@ -7,27 +7,18 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from srbench.defaults import PRECISIONS
 from srbench.errors import SpecError
+from srbench.specs.checks import NAME, check_callable, check_names, check_scales, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     import torch
 
-from typing import TYPE_CHECKING
 
-from srbench.specs.checks import NAME, check_callable, check_names, check_scales, require
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-
-PRECISIONS = ("fp32", "bf16", "fp16")
 Tile: TypeAlias = int | Literal["auto", "off"]
 """Height and width of tiles in LR pixels; or tiles where memory would not do, or never."""
-LEAST_TILE = 16
-TOLERANCE = {"psnr": 0.05, "ssim": 0.002}
-"""Of published figures: what rounding to their digits and small differences between scripts come to."""
 
 
 def _check_weights(spec: ModelSpec) -> None:
@@ -55,11 +46,6 @@ class Published:
         right = all(isinstance(name, str) for name in names) and type(self.scale) is int
         if not right or isinstance(self.value, bool) or not isinstance(self.value, int | float):
             raise SpecError(f"{self}: scale must be a whole number, value a number, the others texts")
-
-    @property
-    def tolerance(self) -> float:
-        """How far a figure may be from it and still count as the same."""
-        return TOLERANCE.get(self.metric, 0.02 * abs(self.value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +117,15 @@ class ModelSpec:
             return self.weights
         files = {scale: self.weights / f"{self.name}_x{scale}.safetensors" for scale in self.scales}
         return {scale: file for scale, file in files.items() if file.is_file()}
+
+    @property
+    def scales_text(self) -> str:
+        """The scales as people write them: ``x2, x4``."""
+        return ", ".join(f"x{scale}" for scale in sorted(self.scales))
+
+    def lacks_scale(self, scale: int) -> str:
+        """Return that the method does not do a scale, and which it does; empty where it does it."""
+        return "" if scale in self.scales else f"does not do x{scale}; it does {self.scales_text}"
 
     @property
     def indivisible(self) -> str:

@@ -20,7 +20,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
-from srbench.errors import AssetError, without_passwords
+from srbench.errors import AssetError, reason_of, without_passwords
 from srbench.images.read import SUFFIXES
 from srbench.store.assets import sources
 from srbench.store.downloads import MIB, check_room, download, is_our_disk, network_fault
@@ -77,15 +77,15 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
         AssetError: no source has it, what they have is not it, or the disk has no room; names each fault.
     """
     with _alone(archive, ui):
-        if found := unpacked(archive):
-            return found
+        if folder := unpacked(archive):
+            return folder
         faults = []
         for source in sources(archive.path, archive.url):
             try:
                 return _take(source, archive, ui)
             except (OSError, *BROKEN) as error:
                 if isinstance(error, OSError) and is_our_disk(error, home()):
-                    raise AssetError(f"{_folder(archive)}: cannot be written ({error.strerror})") from error
+                    raise AssetError(f"{_folder(archive)}: cannot be written ({reason_of(error)})") from error
                 faults.append(f"{source} ({_fault(error)})")
     tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
@@ -128,17 +128,17 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
     if archive.size and size != archive.size:
         raise ValueError(f"wrong content: it has {size} bytes, not {archive.size}")
     algorithm, _, pinned = archive.hash.partition(":")
-    found = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
+    hashes = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
     with ui.track(f"checking {file.name} (MiB)", -(-size // MIB)) as advance, file.open("rb") as stream:
         while block := stream.read(MIB):
-            for hashed in found.values():
+            for hashed in hashes.values():
                 hashed.update(block)
             advance("")
-    if pinned and found[algorithm].hexdigest() != pinned:
+    if pinned and hashes[algorithm].hexdigest() != pinned:
         raise ValueError(f"wrong content: its {algorithm.upper()} is not the pinned one")
     own = "CRC-32 of each file in it" if file.name.endswith(".zip") else "size and structure"
     verified = f"pinned {algorithm.upper()}" if pinned else own
-    return {"bytes": size, "sha256": found["sha256"].hexdigest(), "verified": verified}
+    return {"bytes": size, "sha256": hashes["sha256"].hexdigest(), "verified": verified}
 
 
 def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int:
@@ -238,20 +238,20 @@ def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[t
 @contextmanager
 def _alone(archive: Archive, ui: UI) -> Iterator[None]:
     """Let one process at a time get an archive; the others wait and find it in the cache."""
-    place = home() / PurePosixPath(archive.path).parent
+    folder = home() / PurePosixPath(archive.path).parent
     waiting = f"another process is fetching {archive.name}; waiting for it"
     with ExitStack() as stack:
         try:
-            stack.enter_context(locked(place / f".{archive.name}.lock", lambda: ui.note(waiting)))
+            stack.enter_context(locked(folder / f".{archive.name}.lock", lambda: ui.note(waiting)))
         except OSError as error:
-            raise AssetError(f"{place}: cannot be written ({error.strerror})") from error
+            raise AssetError(f"{folder}: cannot be written ({reason_of(error)})") from error
         yield
 
 
 def _fault(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "not there"
-    if said := network_fault(error):
-        return said
-    text = " ".join(str(error).split()) or type(error).__name__
+    if reason := network_fault(error):
+        return reason
+    text = reason_of(error)
     return text if text.startswith(("wrong content", "it")) else f"damaged: {text}"

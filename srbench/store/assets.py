@@ -11,16 +11,16 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import AssetError
+from srbench.errors import AssetError, reason_of
 from srbench.specs import Asset
 from srbench.store.downloads import download, is_our_disk, network_fault
+from srbench.store.hashes import sha256
+from srbench.store.home import home, is_remote, mirror, users_path
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-from srbench.store.hashes import sha256
-from srbench.store.home import home, is_remote, mirror, users_path
 
 
 def is_cached(asset: Asset) -> bool:
@@ -42,7 +42,7 @@ def fetch(asset: Asset) -> Path:
         with locked(target.parent / ".lock", busy=lambda: None):
             return target if is_cached(asset) else _get(asset, target)
     except OSError as error:
-        raise AssetError(f"{target}: cannot be written ({error.strerror or error})") from error
+        raise AssetError(f"{target}: cannot be written ({reason_of(error)})") from error
 
 
 def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda _: None) -> list[Path]:
@@ -69,10 +69,10 @@ def local_path(file: Path | Asset) -> Path:
 
 def sources(path: str, url: str) -> list[str]:
     """Return where a file may be had, the mirror first: URLs, and absolute paths on this machine."""
-    found = []
-    if place := mirror():
-        found.append(f"{place.rstrip('/')}/{path}" if is_remote(place) else str(users_path(place) / path))
-    return [*found, url] if url else found
+    candidates = []
+    if folder := mirror():
+        candidates.append(f"{folder.rstrip('/')}/{path}" if is_remote(folder) else str(users_path(folder) / path))
+    return [*candidates, url] if url else candidates
 
 
 def _get(asset: Asset, target: Path) -> Path:
@@ -92,8 +92,8 @@ def _get(asset: Asset, target: Path) -> Path:
     for source in sources(asset.path, asset.url):
         url = source if is_remote(source) else f"file://{source}"
         try:
-            found = pooch.retrieve(url, known_hash, target.name, incoming, downloader=_bring)
-            return Path(found).replace(target)
+            fetched = pooch.retrieve(url, known_hash, target.name, incoming, downloader=_bring)
+            return Path(fetched).replace(target)
         except ValueError:
             faults.append(f"{source} (wrong content: its SHA-256 is not the pinned one)")
         except OSError as error:  # requests' errors too
@@ -120,4 +120,4 @@ def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
 def _fault(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "not there"
-    return network_fault(error) or error.strerror or " ".join(str(error).split()) or type(error).__name__
+    return network_fault(error) or reason_of(error)

@@ -6,25 +6,28 @@ Only the convolutional ``features.*`` are kept, as safetensors: AlexNet shrinks 
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srbench.errors import AssetError, unknown
+from srbench.errors import AssetError, reason_of, unknown
 from srbench.specs import Asset
 from srbench.store.assets import fetch
 from srbench.store.downloads import TIMEOUT_S
 from srbench.store.hashes import sha256
 from srbench.store.home import home, mirror
+from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     import torch
+
+    from srbench.specs import MetricSpec
+    from srbench.system.terminal import UI
 
 _ONLY_LOCAL: ContextVar[bool] = ContextVar("only_local", default=False)
 
@@ -158,20 +161,26 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
         where = where or f"SRBENCH_MIRROR is not set (a mirror folder would hold {backbone.path})"
         raise AssetError(
             f"backbone {backbone.name} is missing: {where}; {weights.url} could not be downloaded "
-            f"({' '.join(str(error).split())}). With a network, run 'srbench fetch {backbone.name}'"
+            f"({reason_of(error)}). With a network, run 'srbench fetch {backbone.name}'"
         ) from error
     finally:
         socket.setdefaulttimeout(patience)
     features = {key: value.contiguous() for key, value in state.items() if key.startswith("features.")}
     path = home() / backbone.path
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path, AssetError) as temporary:
         temporary.write_bytes(save(features))
         path.with_name(path.name + ".sha256").write_text(sha256(temporary) + "\n")
-        return temporary.replace(path)
-    except OSError as error:
-        raise AssetError(f"{path}: cannot be written ({error.strerror})") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    return path
+
+
+def missing_backbones(metrics: Iterable[MetricSpec], ui: UI) -> dict[str, str]:
+    """Fetch what metrics need; return, by metric, why it cannot be computed."""
+    missing = {}
+    for metric in metrics:
+        if metric.backbone:
+            try:
+                fetch_backbone(metric.backbone)
+            except AssetError as error:
+                missing[metric.name] = str(error)
+                ui.warn(f"no {metric.name}: {error}")
+    return missing

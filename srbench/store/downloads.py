@@ -97,17 +97,17 @@ def check_room(folder: Path, needed: int, what: str) -> None:
         )
 
 
-def is_our_disk(error: OSError, place: Path) -> bool:
+def is_our_disk(error: OSError, folder: Path) -> bool:
     """Say whether it was the disk under ``place`` that refused to be written, not a source to be read."""
-    ours = str(error.filename or place).startswith(str(place))
+    ours = str(error.filename or folder).startswith(str(folder))
     return error.errno in FULL or (error.errno in BARRED and ours)
 
 
 def network_fault(error: Exception) -> str:
     """Say in a few words why something could not be had over a network; empty for what is no network's fault."""
     if (response := getattr(error, "response", None)) is not None:
-        asked = response.headers.get("Retry-After", "")
-        busy = ": it is busy" + (f" and asks to be left alone for {asked} s" if asked.isdecimal() else "")
+        delay = response.headers.get("Retry-After", "")
+        busy = ": it is busy" + (f" and asks to be left alone for {delay} s" if delay.isdecimal() else "")
         return f"HTTP {response.status_code}{busy if response.status_code in BUSY else ''}"
     if not type(error).__module__.startswith("requests"):
         return ""
@@ -123,13 +123,13 @@ def _pause(response: Response | None, refused: int) -> float | None:
     """Return the seconds to wait before a busy server is asked again; None where that is of no use."""
     if response is None or response.status_code not in BUSY or refused == BUSY_TRIES:
         return None
-    asked = response.headers.get("Retry-After", "")
+    delay = response.headers.get("Retry-After", "")
     pause = PAUSE_S * 2**refused
-    if asked.isdecimal():
-        pause = float(asked)
-    elif asked:
+    if delay.isdecimal():
+        pause = float(delay)
+    elif delay:
         with contextlib.suppress(ValueError, TypeError):  # no date, or one without its zone
-            pause = max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+            pause = max(0.0, (parsedate_to_datetime(delay) - datetime.now(UTC)).total_seconds())
     return pause if pause <= LONGEST_PAUSE_S else None
 
 

@@ -30,12 +30,12 @@ def mirror() -> str:
     Raises:
         UsageError: it is a URL of another kind.
     """
-    found = os.environ.get("SRBENCH_MIRROR", "").strip()
-    if "://" not in found or is_remote(found):
-        return found
-    url = urlsplit(found)
+    value = os.environ.get("SRBENCH_MIRROR", "").strip()
+    if "://" not in value or is_remote(value):
+        return value
+    url = urlsplit(value)
     if url.scheme.lower() != "file" or url.netloc not in ("", "localhost"):
-        raise UsageError(f"SRBENCH_MIRROR={found!r} is no folder and no http, https or file URL")
+        raise UsageError(f"SRBENCH_MIRROR={value!r} is no folder and no http, https or file URL")
     return url2pathname(url.path)
 
 

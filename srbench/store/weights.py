@@ -6,14 +6,14 @@ Weights are safetensors; the card is a JSON file beside them that says what they
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from srbench.errors import MethodError, UsageError, without_passwords
+from srbench.errors import Code, MethodError, UsageError, without_passwords
 from srbench.images.degradations import BICUBIC
 from srbench.store.hashes import sha256
 from srbench.store.home import home, users_path
+from srbench.system.atomic import replacing, write_text
 from srbench.system.json_forms import NONE, TEXT, Fields, parse
 
 if TYPE_CHECKING:
@@ -94,44 +94,44 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
     Raises:
         UsageError: those asked for do not exist, or belong to another method or scale.
     """
-    asked = option or f"--weights {spec.name}={choice}"
+    option = option or f"--weights {spec.name}={choice}"
     if spec.file is not None:
         if choice:
-            raise UsageError(f"{asked}: {spec.name} is a file that holds its weights")
+            raise UsageError(f"{option}: {spec.name} is a file that holds its weights")
         return Weights(spec.file, "file", spec.card)
     if spec.recipe is None and not spec.shipped:
         if choice:
-            raise UsageError(f"{asked}: {spec.name} has nothing to learn")
+            raise UsageError(f"{option}: {spec.name} has nothing to learn")
         return None
     shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
     if choice not in ("", *CHOICES):
-        return _checked(spec, scale, users_path(choice), "file", asked)
+        return _checked(spec, scale, users_path(choice), "file", option)
     if choice != "trained" and shipped is not None and shipped.is_file():
-        return _checked(spec, scale, shipped, "shipped", asked)
+        return _checked(spec, scale, shipped, "shipped", option)
     if choice != "shipped" and trained.is_file():
-        return _checked(spec, scale, trained, "trained", asked)
+        return _checked(spec, scale, trained, "trained", option)
     if choice:
-        raise UsageError(f"{asked}: there are no {choice} weights for x{scale}")
+        raise UsageError(f"{option}: there are no {choice} weights for x{scale}")
     return None
 
 
-def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, asked: str) -> Weights:
+def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) -> Weights:
     """Read the card, and refuse weights that say they belong elsewhere.
 
     Raises:
         UsageError: the file or its card cannot be used.
     """
     if not path.is_file():
-        raise UsageError(f"{asked}: no such file")
+        raise UsageError(f"{option}: no such file")
     card: Any = {}
     if card_path(path).is_file():
         try:
             card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
         except (OSError, ValueError) as error:
             raise UsageError(f"{card_path(path)}: is no card of weights ({error})") from error
-        said = card.get("method", spec.name), card.get("scale", scale)
-        if said != (spec.name, scale):
-            raise UsageError(f"{path}: its card says {said[0]} x{said[1]}, not {spec.name} x{scale}")
+        method, card_scale = card.get("method", spec.name), card.get("scale", scale)
+        if (method, card_scale) != (spec.name, scale):
+            raise UsageError(f"{path}: its card says {method} x{card_scale}, not {spec.name} x{scale}")
     return Weights(path, origin, card)
 
 
@@ -147,7 +147,9 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise MethodError(f"weights {path}: cannot be read, damaged or no safetensors file ({error})") from error
+        raise MethodError(
+            f"weights {path}: cannot be read, damaged or no safetensors file ({error})", Code.WRONG_WEIGHTS
+        ) from error
 
 
 def load_weights(net: torch.nn.Module, path: Path) -> None:
@@ -164,10 +166,11 @@ def load_weights(net: torch.nn.Module, path: Path) -> None:
         shown = name if name.isprintable() and len(name) <= LONGEST else repr(name[:LONGEST])
         raise MethodError(
             f"weights {path}: are for another network ({shown} is {theirs.get(name, 'missing')}, "
-            f"expected {own.get(name, 'nothing')})"
+            f"expected {own.get(name, 'nothing')})",
+            Code.WRONG_WEIGHTS,
         )
     if name := next((name for name, value in state.items() if value.is_complex()), ""):
-        raise MethodError(f"weights {path}: are for another network ({name} holds complex numbers)")
+        raise MethodError(f"weights {path}: are for another network ({name} holds complex numbers)", Code.WRONG_WEIGHTS)
     net.load_state_dict(state)
 
 
@@ -207,14 +210,8 @@ def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
 def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any]) -> None:
     from safetensors.torch import save
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
+    with replacing(path, remark="; older weights stay") as temporary:
         temporary.write_bytes(save(dict(state)))  # safetensors' own files can be read by their owner alone
         digest = sha256(temporary)
-        temporary.replace(path)
-        text = without_passwords(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False))
-        temporary.write_text(text + "\n")
-        temporary.replace(card_path(path))
-    finally:
-        temporary.unlink(missing_ok=True)
+    text = without_passwords(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False))
+    write_text(card_path(path), f"{text}\n")

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -29,6 +30,28 @@ if TYPE_CHECKING:
     Handle = Callable[[str, Emit], None]
 
 START_TIMEOUT_S = 300
+
+
+@dataclass(frozen=True)
+class Exit:
+    """The end of a child process."""
+
+    code: int
+    """Its exit code; of a signal the negative number."""
+
+    @property
+    def is_killed(self) -> bool:
+        """Whether it was killed from outside, which is most likely the kernel's answer to a lack of memory."""
+        return self.code == -signal.SIGKILL
+
+    @property
+    def reason(self) -> str:
+        """How it ended, one line."""
+        if self.is_killed:
+            return "the worker was killed (SIGKILL): most likely out of memory"
+        if self.code < 0:
+            return f"the worker crashed ({signal.Signals(-self.code).name})"
+        return f"the worker ended by itself (exit code {self.code})"
 
 
 class Child:
@@ -52,15 +75,16 @@ class Child:
                 stderr=stderr,
                 start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
             )
-        self._answers: queue.Queue[Message] = queue.Queue()
+        self._answers: queue.Queue[Message | Exit] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.send(json.dumps(hello))
         first = self.receive(START_TIMEOUT_S)
-        if first is None or "ready" not in first:
+        if not isinstance(first, dict) or "greeting" not in first:
             self.kill()
-            reason = (first or {}).get("refused") or f"the worker did not start; see {log}"
-            raise SRBenchError(reason)
-        self.greeting: Any = first["ready"]
+            refusal = first.get("refusal") if isinstance(first, dict) else ""
+            raise SRBenchError(refusal or f"the worker did not start; see {log}")
+        self.greeting: Any = first["greeting"]
+        """What the child said of itself."""
 
     def _read(self) -> None:
         if self._popen.stdout is None:
@@ -68,7 +92,7 @@ class Child:
         with self._popen.stdout as answers:
             for line in answers:
                 self._answers.put(json.loads(line))
-        self._answers.put({"exit": self._popen.wait()})
+        self._answers.put(Exit(self._popen.wait()))
 
     def send(self, line: str) -> None:
         """Write one line to the child; one that is dead is noticed when its answer is awaited."""
@@ -77,8 +101,8 @@ class Child:
                 self._popen.stdin.write(line.encode() + b"\n")
                 self._popen.stdin.flush()
 
-    def receive(self, timeout_s: float) -> Message | None:
-        """Return the next answer, ``exit`` being the last, or None when there is none in time."""
+    def receive(self, timeout_s: float) -> Message | Exit | None:
+        """Return the next answer, an `Exit` being the last, or None when there is none in time."""
         try:
             return self._answers.get(timeout=timeout_s)
         except queue.Empty:
@@ -119,15 +143,6 @@ class Child:
         self._popen.wait()
 
 
-def death(code: int) -> str:
-    """Say how a process ended, by its exit code."""
-    if code == -signal.SIGKILL:
-        return "the worker was killed (SIGKILL): most likely out of memory"
-    if code < 0:
-        return f"the worker crashed ({signal.Signals(-code).name})"
-    return f"the worker ended by itself (exit code {code})"
-
-
 def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
     """Answer the parent until it is gone.
 
@@ -161,8 +176,8 @@ def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
     try:
         greeting, handle = start(json.loads(next_line()))
     except SRBenchError as error:
-        emit({"refused": str(error)})
+        emit({"refusal": str(error)})
         return
-    emit({"ready": greeting})
+    emit({"greeting": greeting})
     while True:
         handle(next_line(), emit)

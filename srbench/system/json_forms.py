@@ -55,8 +55,8 @@ def parse(text: str, form: Any = Fields()) -> Any:
         raise ValueError("is nested too deep") from None
     if _depth(value) > DEEPEST:
         raise ValueError("is nested too deep")
-    if said := fault(value, form):
-        raise ValueError(said)
+    if reason := fault(value, form):
+        raise ValueError(reason)
     return value
 
 
@@ -69,7 +69,7 @@ def fault(value: Any, form: Any, where: str = "it") -> str:
         if not isinstance(value, kind):
             return f"{where} is {name}"
         parts = value.items() if isinstance(value, dict) else enumerate(value)
-        return next((said for key, part in parts if (said := fault(part, form.form, f"{where}.{key}"))), "")
+        return next((reason for key, part in parts if (reason := fault(part, form.form, f"{where}.{key}"))), "")
     return "" if fits(value, form) else f"{where} is {_shown(value)}"
 
 
@@ -93,8 +93,8 @@ def _fields_fault(value: Any, form: Fields, where: str) -> str:
             kind = type(part)
             if type(inner) is tuple and kind in inner and (kind is not int or -LARGEST < part < LARGEST):
                 continue  # as `fits` says, without a call: a run has a million rows
-            if said := fault(part, inner, f"{where}.{name}"):
-                return said
+            if reason := fault(part, inner, f"{where}.{name}"):
+                return reason
     return ""
 
 

@@ -8,7 +8,7 @@ import socket
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, reason_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def hold(folder: Path) -> Iterator[None]:
         try:
             stack.enter_context(locked(folder / LOCK, refuse))
         except OSError as error:
-            raise SRBenchError(f"{folder}: cannot be written ({error.strerror or error})") from error
+            raise SRBenchError(f"{folder}: cannot be written ({reason_of(error)})") from error
         with contextlib.suppress(OSError):  # only what others are told depends on it
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         stack.callback(_remove, holder)

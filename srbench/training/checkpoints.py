@@ -5,13 +5,13 @@ Random numbers are no part of it: those of a step depend on the seed and the ste
 
 from __future__ import annotations
 
-import os
 import warnings
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import UsageError
+from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,14 +39,9 @@ def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping
         "facts": dict(facts),
         "parts": {name: part.state_dict() for name, part in parts.items()},
     }
-    temporary = folder / f".{NAME}.{os.getpid()}"
-    try:
+    causes = (OSError, RuntimeError)  # torch reports a full disk as a RuntimeError
+    with replacing(folder / NAME, causes=causes, remark="; the last good state stays") as temporary:
         torch.save(state, temporary)
-        temporary.replace(folder / NAME)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise SRBenchError(f"{folder / NAME}: cannot be written ({error}); the last good state stays") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> tuple[int, dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from srbench.catalog.blame import place
+from srbench.catalog.blame import location_of
 from srbench.errors import AssetError, MethodError, SRBenchError, say
 from srbench.store.backbones import only_local
 from srbench.training.fabric import make_fabric
@@ -102,7 +102,7 @@ def describe(spec: ModelSpec, scale: int, catalog: Catalog) -> Description | Non
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything
-        where = place(error, catalog.models.owner(spec.name).home)
+        where = location_of(error, catalog.models.owner(spec.name).home)
         raise MethodError(f"the recipe of {spec.name} cannot be built: {say(error)}{where}") from error
     if reading.settings is None:
         raise MethodError(f"the recipe of {spec.name} never called training.choose(...)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import platform
-import re
 import time
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
@@ -12,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from srbench import defaults
 from srbench.catalog.blame import blaming
-from srbench.errors import MethodError, SRBenchError, UsageError, one_line
+from srbench.errors import MethodError, SRBenchError, UsageError, one_line, reason_of
 from srbench.images.degradations import BICUBIC, get_degradation
+from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
 from srbench.store.weights import save_weights
+from srbench.system.atomic import remove_leftovers
 from srbench.system.devices import device_name
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
@@ -188,11 +190,11 @@ class _Loop:
     def _stops(self, interrupt: Interrupt, step: int) -> bool:
         """Whether to stop after this step; several processes ask each other now and then, and stop together."""
         if self.fabric.world_size == 1:
-            return interrupt.asked
+            return interrupt.requested
         if step % self.request.log_every:
             return False
-        asked = torch.tensor(float(interrupt.asked), device=self.fabric.device)
-        return bool(self.fabric.all_reduce(asked, reduce_op="sum"))
+        interrupted = torch.tensor(float(interrupt.requested), device=self.fabric.device)
+        return bool(self.fabric.all_reduce(interrupted, reduce_op="sum"))
 
     def _step(self, step: int) -> None:
         # A step's random numbers depend on its number, not on those before: nothing of them needs to be saved.
@@ -241,14 +243,10 @@ class _Loop:
         shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
         self.ui.note(f"step {step}: {self.validator.name} {shown}")
         card = self._card(step, figures)
-        try:
-            save_weights(self.average.net, self.out / "last.safetensors", card)
-            if self._merit(figures) > self.best:
-                self.best, self.best_step, self.figures = self._merit(figures), step, figures
-                save_weights(self.average.net, self.out / WEIGHTS, card)
-        except OSError as error:
-            reason = error.strerror or error
-            raise SRBenchError(f"{self.out}: weights cannot be written ({reason}); older ones stay") from error
+        save_weights(self.average.net, self.out / "last.safetensors", card)
+        if self._merit(figures) > self.best:
+            self.best, self.best_step, self.figures = self._merit(figures), step, figures
+            save_weights(self.average.net, self.out / WEIGHTS, card)
 
     def _merit(self, figures: Mapping[str, float]) -> float:
         """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""
@@ -273,7 +271,7 @@ class _Loop:
             "degradation": self.degradation.identity,
             "validation": {
                 "dataset": self.validator.name,
-                "protocol": self.validator.protocol.identity,
+                "protocol": get_protocol(defaults.PROTOCOL).identity,
                 **({"images": [image.name for image in self.data.held_out]} if self.data.held_out else {}),
                 **figures,
             },
@@ -306,9 +304,7 @@ def _alone(out: Path) -> Iterator[None]:
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(out / ".lock", refuse, GRACE_S))
-            for path in out.iterdir():
-                if re.fullmatch(r"\..+\.\d+", path.name):
-                    path.unlink()
+            remove_leftovers(out)
         except OSError as error:
-            raise SRBenchError(f"{out}: cannot be written ({error.strerror})") from error
+            raise SRBenchError(f"{out}: cannot be written ({reason_of(error)})") from error
         yield

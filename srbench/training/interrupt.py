@@ -14,7 +14,7 @@ class Interrupt:
     """While entered, the first Ctrl-C is only noted; a second one stops at once."""
 
     def __init__(self) -> None:
-        self.asked = False
+        self.requested = False
         self._before: Any = None
 
     def __enter__(self) -> Self:
@@ -27,6 +27,6 @@ class Interrupt:
             signal.signal(signal.SIGINT, self._before)
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        if self.asked:
+        if self.requested:
             raise KeyboardInterrupt
-        self.asked = True
+        self.requested = True

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pathlib import Path
 import importlib.util
-import os
+import json
 from typing import TYPE_CHECKING, Any
 
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import SRBenchError, UsageError, reason_of
+from srbench.system.atomic import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -108,7 +104,7 @@ class Log:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(row) + "\n")
         except OSError as error:
-            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror})") from error
+            raise SRBenchError(f"{self.path}: cannot be written ({reason_of(error)})") from error
         if self._events:
             for name, value in values.items():
                 self._events.add_scalar(f"{group}/{name}", value, step)
@@ -122,9 +118,4 @@ class Log:
                 except ValueError:  # torn by a crash
                     continue
                 kept += [line] if row["step"] <= start else []
-        temporary = self.path.with_name(f".{NAME}.{os.getpid()}")
-        try:
-            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
-            temporary.replace(self.path)
-        except OSError as error:
-            raise SRBenchError(f"{self.path}: cannot be written ({error.strerror})") from error
+        write_text(self.path, "".join(f"{line}\n" for line in kept))

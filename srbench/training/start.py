@@ -31,8 +31,7 @@ def find_method(request: TrainRequest, catalog: Catalog) -> ModelSpec:
     if spec.recipe is None:
         raise UsageError(f"{spec.name} has nothing to learn")
     if request.scale not in spec.scales:
-        does = ", ".join(f"x{scale}" for scale in sorted(spec.scales))
-        raise UsageError(f"{spec.name} does not do x{request.scale}; it does {does}")
+        raise UsageError(f"{spec.name} {spec.lacks_scale(request.scale)}")
     for _, name in parse(request.overrides.loss) if request.overrides.loss is not None else ():
         _ = catalog.losses[name]
     _find(spec, request, catalog)
@@ -51,19 +50,19 @@ def load_start(
     origin = _find(spec, request, catalog)
     if origin is None:
         return None
-    source, found, scale = origin
-    said = f"starts from {found.origin} weights of {source.name}: {found.path}"
+    source, weights, scale = origin
+    text = f"starts from {weights.origin} weights of {source.name}: {weights.path}"
     if scale == request.scale:
-        load_weights(net, found.path)
+        load_weights(net, weights.path)
     else:
-        new = _load_fitting(net, found.path)
-        said += f", made for x{scale}; new in x{request.scale}: {', '.join(new) or 'nothing'}"
+        new = _load_fitting(net, weights.path)
+        text += f", made for x{scale}; new in x{request.scale}: {', '.join(new) or 'nothing'}"
     if not request.resume:
-        ui.note(said)
+        ui.note(text)
     return {
         "method": source.name,
-        "sha256": found.digest,
-        "steps": found.card.get("steps_done"),
+        "sha256": weights.digest,
+        "steps": weights.card.get("steps_done"),
         **({} if scale == request.scale else {"scale": scale}),
     }
 
@@ -96,11 +95,11 @@ def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[Mod
     own = not other and request.start_from not in ("", *CHOICES) and method_of(request.start_from) == spec.name
     source = spec if own else catalog.models[spec.start_from or spec.name]
     scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)
-    found = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")
-    if found is None:
+    weights = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")
+    if weights is None:
         raise UsageError(
             f"{spec.name} starts from {source.name}'s weights, and there are none for x{scale}: "
             f"'srbench train {source.name} --scale {scale} --data ...' makes them, "
             "--start-from PATH names others"
         )
-    return source, found, scale
+    return source, weights, scale

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.data.find import find_dataset
 from srbench.data.image_sets import prepare
 from srbench.errors import AssetError
 from srbench.images.degradations import BICUBIC
-from srbench.images.tensors import to_8bit, to_float, to_picture
+from srbench.images.tensors import to_8bit, to_picture
 from srbench.images.write import write
 from srbench.inference.upscale import upscale
 from srbench.protocols import get_protocol
+from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
@@ -29,15 +31,13 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
     from srbench.training.data.find import TrainingData
 
-DEFAULT = "set5"
-METRICS = ("psnr", "ssim", "lpips")
 PICTURES = 2
 STORE_BYTES = 512 * 2**20
 
 
 def choose_validation(
     catalog: Catalog,
-    asked: str,
+    dataset: str,
     data: TrainingData,
     scale: int,
     seed: int,
@@ -48,7 +48,7 @@ def choose_validation(
 
     Args:
         catalog: where datasets come from.
-        asked: a dataset, a folder or ``held-out``; empty for `DEFAULT`, or, where that cannot be had, ``held-out``.
+        dataset: a dataset, a folder or ``held-out``; empty for the default, or, where that cannot be had, ``held-out``.
         data: what there is to train on.
         scale: the factor that is trained for.
         seed: chooses what is held out.
@@ -59,14 +59,14 @@ def choose_validation(
         UsageError: the dataset is unknown, or does not exist at the scale.
         AssetError: it could not be had.
     """
-    if asked != HELD_OUT:
-        spec = find_dataset(catalog, asked or DEFAULT)
-        images = prepare(asked or DEFAULT, spec, spec.name, scale, ui, degradation)
+    if dataset != HELD_OUT:
+        spec = find_dataset(catalog, dataset or defaults.VALIDATION)
+        images = prepare(dataset or defaults.VALIDATION, spec, spec.name, scale, ui, degradation)
         if not images.fault:
             return images, data
-        if asked:
+        if dataset:
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
-        ui.note(f"{DEFAULT} cannot be had, so a tenth of the training images is held out to validate on")
+        ui.note(f"{defaults.VALIDATION} cannot be had, so a tenth of the training images is held out to validate on")
     data = data.hold_out(seed)
     pairs = [ImagePair(image.name, image.path) for image in data.held_out]
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
@@ -78,10 +78,10 @@ class Validator:
 
     def __init__(self, catalog: Catalog, images: ImageSet, device: torch.device, ui: UI) -> None:
         self.name, self.scale = images.name, images.scale
-        self.protocol = get_protocol("y")
         self.samples = [load_sample(pair, images.scale, device, images.degradation) for pair in images.pairs]
         self.scorer = Scorer(ReferenceStore(STORE_BYTES))
-        self.metrics = [catalog.metrics[name] for name in METRICS if name in catalog.metrics]
+        metrics = [catalog.metrics[name] for name in defaults.METRICS if name in catalog.metrics]
+        self.criteria = criteria(metrics, [get_protocol(defaults.PROTOCOL)])
         self.ui = ui
 
     def score(self, net: torch.nn.Module, multiple: int, pictures: Path) -> dict[str, float]:
@@ -91,17 +91,21 @@ class Validator:
             MethodError: the output breaks the contract.
         """
         values: dict[str, list[float]] = {}
+
+        def run(lr: torch.Tensor) -> torch.Tensor:
+            return to_8bit(upscale(net, lr, self.scale, multiple))
+
         for i, sample in enumerate(self.samples):
-            sr = to_8bit(upscale(net, to_float(sample.lr), self.scale, multiple)[0])
-            for metric in list(self.metrics):
-                try:
-                    score = self.scorer.score(sr, sample, self.protocol, metric, sample.name)
-                except AssetError as error:
-                    self.ui.warn(f"validation goes without {metric.name}: {error}")
-                    self.metrics.remove(metric)
-                    continue
-                if score.value is not None:
-                    values.setdefault(metric.name, []).append(score.value)
+            sr = upscale_samples(run, [sample])[0]
+            names = {sample.name: sample.name}
+            for _, criterion, score in score_samples(
+                self.scorer, {sample.name: sample}, {sample.name: sr}, {sample.name: self.criteria}, names
+            ):
+                if score.code is not None:
+                    self.ui.warn(f"validation goes without {criterion.metric.name}: {score.reason}")
+                    self.criteria.remove(criterion)
+                elif score.value is not None:
+                    values.setdefault(criterion.metric.name, []).append(score.value)
             if i < PICTURES:
                 write(pictures / f"{sample.name}.png", to_picture(sr, grey=sample.grey))
         return {name: sum(scores) / len(scores) for name, scores in values.items()}

@@ -93,8 +93,8 @@ def test_a_broken_plugin_is_named_with_its_reason_and_stops_no_other(tmp_path, n
     broken = [plugin for plugin in catalog.plugins if plugin.problems]
     (plugin,) = broken
     assert plugin.name == name
-    assert reason in plugin.problems[0]
-    assert plugin.problems[0].isprintable()
+    assert reason in plugin.problems[0].reason
+    assert plugin.problems[0].reason.isprintable()
     assert {"one", "two", "bicubic"} <= set(catalog.models.specs)
 
 
@@ -111,7 +111,7 @@ def test_a_clash_rejects_all_claimants_and_says_so(tmp_path, first, second, name
     assert not {first[0], second[0]} & set(catalog.models.specs)
     problems = {plugin.name: plugin.problems for plugin in catalog.plugins if plugin.problems}
     assert set(problems) == {"first", "second"}
-    assert f"the name {name!r} is also claimed by second" in problems["first"][0]
+    assert f"the name {name!r} is also claimed by second" in problems["first"][0].reason
     with pytest.raises(UsageError, match=r"claimed by several plugins \(first, second\)"):
         catalog.models[name]
     assert "bicubic" in catalog.models

@@ -137,7 +137,7 @@ def test_prefixes_clash_like_names(plugin, tmp_path):
     assert "gain" not in catalog.models.files
     problems = [problem for found in catalog.plugins for problem in found.problems]
     assert len(problems) == 2
-    assert "kind of model file 'gain' is refused: the name 'gain' is also claimed by" in problems[0]
+    assert "kind of model file 'gain' is refused: the name 'gain' is also claimed by" in problems[0].reason
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ from pathlib import Path
 
 import torch
 
-from srbench.catalog import Catalog
+from srbench.catalog.catalog import Catalog
 from srbench.inference.build import build_net
 from srbench.inference.files import upscale_file
 from srbench.inference.enlarger import Enlarger
@@ -186,12 +186,12 @@ def test_memory_that_is_refused_costs_no_row_where_tiles_will_do(call, tmp_path,
 def test_limit_on_memory_makes_a_worker_cut(tmp_path, save_image):
     save_image(tmp_path / "photos" / "a.png", 140, 130)
     cells = {"a": [Cell("k", "psnr", "y")]}
-    for limit, tile in ((0, None), (1, 24)):
+    for limit, tile in ((0, 0), (1, 24)):
         found = []
         Worker(Session("cpu", 1, max_memory=limit)).run(
             Job("bicubic", 2, str(tmp_path / "photos"), cells), found.append
         )
-        assert found[0].get("tile") == tile
+        assert found[0].tile == tile
 
 
 def grown(tmp_path, save_image, small, large):

@@ -477,7 +477,7 @@ CHECK = """
 import json, sys
 from pathlib import Path
 from concurrent.futures import ThreadPoolExecutor
-from srbench.conformance.checks import CHECKS
+from srbench.conformance.checklist import CHECKS
 from srbench.conformance.examine import Examiner, make_plan
 
 def check(files, timeout_s):

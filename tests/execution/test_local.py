@@ -8,7 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from srbench.errors import SRBenchError
+from srbench.errors import Code, SRBenchError
+from srbench.execution.events import ImageDone, ValueScored
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Cell, Job, Session
 from srbench.execution.local import InlineExecutor, WorkerExecutor
@@ -33,6 +34,18 @@ def job(method, folder):
     return Job(method, 2, str(folder), {"a": [Cell("key", "psnr", "y")]})
 
 
+def watched(worker, batch):
+    """Let so many images of a worker go together, and return the groups that do as they come."""
+    upscale, groups = worker.scoring._upscale, []
+    worker.scoring.batch = batch
+    worker.scoring._upscale = lambda tiler, group: groups.append(list(group)) or upscale(tiler, group)
+    return groups
+
+
+def values_of(events):
+    return {event.cell: event.value for event in events if isinstance(event, ValueScored)}
+
+
 def test_job_survives_the_journey():
     sent = Job("m", 2, "d", {"a": [Cell("k", "psnr", "y")]}, {"a": "/x.png"}, {"size": 8})
     assert Job.from_json(sent.to_json()) == sent
@@ -42,10 +55,12 @@ def test_values_come_then_the_end(executor, tmp_path, save_image):
     save_image(tmp_path / "set" / "a.png")
     heard = []
     executor.submit(job("nearest", tmp_path / "set"), heard.append).result(timeout=60)
-    assert [next(iter(event)) for event in heard] == ["cell", "image", "seconds"]
-    assert heard[0]["cell"] == "key"
-    assert 0 < heard[0]["value"] < 100
-    assert "cpu" in executor.environment()["device"]
+    value, image, time = heard
+    assert (value.cell, value.code, value.tile) == ("key", None, 0)
+    assert 0 < value.value < 100
+    assert image == ImageDone("a", saved=False)
+    assert set(time.seconds) >= {"build", "forward", "metrics"}
+    assert "cpu" in executor.environment().device
 
 
 def test_what_a_method_does_to_torch_is_undone(tmp_path, save_image):
@@ -64,9 +79,9 @@ def test_a_metric_that_breaks_costs_its_value_alone(executor, tmp_path, save_ima
     cells = [Cell("one", "breaks", "y"), Cell("two", "psnr", "y")]
     heard = []
     executor.submit(Job("nearest", 2, str(tmp_path / "set"), {"a": cells}), heard.append).result(timeout=60)
-    assert heard[0]["missing"]
-    assert "breaks failed: RuntimeError: a bug of the metric (faulty.py:" in heard[0]["reason"]
-    assert heard[1]["value"] > 0
+    assert heard[0].code is Code.FAILED
+    assert "breaks failed: RuntimeError: a bug of the metric (faulty.py:" in heard[0].reason
+    assert heard[1].value > 0
 
 
 def test_failure_is_told_and_the_next_job_runs(executor, tmp_path, save_image):
@@ -129,11 +144,10 @@ def test_images_of_one_size_go_together_where_the_device_wants_it(tmp_path, save
     del cells["2"][1:3]  # as if they were known from an interrupted run
 
     def run(batch):
-        worker, seen, found = Worker(Session("cpu", 1)), [], {}
-        worker.batch = batch
-        worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
-        worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda row: found.update({row.get("cell"): row}))
-        return seen, {key: row["value"] for key, row in found.items() if key}
+        worker, heard = Worker(Session("cpu", 1)), []
+        seen = watched(worker, batch)
+        worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
+        return seen, values_of(heard)
 
     alone, together = run(1), run(3)
     assert alone[0] == [[str(i)] for i in range(7)]
@@ -147,8 +161,8 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
         save_image(tmp_path / "set" / f"{i}.png", seed=i)
     cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(4)}
     worker, heard, batches = Worker(Session("cpu", 1)), [], []
-    worker.batch = 4
-    metric = worker.scorer._metrics["psnr"] = worker.catalog.metrics["psnr"].build()
+    worker.scoring.batch = 4
+    metric = worker.scoring.scorer._metrics["psnr"] = worker.catalog.metrics["psnr"].build()
     score = metric.score
 
     def picky(sr, prepared):
@@ -160,11 +174,11 @@ def test_of_images_scored_together_one_that_breaks_a_metric_costs_its_value_alon
 
     monkeypatch.setattr(metric, "score", picky)
     worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
-    rows = {row["cell"]: row for row in heard if "cell" in row}
+    events = {event.cell: event for event in heard if isinstance(event, ValueScored)}
     assert batches == [4, 1, 1, 1, 1]
-    assert [rows[str(i)]["value"] is None for i in range(4)] == [False, True, False, False]
-    assert "psnr failed: RuntimeError: odd image" in rows["1"]["reason"]
-    assert rows["1"]["missing"]
+    assert [events[str(i)].value is None for i in range(4)] == [False, True, False, False]
+    assert "psnr failed: RuntimeError: odd image" in events["1"].reason
+    assert events["1"].code is Code.FAILED
     batches.clear()
     worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
     assert batches == [1, 1, 1, 1]  # a batch of this size was too large once
@@ -174,9 +188,8 @@ def test_not_many_images_wait_for_others_of_their_size(tmp_path, save_image):
     for i in range(7):
         save_image(tmp_path / "set" / f"{i}.png", width=40 + 8 * (i % 6), seed=i)
     cells = {str(i): [Cell(str(i), "psnr", "y")] for i in range(7)}
-    worker, seen = Worker(Session("cpu", 1)), []
-    worker.batch = 2
-    worker._forward = lambda tiler, group: seen.append(list(group)) or Worker._forward(worker, tiler, group)
+    worker = Worker(Session("cpu", 1))
+    seen = watched(worker, 2)
     worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), lambda _: None)
     assert seen[0] == ["0"]  # the fourth that came had no other of its size either
     assert sorted(name for group in seen for name in group) == list(cells)
@@ -195,10 +208,10 @@ def test_what_is_compiled_sees_one_size_of_batch(tmp_path, save_image, monkeypat
     found = {}
     for yes in (False, True):
         worker = Worker(Session("cpu", 1, compiled=yes))
-        worker.batch = 3
+        worker.scoring.batch = 3
         heard = found.setdefault(yes, [])
         worker.run(Job("bicubic", 2, str(tmp_path / "set"), cells), heard.append)
     assert batches == [3, 3, 1]  # of the other size there never was a larger one
-    values = [{row["cell"]: row["value"] for row in heard if "cell" in row} for heard in found.values()]
+    values = [values_of(heard) for heard in found.values()]
     assert values[0] == values[1]
     assert len(values[0]) == 6

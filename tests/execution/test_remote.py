@@ -6,6 +6,7 @@ import importlib.util
 import os
 import socket
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,12 +14,13 @@ import pytest
 
 from srbench import __version__
 from srbench.errors import SRBenchError
+from srbench.execution.events import Environment, Refused, SpeedMeasured
 from srbench.execution.jobs import Cell, Job, Session
-from srbench.execution.remote import Terms, answer, one_kind
+from srbench.execution.remote import Terms, answer, decode_answer, one_kind
 from srbench.execution.slurm import minutes, parse_settings
 from srbench.store.hashes import sha256
 
-ENVIRONMENT = {"device": "cpu, one", "versions": {"srbench": __version__}}
+ENVIRONMENT = Environment("cpu, one", "linux", None, {"srbench": __version__})
 
 
 @pytest.mark.parametrize(
@@ -97,13 +99,13 @@ def test_times_are_read_as_slurm_reads_them(text, expected):
 
 
 def test_machines_of_several_kinds_are_refused():
-    assert one_kind([ENVIRONMENT, ENVIRONMENT])["device"] == "cpu, one"
+    assert one_kind([ENVIRONMENT, ENVIRONMENT]).device == "cpu, one"
     with pytest.raises(SRBenchError, match=r"of several kinds, .*cpu, one; cpu, two"):
-        one_kind([ENVIRONMENT, ENVIRONMENT | {"device": "cpu, two"}])
+        one_kind([ENVIRONMENT, replace(ENVIRONMENT, device="cpu, two")])
     with pytest.raises(SRBenchError, match=r"a worker has srbench 0\.0\.0"):
-        one_kind([ENVIRONMENT | {"versions": {"srbench": "0.0.0"}}])
+        one_kind([replace(ENVIRONMENT, versions={"srbench": "0.0.0"})])
     with pytest.raises(SRBenchError, match="no such Python file"):
-        one_kind([ENVIRONMENT, {"refused": "--plugin x.py: no such Python file (on node7)"}])
+        one_kind([ENVIRONMENT, Refused("--plugin x.py: no such Python file (on node7)")])
 
 
 def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
@@ -118,10 +120,10 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
 
     executor = Terms(Session("cpu", 1)).executor(tmp_path / "log")
     try:
-        device = executor.environment()["device"]
+        device = executor.environment().device
 
         def reason(job, device=device):
-            return answer(executor, job, device)[-1].get("failed", "")
+            return getattr(decode_answer(answer(executor, job, device))[-1], "reason", "")
 
         other = "0" * 16
         assert "no such folder" in reason(job({}, dataset=tmp_path / "gone"))
@@ -132,7 +134,7 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
         assert f"{tmp_path} is not here: images" in reason(job({"folder": str(tmp_path)}))
         assert f"but {socket.gethostname()} has" in reason(job({}), device="cuda, another")
         events = answer(executor, job({"image a": sha256(image)}), device)
-        assert [next(iter(event)) for event in events] == ["cell", "image", "seconds"]
+        assert [event["kind"] for event in events] == ["value", "image", "time", "done"]
     finally:
         executor.shutdown()
 
@@ -163,17 +165,17 @@ def test_a_timing_beside_other_work_of_the_cluster_is_marked(before, processing,
 
     executor = DaskExecutor.__new__(DaskExecutor)
     executor._client, executor._where, executor._running = FakeClient(**processing), "the cluster", {"ours": None}
-    (event,) = executor._marked([{"speed": {"latency_ms": 1.0}}], None, before)
-    assert event["speed"].get("shared", "") == ("other work of the cluster on node1" if shared else "")
+    (event,) = executor._marked([SpeedMeasured({"latency_ms": 1.0})], None, before)
+    assert event.shared == ("other work of the cluster on node1" if shared else "")
 
 
 def test_a_plugin_file_that_is_not_there_is_the_reason(tmp_path):
     executor = Terms(Session("cpu", 1, (str(tmp_path / "mine.py"),))).executor(tmp_path / "log")
     try:
-        (event,) = answer(executor, Job("mine", 2, "set"), "")
+        (event,) = decode_answer(answer(executor, Job("mine", 2, "set"), ""))
     finally:
         executor.shutdown()
-    assert "mine.py: no such Python file (on " in event["failed"]
+    assert "mine.py: no such Python file (on " in event.reason
 
 
 FAKE = {  # SLURM's commands as submitit uses them: a job is a process in the background

@@ -48,7 +48,7 @@ class Running:
             protocols=("y",),
             metrics=("psnr", "ssim"),
             out=folder,
-            speed=None,
+            speed=False,
             save_images=True,
             inline=turn % 2 == 0,
         )

@@ -50,7 +50,7 @@ def asked(tmp_path, save_image):
         protocols=("y",),
         metrics=("psnr", "ssim"),
         out=tmp_path / "run",
-        speed=None,
+        speed=False,
         inline=True,
     )
 

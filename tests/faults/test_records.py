@@ -29,7 +29,7 @@ def asked(tmp_path, save_image):
         protocols=("y",),
         metrics=("psnr",),
         out=tmp_path / "run",
-        speed=None,
+        speed=False,
         inline=True,
     )
 

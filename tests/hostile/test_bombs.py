@@ -33,7 +33,7 @@ READ = """
 import json, resource, sys
 from pathlib import Path
 from srbench.errors import ImageError
-from srbench.images import read, read_size
+from srbench.images.read import read, read_size
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]),) * 2)
 for reader in (read_size, read):
     try:

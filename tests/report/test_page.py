@@ -124,7 +124,7 @@ def test_scores_and_links_of_every_image_are_there(page, made_run):
     (gallery,) = data["galleries"]
     assert list(gallery["metrics"]) == ["psnr", "ssim", "lpips"]
     found = gather([run.folder])
-    values = {(e.who["method"], e.who["protocol"]): e.values for e in found.board.entries}
+    values = {(e.identity["method"], e.identity["protocol"]): e.values for e in found.board.entries}
     for image in gallery["images"]:
         for key, link in image["whole"].items():
             target = written.path.parent / unquote(link)

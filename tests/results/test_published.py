@@ -16,13 +16,19 @@ from srbench.cli.leaderboard import leaderboard_command
 from srbench.cli.run import run_command
 from srbench.errors import UsageError
 from srbench.results.published import Comparison
-from srbench.specs import Published
+from srbench.specs import MetricSpec, Published
 
 
 def invoke(command, *args):
     done = CliRunner().invoke(command, [*map(str, args)], catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stdout
+
+
+def spec(name, better):
+    """A metric with the tolerances that srbench's own have, and two digits."""
+    tolerance = {"psnr": 0.05, "ssim": 0.002}.get(name)
+    return MetricSpec(name=name, summary=name, build=object, better=better, decimals=2, tolerance=tolerance)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +45,7 @@ def invoke(command, *args):
 )
 def test_verdicts(metric, better, printed, ours, verdict):
     figure = Published("set5", 4, metric, printed, "y", "a paper")
-    assert Comparison(figure, {}, ours, 2, better, "").verdict == verdict
+    assert Comparison(figure, {}, ours, spec(metric, better), "").verdict == verdict
 
 
 def test_bicubic_reproduces_what_papers_print(mirror, tmp_path):
@@ -95,6 +101,10 @@ def test_a_card_says_how_long_ours_was_trained():
     assert _trained({"data": 3}) == ""
     figure = Published("set5", 4, "psnr", 1.0, "y", "a paper")
     comparison = Comparison(
-        figure, {"method": "m", "protocol": "y", "device": "d", "precision": "fp32"}, 1.0, 2, "higher", ""
+        figure,
+        {"method": "m", "protocol": "y", "device": "d", "precision": "fp32"},
+        1.0,
+        spec("psnr", "higher"),
+        "",
     )
     assert replace(comparison, trained=_trained(card)).record()["trained"] == "20,000 steps on 191 images"

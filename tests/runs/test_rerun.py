@@ -62,7 +62,7 @@ def asked(tmp_path, save_image):
         metrics=("psnr", "ssim"),
         out=tmp_path / "run",
         plugins=(str(tmp_path / "sharp.py"),),
-        speed=None,
+        speed=False,
         inline=True,
         command="srbench run ...",
     )
@@ -195,7 +195,7 @@ def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
 )
 def test_on_a_gpu_values_may_differ_by_what_batches_do_to_them(asked, tmp_path, monkeypatch, device, change, differing):
     environment = Worker.environment
-    monkeypatch.setattr(Worker, "environment", lambda self: {**environment(self), "device": device})
+    monkeypatch.setattr(Worker, "environment", lambda self: replace(environment(self), device=device))
     make(replace(asked, save_images=True))
     file = tmp_path / "run" / "results.jsonl"
     *rows, last = [json.loads(line) for line in file.read_text().splitlines()]
@@ -277,7 +277,7 @@ def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_pat
 
 
 def test_commands(here, asked, tmp_path):
-    make(replace(asked, speed={"size": 16, "batch": 1, "seconds": 0.05}))
+    make(replace(asked, speed=True, speed_size=16, speed_batch=1, speed_seconds=0.05))
     (tmp_path / "elsewhere").mkdir()
     shutil.copy(tmp_path / "run" / "run.json", tmp_path / "elsewhere" / "shared.json")
     done = here("rerun", "elsewhere/shared.json", "--out", "again")

@@ -158,7 +158,16 @@ def test_a_run_is_linear_in_its_cells(tmp_path, save_image, monkeypatch, price):
                 (folder / f"{i:04}.png").hardlink_to(first)
         methods = ("nearest", "bilinear", "bicubic", "lanczos")
         out = tmp_path / f"out{images}"
-        request = Request(methods, (str(folder),), (2,), ("y", "rgb"), ("psnr", "ssim"), out, speed=None, force=True)
+        request = Request(
+            methods=methods,
+            datasets=(str(folder),),
+            scales=(2,),
+            protocols=("y", "rgb"),
+            metrics=("psnr", "ssim"),
+            out=out,
+            speed=False,
+            force=True,
+        )
         score(request, catalog, Silent())
 
     run(8)

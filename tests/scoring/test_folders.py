@@ -21,7 +21,7 @@ from srbench.inference.files import each, outputs, upscale_picture
 from srbench.inference.tiler import Tiler
 from srbench.protocols import get_protocol
 from srbench.resize import degrade
-from srbench.scoring.folders import pair_files, score_folders
+from srbench.scoring.folders import FilePair, pair_files, score_folders
 from srbench.specs import MetricSpec, ModelSpec
 
 CPU = torch.device("cpu")
@@ -231,7 +231,9 @@ def test_scores_are_those_of_scikit_image(tmp_path, save_image, fidelity, mode, 
     scale = 3
     hr_path = save_image(tmp_path / "hr.png", 43, 38, mode)
     sr_path = save_image(tmp_path / "sr.png", 42, 36, mode, seed=1)
-    result = score_folders([("a", sr_path, hr_path)], scale, [get_protocol(protocol)], fidelity, CPU, lambda _: None)
+    result = score_folders(
+        [FilePair("a", sr_path, hr_path)], scale, [get_protocol(protocol)], fidelity, CPU, lambda _: None
+    )
     sr, hr = (read(path).pixels[:36, :42][scale:-scale, scale:-scale].astype(float) for path in (sr_path, hr_path))
     if mode == "L":
         sr, hr = sr[..., :1], hr[..., :1]
@@ -249,7 +251,9 @@ def test_scores_are_those_of_scikit_image(tmp_path, save_image, fidelity, mode, 
 
 def test_equal_images_are_infinite_with_a_reason(tmp_path, save_image, fidelity):
     path = save_image(tmp_path / "a.png")
-    scores = score_folders([("a", path, path)], 2, [get_protocol("y")], fidelity, CPU, lambda _: None).scores["a", "y"]
+    scores = score_folders([FilePair("a", path, path)], 2, [get_protocol("y")], fidelity, CPU, lambda _: None).scores[
+        "a", "y"
+    ]
     assert scores["psnr"].value == float("inf")
     assert "SR equals HR" in scores["psnr"].reason
     assert scores["ssim"].value == pytest.approx(1, abs=1e-12)
@@ -267,7 +271,9 @@ def test_equal_images_are_infinite_with_a_reason(tmp_path, save_image, fidelity)
 )
 def test_small_images_say_what_is_undefined(tmp_path, save_image, fidelity, size, reasons):
     sr, hr = save_image(tmp_path / "s.png", size, size), save_image(tmp_path / "h.png", size, size, seed=1)
-    scores = score_folders([("a", sr, hr)], 2, [get_protocol("y")], fidelity, CPU, lambda _: None).scores["a", "y"]
+    scores = score_folders([FilePair("a", sr, hr)], 2, [get_protocol("y")], fidelity, CPU, lambda _: None).scores[
+        "a", "y"
+    ]
     for name, reason in reasons.items():
         assert scores[name].reason.startswith(reason)
         assert (scores[name].value is None) is bool(reason)
@@ -278,10 +284,10 @@ def test_pair_that_cannot_be_scored_is_named_and_the_rest_goes_on(tmp_path, save
     good, small = save_image(tmp_path / "good.png", 40, 36, seed=1), save_image(tmp_path / "small.png", 20, 18)
     (tmp_path / "empty.png").touch()
     done = []
-    pairs = [("small", small, hr), ("empty", tmp_path / "empty.png", hr), ("good", good, hr)]
+    pairs = [FilePair("small", small, hr), FilePair("empty", tmp_path / "empty.png", hr), FilePair("good", good, hr)]
     result = score_folders(pairs, 4, [get_protocol("y")], fidelity, CPU, done.append)
     assert list(result.scores) == [("good", "y")]
-    assert result.faults == [
+    assert list(result.faults.values()) == [
         f"{small}: is 20x18, but hr.png cropped to multiples of 4 is 40x36",
         f"{tmp_path / 'empty.png'}: the file is empty (0 bytes)",
     ]
@@ -297,7 +303,7 @@ def test_metric_without_its_files_is_asked_for_once(tmp_path, save_image, fideli
 
     absent = MetricSpec(name="absent", summary="a metric", build=build, better="lower")
     sr, hr = save_image(tmp_path / "s.png"), save_image(tmp_path / "h.png", seed=1)
-    pairs = [(name, sr, hr) for name in "ab"]
+    pairs = [FilePair(name, sr, hr) for name in "ab"]
     result = score_folders(pairs, 2, [get_protocol("y")], [absent, *fidelity], CPU, lambda _: None)
     assert len(asked) == 1
     assert result.missing == {"absent": "backbone is missing"}

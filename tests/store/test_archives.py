@@ -202,7 +202,7 @@ def test_a_killed_download_is_gone_on_from(server, tmp_path):
     code = (
         "from srbench.store.archives import fetch_archive\nfrom srbench.specs import Archive\n"
         "from srbench.system.terminal import Terminal\n"
-        "from srbench import downloads\ndownloads.CHUNK = 1000\n"
+        "from srbench.store import downloads\ndownloads.CHUNK = 1000\n"
         f"fetch_archive(Archive({PATH!r}, {server.url!r}, 'Tiny_HR', 8), Terminal())"
     )
     process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ})

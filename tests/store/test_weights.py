@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from srbench import ModelSpec
-from srbench.errors import MethodError, UsageError
+from srbench.errors import MethodError, SRBenchError, UsageError
 from srbench.store.weights import (
     NAME,
     Weights,
@@ -124,7 +124,7 @@ def test_a_failed_write_leaves_the_old_weights(tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pathlib.Path.write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(SRBenchError, match=r"No space left on device\); older weights stay"):
         save(path, value=9)
     assert (path.read_bytes(), card_path(path).read_bytes()) == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["w.json", "w.safetensors"]

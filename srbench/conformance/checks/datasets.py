@@ -105,8 +105,8 @@ def no_test_image(bench: DatasetBench) -> None:
     known = {file_hash(test.hr): name for test, name in tests}
     for pair in pairs:
         if isinstance(pair.hr, Asset) or len(pairs) <= MOST:
-            found = known.get(file_hash(pair.hr))
-            require(found is None, f"{pair.name} is {found}: the same file")
+            twin = known.get(file_hash(pair.hr))
+            require(twin is None, f"{pair.name} is {twin}: the same file")
     seen = [(own, name) for test, name in tests if _is_at_hand(test) and (own := _miniature(test)) is not None]
     here = _some([pair for pair in pairs if _is_at_hand(pair)])
     if not here or not seen:
@@ -170,8 +170,8 @@ def _is_at_hand(pair: ImagePair) -> bool:
 def _is_here(file: Path | Asset) -> bool:
     if isinstance(file, Path):
         return file.is_file()
-    place = mirror()
-    in_mirror = bool(place) and not is_remote(place) and (users_path(place) / file.path).is_file()
+    source = mirror()
+    in_mirror = bool(source) and not is_remote(source) and (users_path(source) / file.path).is_file()
     return in_mirror or is_cached(file)
 
 

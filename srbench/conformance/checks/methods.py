@@ -14,7 +14,7 @@ from torch import nn
 from srbench.conformance.bench import picture, require, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
-from srbench.errors import MethodError, one_line, say
+from srbench.errors import Code, MethodError, one_line, say
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import upscale
 from srbench.store.weights import load_weights, save_weights
@@ -27,6 +27,8 @@ SAME = 1e-4
 FAR = {"bf16": 0.02, "fp16": 0.01}
 """By precision, the mean difference from float32 that it may make."""
 STALE = "make the shipped file again with 'srbench train', or delete it: it must be of the network as it is now"
+MIXED_DEVICES = ("expected device", "same device")
+"""In torch's text where tensors of two devices meet."""
 OUTSIDE = 0.001
 """Share of the values that may lie beyond [-0.5, 1.5]."""
 
@@ -37,7 +39,7 @@ def builds(bench: MethodBench) -> None:
         try:
             bench.net(scale)
         except MethodError as error:
-            raise FaultError(f"x{scale}: {error}", STALE if str(error).startswith("weights ") else "") from error
+            raise FaultError(f"x{scale}: {error}", STALE if error.code is Code.WRONG_WEIGHTS else "") from error
     spec = bench.spec
     if spec.recipe is None and not spec.shipped and spec.file is None:
         one, other = _drawn(bench, 1), _drawn(bench, 2)
@@ -181,7 +183,7 @@ def _moves(bench: MethodBench) -> None:
         with torch.inference_mode():
             bench.spec.build(bench.scale).eval().to("meta")(lr)
     except RuntimeError as error:
-        if "expected device" in str(error) or "same device" in str(error):
+        if any(words in str(error) for words in MIXED_DEVICES):  # torch raises it as any other RuntimeError
             raise FaultError(f"x{bench.scale}: a tensor stays on the CPU where the network is moved") from error
     except Exception:  # noqa: BLE001, S110  (what needs values fails there, and is right)
         pass
@@ -204,9 +206,9 @@ def halo(bench: MethodBench) -> None:
         dim = -2 if across else -1
         tile = whole.narrow(dim, middle, 2 * margin + middle)
         expected = bench.sr(whole, scale).narrow(dim, (middle + margin) * scale, middle * scale)
-        found = bench.sr(tile, scale).narrow(dim, margin * scale, middle * scale)
+        actual = bench.sr(tile, scale).narrow(dim, margin * scale, middle * scale)
         way = "above and below" if across else "left and right"
-        require_same(expected, found, SAME, f"x{scale}: pixels {way}, beyond the halo of {spec.halo}, still matter")
+        require_same(expected, actual, SAME, f"x{scale}: pixels {way}, beyond the halo of {spec.halo}, still matter")
 
 
 def weights(bench: MethodBench) -> None:
@@ -235,8 +237,8 @@ def weights(bench: MethodBench) -> None:
             torch.manual_seed(0)
             expected = net(lr)
             torch.manual_seed(0)
-            found = fresh(lr)
-        require_same(expected, found, 1e-6, f"x{scale}: loaded into a new network, the weights give another output")
+            actual = fresh(lr)
+        require_same(expected, actual, 1e-6, f"x{scale}: loaded into a new network, the weights give another output")
 
 
 def global_state(bench: MethodBench) -> None:

@@ -94,10 +94,10 @@ def number(bench: MetricBench) -> None:
             ) from error
         require(not isinstance(value, str), f"protocol {protocol.name}: score returned str, no number")
         try:
-            found = float(value)
+            number = float(value)
         except (TypeError, ValueError, RuntimeError) as error:
             raise FaultError(f"protocol {protocol.name}: score returned {type(value).__name__}, no number") from error
-        require(math.isfinite(found), f"protocol {protocol.name}: a noisy image scores {found}")
+        require(math.isfinite(number), f"protocol {protocol.name}: a noisy image scores {number}")
 
 
 def _is_better(bench: MetricBench, one: float, other: float) -> bool:

@@ -12,7 +12,7 @@ import numpy as np
 
 from srbench.data.find import find_dataset, with_images
 from srbench.data.image_sets import fetch_dataset
-from srbench.errors import AssetError, ImageError, UsageError
+from srbench.errors import AssetError, ImageError, UsageError, reason_of
 from srbench.images.read import read_size
 from srbench.specs import Asset
 from srbench.store.archives import read_record
@@ -83,8 +83,8 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
     specs = [find_dataset(catalog, name) for name in names]
     for spec in specs:  # before anything is fetched
         spec.check_scale(scale)
-    for name, asked in zip(names, specs, strict=True):
-        spec = with_images(asked, ui)
+    for name, reference in zip(names, specs, strict=True):
+        spec = with_images(reference, ui)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
             order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
@@ -94,10 +94,10 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
         record = read_record(local.parent) if spec.archive and local else {}
         inspect = partial(_inspect, spec.name, record.get("sha256", ""))
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
-            found = list(pool.map(inspect, pairs))
-        for fault in (item for item in found if isinstance(item, str)):
+            inspected = list(pool.map(inspect, pairs))
+        for fault in (item for item in inspected if isinstance(item, str)):
             ui.warn(f"left out: {fault}")
-        good = [item for item in found if not isinstance(item, str)]
+        good = [item for item in inspected if not isinstance(item, str)]
         if not good:
             raise UsageError(f"training set {name}: no image can be used")
         images += [image for image, _ in good]
@@ -118,6 +118,6 @@ def _inspect(dataset: str, archive: str, pair: ImagePair) -> tuple[TrainingImage
             [archive, path.name]
         ) if archive else file_hash(pair.hr)
     except OSError as error:
-        return f"{pair.hr}: cannot be read ({error.strerror})"
+        return f"{pair.hr}: cannot be read ({reason_of(error)})"
     except (ImageError, AssetError) as error:
         return str(error)

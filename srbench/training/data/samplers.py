@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from srbench.errors import ImageError, SRBenchError
+from srbench.errors import ImageError, SRBenchError, reason_of
 from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
 from srbench.training.data.patches import Pool
@@ -103,7 +103,7 @@ class Streaming:
         self, images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
     ) -> None:
         self._images, self._patches, self._memory, self._device, self._ui = images, patches, memory, device, ui
-        self._said: set[str] = set()
+        self._warned: set[str] = set()
         self._pool: Pool | None = None
         self._first = self._end = 0
         self._coming: _Coming | None = None
@@ -121,8 +121,8 @@ class Streaming:
             self._pool = None  # before the next but one is begun
             self._first, self._end, self._pool, faults = self._coming.next()
             for fault in dict.fromkeys(faults):
-                if fault not in self._said:
-                    self._said.add(fault)
+                if fault not in self._warned:
+                    self._warned.add(fault)
                     self._ui.warn(f"left out: {fault}")
         return self._pool.draw(step)
 
@@ -193,7 +193,7 @@ class _Coming:
         try:
             result = self._next.result()
         except (RuntimeError, OSError, EOFError) as error:  # the DataLoader's words for it
-            reason = " ".join(str(error).split()) or type(error).__name__
+            reason = reason_of(error)
             raise SRBenchError(f"training images cannot be decoded on: {reason}; --resume goes on") from error
         self._next = self._begin()
         return result
@@ -212,14 +212,14 @@ class _Coming:
             first, end, members = next(self._plan)
             pool = Pool([(self._images[i].height, self._images[i].width) for i in members], self._patches, self._device)
             faults = []
-            for place in range(len(members)):
+            for index in range(len(members)):
                 if self._stopped:
                     break
                 ready: Ready | str = next(self._ready)
                 if isinstance(ready, str):
                     faults.append(ready)
                 else:
-                    pool.put(place, *ready)
+                    pool.put(index, *ready)
             future.set_result((first, end, pool, faults))
         except Exception as error:  # noqa: BLE001  # whatever it is, the training's own thread must hear of it
             future.set_exception(error)

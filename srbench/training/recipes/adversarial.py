@@ -166,8 +166,8 @@ class Adversarial:
 
     def _gradient_penalty(self, lr: Tensor, real: Tensor, fake: Tensor) -> Tensor:
         """Return how far the critic's gradient norm is from 1, squared, between real and fake images; in fp32."""
-        place = torch.rand(len(real), 1, 1, 1, device=real.device)
-        between = torch.lerp(fake, real, place).requires_grad_()
+        weight = torch.rand(len(real), 1, 1, 1, device=real.device)
+        between = torch.lerp(fake, real, weight).requires_grad_()
         # forward, not a call: torch.compile knows no gradient of a gradient
         opinion = self.bare_critic.forward(self._shown(lr, between))
         (gradient,) = torch.autograd.grad(opinion.sum(), between, create_graph=True)

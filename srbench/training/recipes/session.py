@@ -200,9 +200,9 @@ class Training:
         Raises:
             UsageError: one of them is out of range.
         """
-        asked = {name: value for name, value in asdict(self._overrides).items() if value is not None}
+        overrides = {name: value for name, value in asdict(self._overrides).items() if value is not None}
         self.default_loss = defaults.loss
-        self.settings = replace(defaults, **asked)
+        self.settings = replace(defaults, **overrides)
         return self.settings
 
     def loss(self, text: str) -> expression.Expression:

@@ -1,0 +1,247 @@
+"""The options of a run, each once: name, type, default, range, help.
+
+The command line, `srbench.run` and `srbench.runs.request.Request` are made of these, or tested against them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from srbench import defaults
+from srbench.defaults import EXECUTORS, LEAST_TILE, PRECISIONS
+from srbench.errors import UsageError
+from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Several
+
+if TYPE_CHECKING:
+    from srbench.specs import Tile
+
+UNBOUNDED = 2**63
+FORMS: dict[str, Any] = {
+    "names": Several(TEXT),
+    "texts": Several(TEXT),
+    "text": TEXT,
+    "choices": Each(TEXT),
+    "folder": TEXT,
+    "flag": (bool,),
+    "word": TEXT,
+    "whole": (int, NONE),
+    "wholes": Several((int,)),
+    "number": NUMBER,
+    "tile": (int, str),
+}
+"""How ``run.json`` holds an option of each sort."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Which values an option takes."""
+
+    sort: str
+    """One of `FORMS`: ``names`` is a tuple of at least one text, ``choices`` a text by name, ``tile`` a `Tile`."""
+    least: float = 0
+    most: float = UNBOUNDED
+    above: bool = False
+    """Whether ``least`` itself is too little."""
+    optional: bool = False
+    """Whether None is a value too."""
+    words: tuple[str, ...] = ()
+    """All that a ``word`` may be."""
+
+    @property
+    def form(self) -> Any:
+        """How ``run.json`` holds it; see `srbench.system.json_forms`."""
+        return FORMS[self.sort]
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether a value can be meant."""
+        return self.optional if value is None else bool(ACCEPTS[self.sort](self, value))
+
+    @property
+    def expected(self) -> str:
+        """What a value must be, for messages."""
+        bounds = f"{'above' if self.above else 'from'} {self.least:g}"
+        bounds += f" to {self.most:g}" if self.most < UNBOUNDED else ""
+        return {
+            "names": "one name or several",
+            "texts": "texts",
+            "choices": "a mapping from names to texts",
+            "folder": "a folder",
+            "flag": "True or False",
+            "word": f"one of {', '.join(self.words)}",
+            "whole": f"a whole number {bounds}",
+            "wholes": f"whole numbers {bounds}",
+            "number": f"a number {bounds}",
+            "tile": f"'auto', 'off' or a number of LR pixels {bounds}",
+        }.get(self.sort, "a text")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+def _is_within(kind: Kind, value: float) -> bool:
+    return kind.least <= value <= kind.most and not (kind.above and value == kind.least)
+
+
+ACCEPTS: dict[str, Callable[[Kind, Any], bool]] = {
+    "names": lambda _, value: _are_texts(value) and bool(value) and all(value),
+    "texts": lambda _, value: _are_texts(value),
+    "text": lambda _, value: isinstance(value, str),
+    "choices": lambda _, value: isinstance(value, Mapping),
+    "folder": lambda _, value: isinstance(value, Path),
+    "flag": lambda _, value: isinstance(value, bool),
+    "word": lambda kind, value: value in kind.words,
+    "whole": lambda kind, value: type(value) is int and _is_within(kind, value),
+    "wholes": lambda kind, value: (
+        isinstance(value, tuple)
+        and bool(value)
+        and all(type(number) is int and _is_within(kind, number) for number in value)
+    ),
+    "number": lambda kind, value: _is_number(value) and _is_within(kind, value),
+    "tile": lambda kind, value: value in ("auto", "off") or (type(value) is int and value >= kind.least),
+}
+"""Whether a value is of a sort and within a kind's bounds."""
+
+NAMES, TEXTS, ONE_TEXT, CHOICES = Kind("names"), Kind("texts"), Kind("text"), Kind("choices")
+FLAG = Kind("flag")
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of one option beside its name and default."""
+
+    kind: Kind
+    help: str
+    recorded: bool = True
+    """Whether results depend on it, so that ``run.json`` holds it and ``srbench rerun`` asks for it again."""
+    keyword: str = ""
+    """Its name in `srbench.run`, where that is another."""
+
+
+def _option(
+    kind: Kind, text: str, default: Any = None, *, recorded: bool = True, keyword: str = "", needed: bool = False
+) -> Any:
+    metadata = {"option": Option(kind, text, recorded, keyword)}
+    if needed:
+        return field(metadata=metadata)
+    if isinstance(default, dict):
+        return field(default_factory=dict, metadata=metadata)
+    return field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    """What ``srbench run`` may be told."""
+
+    methods: tuple[str, ...] = _option(NAMES, "Methods to compare; see 'srbench list methods'.", needed=True)
+    datasets: tuple[str, ...] = _option(
+        NAMES,
+        "Datasets by name, or folders of images (HR, or HR/ and LR/ in it).",
+        (defaults.DATASET,),
+        keyword="dataset",
+    )
+    scales: tuple[int, ...] = _option(Kind("wholes", 2, 16), "Scale factors.", (4,), keyword="scale")
+    protocols: tuple[str, ...] = _option(
+        NAMES, "Scoring protocols; see 'srbench list protocols'.", (defaults.PROTOCOL,), keyword="protocol"
+    )
+    metrics: tuple[str, ...] = _option(NAMES, "Metrics; see 'srbench list metrics'.", defaults.METRICS)
+    degradation: str = _option(
+        ONE_TEXT, "How LR is made from HR; see 'srbench list degradations'.", defaults.DEGRADATION
+    )
+    out: Path | None = _option(
+        Kind("folder", optional=True), "Folder of the run [default: runs/<date-time>]", recorded=False
+    )
+    sort: str = _option(ONE_TEXT, "Column that ranks the leaderboard.", defaults.SORT, recorded=False)
+    speed: bool = _option(FLAG, "Measure speed.", True)
+    speed_size: int = _option(Kind("whole", 8, 8192), "LR height and width for speed, in pixels.", 256)
+    speed_batch: int = _option(Kind("whole", 1, 1024), "Images per batch for speed.", 1)
+    speed_seconds: float = _option(Kind("number", 0, 600, above=True), "How long each speed is measured.", 2.0)
+    weights: Mapping[str, str] = _option(
+        CHOICES, "Weights by method; without it those shipped with the plugin, else those trained here.", {}
+    )
+    train_on: tuple[str, ...] = _option(
+        TEXTS, "Train the methods that have no weights first, on these sets.", (), keyword="train"
+    )
+    train_steps: int | None = _option(Kind("whole", 1, optional=True), "Steps of each training [default: the recipe's]")
+    save_images: bool = _option(FLAG, "Keep the SR images as PNG in OUT/images.", False)
+    force: bool = _option(FLAG, "Score again what is already there.", False, recorded=False)
+    device: str = _option(ONE_TEXT, "auto, cpu, cuda, cuda:1, ...", "auto")
+    precision: str = _option(
+        Kind("word", words=PRECISIONS), "What networks compute in, for quality and speed alike.", "fp32"
+    )
+    compiled: bool = _option(FLAG, "Run networks by torch.compile, CUDA graphs included.", False)
+    tile: Tile = _option(
+        Kind("tile", LEAST_TILE),
+        "Enlarge in tiles of N x N LR pixels, with overlap; auto: where memory would not do.",
+        "auto",
+    )
+    threads: int = _option(Kind("whole", 0, 1024), "CPU threads; 0: torch's choice.", 0)
+    timeout_s: float = _option(
+        Kind("number"), "Longest time in seconds for one image or one measurement of speed; 0: no limit.", 1800
+    )
+    max_memory: int = _option(Kind("whole"), "Most bytes that a method's process may use; 0: no limit.", 0)
+    inline: bool = _option(
+        FLAG, "Run jobs in this process, for debugging: no time-out, no isolation.", False, recorded=False
+    )
+    executor: str = _option(
+        Kind("word", words=EXECUTORS),
+        "Where jobs run: a worker process here, a Dask cluster, or SLURM (by submitit).",
+        "local",
+        recorded=False,
+    )
+    scheduler: str = _option(
+        ONE_TEXT, "Address of Dask's scheduler [default: a local cluster of --workers]", "", recorded=False
+    )
+    workers: int = _option(
+        Kind("whole", 0, 4096),
+        "Workers of a local Dask cluster, or most SLURM jobs at once [default: 2, 64]",
+        0,
+        recorded=False,
+    )
+    slurm: tuple[str, ...] = _option(
+        TEXTS,
+        "What SLURM jobs need, each [METHOD:]NAME=VALUE,...: partition, gpus, cpus, time, mem, any of sbatch's; "
+        "cluster=local runs them here.",
+        (),
+        recorded=False,
+    )
+    plugins: tuple[str, ...] = _option(TEXTS, "Plugin files to load too.", ())
+
+    @property
+    def speed_settings(self) -> dict[str, Any] | None:
+        """Settings by the names of `srbench.inference.speed.SpeedSettings`; None where speed is not measured."""
+        if not self.speed:
+            return None
+        return {"size": self.speed_size, "batch": self.speed_batch, "seconds": self.speed_seconds}
+
+    @property
+    def recorded_precision(self) -> str:
+        """The precision as results name it: compiled networks compute other values."""
+        return self.precision + (" compiled" if self.compiled else "")
+
+    def check(self) -> None:
+        """Refuse values that cannot be meant.
+
+        Raises:
+            UsageError: one of them; names the option.
+        """
+        for name, option in OPTIONS.items():
+            value = getattr(self, name)
+            if not option.kind.accepts(value):
+                raise UsageError(f"{option.keyword or name} must be {option.kind.expected}, not {value!r}")
+
+
+OPTIONS: dict[str, Option] = {option.name: option.metadata["option"] for option in fields(RunOptions)}
+
+
+def default_of(name: str) -> Any:
+    """Return the default of an option."""
+    return next(option for option in fields(RunOptions) if option.name == name).default
