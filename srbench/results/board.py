@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from srbench import defaults
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import read_rows
 from srbench.results.run_file import read_run_file
-from srbench.results.statistics import LEVEL, p_value
+from srbench.results.statistics import holm, p_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 HEAD = ["method", "dataset", "scale", "protocol", "status"]
-QUALITY = ["psnr", "ssim", "lpips"]
+QUALITY = list(defaults.METRICS)
 COST = ["params", "macs", "latency_ms", "images_per_s", "mpix_per_s", "peak_mem_mib"]
 TAIL = ["device", "precision", "weights", "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"]
 END = ["images", "protocol_version", "dataset_hash", "degradation", "reason"]
@@ -49,7 +50,7 @@ class Board:
     @property
     def judged(self) -> str:
         """The metric that intervals and verdicts are shown for: the one sorted by, else PSNR, else the first."""
-        return next((name for name in (self.sort, "psnr", *self.metrics) if name in self.metrics), "psnr")
+        return next((name for name in (self.sort, defaults.SORT, *self.metrics) if name in self.metrics), defaults.SORT)
 
     def sections(self) -> Iterable[pd.DataFrame]:
         """Yield one frame per ranking, in the order of the board."""
@@ -63,7 +64,7 @@ class Board:
         return column in LOWER_COST
 
 
-def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
+def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT) -> Board:
     """Read runs and make the board; of a method scored twice with the same code and weights, the later run counts.
 
     Raises:
@@ -72,21 +73,21 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     """
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
-    for folder in folders:
-        run = read_run_file(folder)
+    for run_dir in run_dirs:
+        run = read_run_file(run_dir)
         try:
             metrics |= run["metrics"]
-            of_run = list(entries_of(run, read_rows(folder / "results.jsonl")))
+            of_run = list(entries_of(run, read_rows(run_dir / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
-            what = f"{type(error).__name__}: {error}"
-            raise SRBenchError(f"{folder}: run.json or results.jsonl is damaged or not srbench's ({what})") from error
+            reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
+            raise SRBenchError(f"{run_dir}: {reason}") from error
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
                 entry.values = defaultdict(dict, {**earlier.values, **entry.values})
                 entry.speed = comparable(earlier.speed, entry.speed)
             entries[identity] = entry
-    if sort not in {"psnr", "method", *metrics, *COST}:
+    if sort not in {defaults.SORT, "method", *metrics, *COST}:
         raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join([*metrics, *COST, 'method'])}")
     extra = [name for name in metrics if name not in QUALITY]
     for entry in entries.values():
@@ -98,7 +99,7 @@ def load_board(folders: Sequence[Path], sort: str = "psnr") -> Board:
     columns = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
     frame = pd.DataFrame(records, columns=columns)
     notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
-    sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")  # psnr was never asked for
+    sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")
     if sort in metrics and frame[sort].isna().all():
         sort = next((name for name in metrics if frame[name].notna().any()), sort)
     board = Board(frame, metrics, sort, notes, list(entries.values()))
@@ -141,11 +142,10 @@ def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
         verdicts[best] = "best"
         rivals = [i for i in members if i != best]
         p_values = {i: p_value(entries[best].values[metric], entries[i].values[metric]) for i in rivals}
-        alive = True
-        tested = sorted((p, i) for i, p in p_values.items() if p is not None)
-        for rank, (p, i) in enumerate(tested):
-            alive = alive and p * (len(tested) - rank) <= LEVEL
-            verdicts[i] = "worse" if alive else "tie"
+        tested = {i: p for i, p in p_values.items() if p is not None}
+        significant = holm(tested)
+        for i in tested:
+            verdicts[i] = "worse" if i in significant else "tie"
     return verdicts
 
 

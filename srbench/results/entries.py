@@ -13,7 +13,7 @@ import numpy as np
 
 from srbench.images.degradations import BICUBIC
 from srbench.results.rows import decode_value
-from srbench.results.statistics import resamples
+from srbench.results.statistics import bootstrap_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,6 +33,7 @@ class Entry:
     status: str
     reason: str
     expected: int
+    """Images of the dataset."""
     values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> image -> value (NaN where undefined)."""
     speed: Row = field(default_factory=dict)
@@ -48,12 +49,9 @@ class Entry:
 
     def interval(self, metric: str) -> tuple[float, float]:
         """Return the 95 % bootstrap interval of the mean over images; NaN below 2 finite values."""
-        values = np.array([value for value in self.values.get(metric, {}).values() if not math.isnan(value)])
-        if math.isnan(self.mean(metric)) or len(values) < 2 or not np.isfinite(values).all():
+        if math.isnan(self.mean(metric)):
             return math.nan, math.nan
-        means = values[resamples(len(values))].mean(axis=1)
-        low, high = np.percentile(means, [2.5, 97.5])
-        return float(low), float(high)
+        return bootstrap_interval(np.array([value for value in self.values[metric].values() if not math.isnan(value)]))
 
 
 @dataclass

@@ -14,7 +14,8 @@ from srbench.conformance.bench import MethodBench, picture
 from srbench.errors import MethodError, UsageError
 from srbench.images.tensors import to_8bit
 from srbench.inference.enlarger import Enlarger
-from srbench.inference.tiler import Span, Tiler, spans
+from srbench.inference.tile_size import Span, spans
+from srbench.inference.tiler import Tiler
 from srbench.resize import imresize
 from srbench.specs import ModelSpec
 from srbench.system.memory import available, group_room, held_bytes
@@ -152,15 +153,15 @@ def test_auto_cuts_where_a_pass_would_hold_more_than_it_may():
     assert 800 <= held_bytes(lambda: Wide()(lr), CPU) / 64**2 < 900
     net = Wide()
     roomy = tiler(net, most=2**30)
-    assert (roomy.side(500, 500), roomy.tiles(500, 500)) == (500, 1)
+    assert (roomy.size.side(500, 500), roomy.tiles(500, 500)) == (500, 1)
     tight = tiler(net, halo=3, most=40_000_000)  # whole it would hold 250 MB, and on a CPU count for twice as much
-    side = tight.side(500, 500)
+    side = tight.size.side(500, 500)
     assert 2 * 800 * (side + 6) ** 2 <= 40_000_000 < 2 * 900 * (2 * side + 6) ** 2
     lr = picture(500, 480)
     assert torch.equal(tight(lr), tiler(net, tile="off")(lr))
     assert tight.used == side
     assert tight.tiles(500, 480) == 16
-    assert tiler(net, halo=200, most=1).side(5000, 5000) > 350  # else nearly all would be overlap
+    assert tiler(net, halo=200, most=1).size.side(5000, 5000) > 350  # else nearly all would be overlap
 
 
 def test_memory_that_is_refused_halves_the_tiles_and_is_remembered():
