@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
@@ -85,8 +86,8 @@ class ModelSpec:
     """Safetensors files shipped with the plugin, by scale; or the folder where they are ``NAME_xSCALE.safetensors``."""
     aliases: Sequence[str] = ()
     family: str = ""
-    about: str = ""
-    """The idea in a few sentences, for ``srbench info``: plain text, paragraphs apart by an empty line."""
+    about: str | Path = ""
+    """The idea in a few sentences of Markdown, for ``srbench info``; or a Markdown file, see `read_about`."""
     paper: str = ""
     published: Iterable[Published] = ()
     halo: int | None = None
@@ -109,6 +110,7 @@ class ModelSpec:
         check_callable(self, "build")
         if self.recipe is not None:
             check_callable(self, "recipe")
+        require(isinstance(self.about, str | Path), self, "about must be a text or the Path of a Markdown file")
         require(type(self.multiple) is int and self.multiple >= 1, self, "multiple must be at least 1")
         require(self.halo is None or (type(self.halo) is int and self.halo >= 0), self, "halo must be >= 0")
         object.__setattr__(self, "precisions", frozenset(self.precisions))
@@ -123,6 +125,30 @@ class ModelSpec:
         published = tuple(self.published)
         require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)
+
+    def read_about(self) -> str:
+        """Return `about` as a Markdown text. A file is read only now.
+
+        A file may describe a family. Its text before the first ``##`` heading applies to every method of the family.
+        A section applies to the methods that its heading names: ``## wgan, wgan-gp``. A title (``# ...``) is left out.
+
+        Raises:
+            SpecError: the file cannot be read; the message names the method and the file.
+        """
+        if isinstance(self.about, str):
+            return self.about
+        try:
+            text = self.about.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise SpecError(f"ModelSpec {self.name!r}: about file {self.about} cannot be read ({reason})") from error
+        introduction, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+        parts = [re.sub(r"^\s*# .*", "", introduction)]
+        for section in sections:
+            heading, _, body = section.partition("\n")
+            if self.name in (name.strip() for name in heading.split(",")):
+                parts.append(body)
+        return "\n\n".join(part.strip() for part in parts if part.strip())
 
     @property
     def shipped(self) -> Mapping[int, Path]:
