@@ -126,7 +126,7 @@ class ModelSpec:
     multiple: int = 1
     """LR height and width must be multiples of this number; the harness pads by replicating edges, and crops."""
     stochastic: bool = False
-    """True if ``forward`` draws from torch's random generator, which the harness seeds before each call; never tiled."""
+    """True if ``forward`` draws from torch's generator, which the harness seeds before each call; never tiled."""
     precisions: Collection[str] = PRECISIONS
     """Precisions in which the output is usable, some of `PRECISIONS`; becomes a frozenset."""
     start_from: str = ""
