@@ -34,7 +34,7 @@ def srbench_models() -> list[ModelSpec]:
     return [
         ModelSpec(
             name="cyclegan",
-            summary="learns from unpaired images: two generators, two PatchGANs, cycle and identity losses",
+            summary="trained on unpaired images: two generators, two PatchGANs, cycle and identity losses",
             scales={2, 3, 4, 8},
             build=build,
             recipe=unpaired,
