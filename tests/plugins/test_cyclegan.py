@@ -13,7 +13,9 @@ def test_lr_and_hr_of_a_step_come_from_different_batches(begin, patches, monkeyp
     _, recipe, training = begin("cyclegan", batch=2, patch=32)
     assert training.settings.draws == 2
     given = {}
-    monkeypatch.setattr(recipe, "_update_generators", lambda small, hr: (given.update(small=small, hr=hr), {}, small, hr)[1:])
+    monkeypatch.setattr(
+        recipe, "_update_generators", lambda small, hr: (given.update(small=small, hr=hr), {}, small, hr)[1:]
+    )
     lr, hr = patches(4, 32)
     recipe.step(lr, hr)
     assert torch.equal(given["small"], imresize(lr[:2], (32, 32)))
