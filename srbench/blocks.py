@@ -1,4 +1,4 @@
-"""What networks of several families share: residual blocks, enlargement inside a network, padding, PatchGAN."""
+"""Modules and functions that several networks share: residual blocks, enlargement, padding, PatchGAN."""
 
 from __future__ import annotations
 
@@ -13,17 +13,22 @@ from torch.nn import functional
 from srbench.errors import UsageError
 
 Enlargement = Literal["sub-pixel", "resize"]
+"""Kind of enlargement inside a network: `SubPixel` or `ResizeConvolution`."""
 Norm = Literal["batch", "instance"]
+"""Normalisation in `PatchGAN`."""
 
 
 def icnr_(weight: torch.Tensor, factor: int) -> torch.Tensor:
-    """Fill a convolution's weights so that the pixel shuffle behind it starts free of checkerboards.
+    """Initialise a convolution before a pixel shuffle so that its output is free of checkerboards (ICNR).
 
-    Aitken et al. 2017 (arXiv:1707.02937): the ``factor**2`` kernels that make one output channel start equal.
+    The ``factor**2`` kernels of each output channel start equal (Aitken et al. 2017, arXiv:1707.02937).
 
     Args:
-        weight: ``(channels * factor**2, in, k, k)``, changed in place.
-        factor: the pixel shuffle's factor.
+        weight: the convolution's weight, ``(channels * factor**2, inputs, k, k)``; changed in place.
+        factor: factor of the pixel shuffle.
+
+    Returns:
+        The weight.
     """
     kernel = torch.empty_like(weight[:: factor**2])
     nn.init.kaiming_normal_(kernel, nonlinearity="relu")
@@ -32,10 +37,10 @@ def icnr_(weight: torch.Tensor, factor: int) -> torch.Tensor:
 
 
 def factors(scale: int) -> tuple[int, ...]:
-    """Split a scale into the stages it is enlarged by: 2 -> (2,), 3 -> (3,), 4 -> (2, 2), 8 -> (2, 2, 2).
+    """Return the factors of the stages of an enlargement: (2,) for 2, (3,) for 3, (2, 2) for 4, (2, 2, 2) for 8.
 
     Raises:
-        ValueError: it is neither 3 nor a power of 2.
+        ValueError: the scale is neither 3 nor a power of 2.
     """
     if scale == 3:
         return (3,)
@@ -46,13 +51,15 @@ def factors(scale: int) -> tuple[int, ...]:
 
 
 class SubPixel(nn.Sequential):
-    """Convolution and pixel shuffle (Shi et al. 2016), ICNR-initialised: (N, c, h, w) -> (N, out, h*factor, w*factor).
+    """Convolution and pixel shuffle with ICNR initialisation: (N, c, h, w) -> (N, out, h*factor, w*factor).
+
+    Shi et al. 2016 (arXiv:1609.05158).
 
     Args:
-        channels: of the input.
-        factor: to enlarge by.
-        out: channels of the output; as many as the input has unless told.
-        kernel: size of the convolution, odd.
+        channels: channels of the input.
+        factor: factor of the enlargement.
+        out: channels of the output; None: as many as the input has.
+        kernel: height and width of the convolution's kernel, odd.
     """
 
     def __init__(self, channels: int, factor: int, *, out: int | None = None, kernel: int = 3) -> None:
@@ -64,7 +71,12 @@ class SubPixel(nn.Sequential):
 
 
 class ResizeConvolution(nn.Module):
-    """Nearest-neighbour enlargement, then a convolution (Odena et al. 2016)."""
+    """Nearest-neighbour enlargement, then a 3x3 convolution (Odena et al. 2016, doi:10.23915/distill.00003).
+
+    Args:
+        channels: channels of input and output.
+        factor: factor of the enlargement.
+    """
 
     def __init__(self, channels: int, factor: int) -> None:
         super().__init__()
@@ -72,18 +84,23 @@ class ResizeConvolution(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Enlarge ``(N, c, h, w)`` to ``(N, c, h*factor, w*factor)``."""
+        """Return ``(N, c, h*factor, w*factor)`` features for ``(N, c, h, w)``."""
         large: torch.Tensor = self.conv(functional.interpolate(x, scale_factor=float(self.factor), mode="nearest"))
         return large
 
 
 def enlargement(channels: int, factor: int, kind: Enlargement) -> nn.Module:
-    """Return one stage of enlargement by a factor."""
+    """Return one stage of enlargement: a module from ``(N, c, h, w)`` to ``(N, c, h*factor, w*factor)``."""
     return SubPixel(channels, factor) if kind == "sub-pixel" else ResizeConvolution(channels, factor)
 
 
 class ResidualBlock(nn.Module):
-    """conv, BN, PReLU, conv, BN, added to the input (Ledig et al. 2017, after Gross and Wilber)."""
+    """Convolution, BN, PReLU, convolution, BN, added to the input (Ledig et al. 2017, after Gross and Wilber).
+
+    Args:
+        channels: channels of input and output.
+        batch_norm: False leaves out batch normalisation.
+    """
 
     def __init__(self, channels: int, *, batch_norm: bool = True) -> None:
         super().__init__()
@@ -97,19 +114,22 @@ class ResidualBlock(nn.Module):
             nn.init.zeros_(self.body[-1].weight)  # type: ignore[arg-type]  # starts as identity (arXiv:1706.02677)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Keep the shape."""
+        """Return features of the input's shape, ``(N, c, h, w)``."""
         result: torch.Tensor = x + self.body(x)
         return result
 
 
 def pad_to_multiple(x: torch.Tensor, multiple: int) -> torch.Tensor:
-    """Repeat the last row and column of ``(N, c, h, w)`` until h and w are multiples; what is whole stays as it is."""
+    """Return ``(N, c, h, w)`` with the last row and column repeated until h and w are multiples of a number."""
     down, right = -x.shape[-2] % multiple, -x.shape[-1] % multiple
     return functional.pad(x, (0, right, 0, down), mode="replicate") if down or right else x
 
 
 def draw_weights_(module: nn.Module) -> None:
-    """Draw the weights as the GANs' papers do (arXiv:1511.06434): N(0, 0.02), those of batch norms N(1, 0.02)."""
+    """Initialise a network in place as DCGAN does: weights from N(0, 0.02), of batch norms from N(1, 0.02).
+
+    Radford et al. 2016 (arXiv:1511.06434); convolutions and batch norms only, biases stay.
+    """
     for part in module.modules():
         if isinstance(part, nn.Conv2d | nn.ConvTranspose2d):
             nn.init.normal_(part.weight, 0, 0.02)
@@ -118,13 +138,13 @@ def draw_weights_(module: nn.Module) -> None:
 
 
 class PatchGAN(nn.Module):
-    """A critic of patches, each with a logit of its own (Isola et al. 2017, arXiv:1611.07004).
+    """Critic that gives each patch of an image a logit (Isola et al. 2017, arXiv:1611.07004).
 
     Args:
-        channels: of what is judged; 6 for pairs of images.
-        width: channels of the first layer; they double up to eight times as many.
-        strided: layers that halve the size: 1, 2 and 3 make it look at patches of 16, 34 and 70 pixels.
-        norm: ``batch`` or ``instance`` (one image's verdict does not depend on the others').
+        channels: channels of the input; 6 for pairs of images.
+        width: channels of the first layer; later layers have up to eight times as many.
+        strided: number of layers that halve the size; with 1, 2 and 3 patches are 16, 34 and 70 pixels wide.
+        norm: ``batch``, or ``instance``, with which the logits of an image do not depend on the other images.
     """
 
     def __init__(self, channels: int = 3, *, width: int = 64, strided: int = 3, norm: Norm = "batch") -> None:
@@ -142,9 +162,10 @@ class PatchGAN(nn.Module):
         self.layers = nn.Sequential(*layers, convolution(widths[-1], 1, 1))
         draw_weights_(self)
         self.smallest = 3 * 2**strided
+        """Smallest height and width of the input in pixels."""
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Return ``(N, 1, h, w)`` logits for ``(N, channels, H, W)``.
+        """Return ``(N, 1, h, w)`` logits, one for each patch, for ``(N, channels, H, W)``.
 
         Raises:
             UsageError: the image is too small for a single patch.

@@ -6,6 +6,7 @@ Everything else that it does is the same for every plugin.
 from __future__ import annotations
 
 PRECISIONS = ("fp32", "bf16", "fp16")
+"""Precisions of inference: float32, and torch's autocast to bfloat16 or float16."""
 LEAST_TILE = 16
 """Smallest height and width of tiles, in LR pixels."""
 EXECUTORS = ("local", "dask", "slurm")

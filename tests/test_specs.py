@@ -45,12 +45,37 @@ def test_collections_are_frozen():
         ({"weights": {3: "w"}}, "weights are given for a scale it does not do"),
         ({"weights": "folder"}, "weights must be files by scale, {4: Path(...)}, or a folder's Path"),
         ({"published": ["28.4"]}, "published must hold Published"),
+        ({"about": 3}, "about must be a text or the Path of a Markdown file"),
     ],
 )
 def test_invalid_models_name_the_field(changes, said):
     with pytest.raises(SpecError, match="ModelSpec") as error:
         model(**changes)
     assert said in str(error.value)
+
+
+def test_about_may_be_a_text():
+    assert model().read_about() == ""
+    assert model(about="An idea.").read_about() == "An idea."
+
+
+def test_about_may_be_a_file_which_is_read_only_when_shown(tmp_path):
+    spec = model(about=tmp_path / "about.md")
+    with pytest.raises(SpecError, match=r"ModelSpec 'net': about file .*about\.md cannot be read \(No such file"):
+        spec.read_about()
+    (tmp_path / "about.md").write_bytes(b"\xff")
+    with pytest.raises(SpecError, match="not UTF-8"):
+        spec.read_about()
+    (tmp_path / "about.md").write_text("# Title\n\nAn idea.\nMore of it.\n\nA second paragraph: # 2.\n")
+    assert spec.read_about() == "An idea.\nMore of it.\n\nA second paragraph: # 2."
+
+
+def test_an_about_file_of_a_family_has_a_section_for_each_method(tmp_path):
+    file = tmp_path / "about.md"
+    file.write_text("All.\n\n## net, other\n\nTwo.\n\n### Detail\n\n## net-large\n\nLarge.\n\n## net\n\nOne.\n")
+    assert model(about=file).read_about() == "All.\n\nTwo.\n\n### Detail\n\nOne."
+    assert model(about=file, name="net-large").read_about() == "All.\n\nLarge."
+    assert model(about=file, name="new").read_about() == "All."
 
 
 def test_other_kinds_are_validated_too():

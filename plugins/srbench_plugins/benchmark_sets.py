@@ -1,4 +1,4 @@
-"""Set5, Set14, BSD100 and Urban100, file by file from one pinned commit of the SelfExSR repository."""
+"""The benchmark datasets Set5, Set14, BSD100 and Urban100: single files from one commit of the SelfExSR repository."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ URL = f"https://raw.githubusercontent.com/jbhuang0604/SelfExSR/{COMMIT}/data"
 HASHES = Path(__file__).with_name("benchmark_sets.sha256")
 
 SETS = {
-    "set5": ("Set5", "5 classic images (Bevilacqua et al. 2012)", {2, 3, 4, 8}),
+    "set5": ("Set5", "5 classic test images (Bevilacqua et al. 2012)", {2, 3, 4, 8}),
     "set14": ("Set14", "14 images, one of them grey (Zeyde et al. 2010)", {2, 3, 4, 8}),
     "bsd100": (
         "BSD100",
         "100 photographs: the validation images of BSDS300/500 (Martin et al. 2001)",
         {2, 3, 4, 8},
     ),
-    "urban100": ("Urban100", "100 pictures of buildings (Huang et al. 2015)", {2, 4, 8}),
+    "urban100": ("Urban100", "100 photographs of buildings (Huang et al. 2015)", {2, 4, 8}),
 }
 
 
 @cache
 def hashes() -> dict[str, str]:
-    """SHA-256 by path in the repository's data folder, e.g. ``Set5/image_SRF_4/img_001_SRF_4_HR.png``."""
+    """Return SHA-256 by path in the repository's data folder, e.g. ``Set5/image_SRF_4/img_001_SRF_4_HR.png``."""
     pairs = (line.split() for line in HASHES.read_text().splitlines())
     return {path: sha256 for sha256, path in pairs}
 
 
 def images(name: str, scale: int) -> list[ImagePair]:
     folder = SETS[name][0]
-    stored = 4 if scale == 8 else scale  # there are no x8 files; x4's are cropped further
-    start = f"{folder}/image_SRF_{stored}/"
+    stored = 4 if scale == 8 else scale  # the repository has no x8 files; those of x4 are cropped further
+    prefix = f"{folder}/image_SRF_{stored}/"
     return [
         ImagePair(
-            path.removeprefix(start).split("_SRF_")[0],
+            path.removeprefix(prefix).split("_SRF_")[0],
             Asset(f"datasets/{name}/{path.removeprefix(folder + '/')}", sha256, f"{URL}/{path}"),
         )
         for path, sha256 in hashes().items()
-        if path.startswith(start)
+        if path.startswith(prefix)
     ]
 
 

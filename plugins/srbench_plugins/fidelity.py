@@ -1,8 +1,10 @@
-"""Metrics of fidelity to HR, on the protocol's channels with the border cut: PSNR, SSIM, HFEN."""
+"""PSNR, SSIM and HFEN: metrics of fidelity to HR.
+
+They take the protocol's channels with the border cut, values in [0, 255] as float64.
+"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -28,38 +30,49 @@ def hfen() -> Metric:
     return HFEN()
 
 
-def _require_size(image: torch.Tensor, least: int, what: str) -> None:
-    """Refuse an image whose scored part is smaller than a window."""
+def _require_size(image: torch.Tensor, least: int, metric: str) -> None:
+    """Check that the scored part of an image contains at least one window.
+
+    Raises:
+        UndefinedScoreError: its height or width is below ``least`` pixels.
+    """
     height, width = image.shape[-2:]
     if min(height, width) < least:
-        raise UndefinedScoreError(f"too small: {width}x{height} after the border cut, {what} needs {least}x{least}")
+        raise UndefinedScoreError(f"too small: {width}x{height} after the border cut, {metric} needs {least}x{least}")
 
 
 class PSNR:
-    """Peak signal-to-noise ratio in dB, peak 255, over all scored channels; infinite for equal images."""
+    """Peak signal-to-noise ratio in dB for a peak of 255, over all scored channels; infinite for equal images."""
 
     def prepare(self, hr: torch.Tensor, protocol: Protocol) -> torch.Tensor:
         _require_size(hr, 1, "PSNR")
         return hr
 
     def score(self, sr: torch.Tensor, prepared: torch.Tensor) -> torch.Tensor:
+        """Return the PSNR of each image: ``(N, C, H, W)`` to ``(N,)``, or ``(C, H, W)`` to a scalar."""
         return 10 * (255**2 / (sr - prepared).square().mean(dim=(-3, -2, -1))).log10()
 
 
 @dataclass(frozen=True)
 class _Moments:
-    """HR, its windowed mean, and of the formula's denominator what HR adds to it."""
+    """What SSIM needs of HR; all but ``hr`` are maps over the full windows, ``(..., H-10, W-10)``."""
 
     hr: torch.Tensor
     mean: torch.Tensor
+    """Windowed mean."""
     luminance: torch.Tensor
+    """Squared mean plus C1, HR's part of the luminance term's denominator."""
     contrast: torch.Tensor
+    """Windowed variance plus C2, HR's part of the contrast term's denominator."""
 
 
 class SSIM:
-    """Structural similarity, Wang et al. 2004: 11x11 Gaussian of sigma 1.5, valid part, mean over channels."""
+    """Structural similarity (Wang et al. 2004), at most 1: the mean over full 11x11 Gaussian windows and channels."""
 
     WINDOW = 11
+    """Height and width of the window in pixels."""
+    SIGMA = 1.5
+    """Standard deviation of the window in pixels."""
     C1 = (0.01 * 255) ** 2
     C2 = (0.03 * 255) ** 2
 
@@ -70,79 +83,77 @@ class SSIM:
         return _Moments(hr, mean, luminance + self.C1, square - luminance + self.C2)
 
     def score(self, sr: torch.Tensor, prepared: _Moments) -> torch.Tensor:
+        """Return the SSIM of each image: ``(N, C, H, W)`` to ``(N,)``, or ``(C, H, W)`` to a scalar."""
         import torch
 
         mean, square, cross = _blur(torch.stack([sr, sr.square(), sr * prepared.hr]))
-        both = mean * prepared.mean  # from here in place: memory is what takes the time
-        structure = cross.sub_(both).mul_(2).add_(self.C2)
-        above = both.mul_(2).add_(self.C1).mul_(structure)
+        product = mean * prepared.mean  # from here in place: memory bandwidth limits the speed
+        structure = cross.sub_(product).mul_(2).add_(self.C2)
+        numerator = product.mul_(2).add_(self.C1).mul_(structure)
         mean.square_()
         contrast = square.sub_(mean).add_(prepared.contrast)
-        below = mean.add_(prepared.luminance).mul_(contrast)
-        similarity: torch.Tensor = above.div_(below).mean(dim=(-3, -2, -1))
+        denominator = mean.add_(prepared.luminance).mul_(contrast)
+        similarity: torch.Tensor = numerator.div_(denominator).mean(dim=(-3, -2, -1))
         return similarity
 
 
-def _blur(x: torch.Tensor) -> torch.Tensor:
-    """Weighted mean over every full 11x11 window of ``(..., H, W)``: two one-dimensional passes."""
-    taps = [math.exp(-(i**2) / (2 * 1.5**2)) for i in range(-5, 6)]
-    total = sum(taps)
-    if x.is_cuda:
-        return _convolved(x, [tap / total for tap in taps])
+@cache
+def _taps() -> list[float]:
+    from srbench.windows import gaussian
+
+    return gaussian(SSIM.WINDOW, SSIM.SIGMA).tolist()
+
+
+def _blur(image: torch.Tensor) -> torch.Tensor:
+    """Return the Gaussian-weighted mean of every full window: ``(..., H, W)`` to ``(..., H-10, W-10)``."""
+    taps = _taps()
+    if image.is_cuda:  # here launches take the time, and a convolution needs two
+        from srbench.windows import filter_separably
+
+        return filter_separably(image, image.new_tensor(taps))
+    last = SSIM.WINDOW - 1
+    centre = last // 2
     for dim in (-2, -1):
-        length = x.shape[dim] - 10
-        result = x.narrow(dim, 5, length) * (taps[5] / total)
-        for i in range(5):  # symmetric: one product for two taps
-            pair = x.narrow(dim, i, length) + x.narrow(dim, 10 - i, length)
-            result.add_(pair, alpha=taps[i] / total)
-        x = result
-    return x
-
-
-def _convolved(x: torch.Tensor, taps: list[float]) -> torch.Tensor:
-    """Do the same in two launches: on a GPU these, not memory, are what takes the time."""
-    from torch.nn import functional
-
-    window = x.new_tensor(taps)
-    planes = x.reshape(-1, 1, *x.shape[-2:])
-    planes = functional.conv2d(functional.conv2d(planes, window.view(1, 1, -1, 1)), window.view(1, 1, 1, -1))
-    return planes.view(*x.shape[:-2], *planes.shape[-2:])
+        length = image.shape[dim] - last
+        mean = image.narrow(dim, centre, length) * taps[centre]
+        for i in range(centre):  # the window is symmetric: one product for two taps
+            pair = image.narrow(dim, i, length) + image.narrow(dim, last - i, length)
+            mean.add_(pair, alpha=taps[i])
+        image = mean
+    return image
 
 
 class HFEN:
-    """High-frequency error norm, Ravishankar and Bresler 2011, relative: ||LoG(SR) - LoG(HR)|| / ||LoG(HR)||.
+    """Relative high-frequency error norm (Ravishankar and Bresler 2011): ``||LoG(SR) - LoG(HR)|| / ||LoG(HR)||``.
 
-    LoG is a 15x15 Laplacian of Gaussian with sigma 1.5, as MATLAB's ``fspecial('log', 15, 1.5)``; borders replicated.
+    LoG is a 15x15 Laplacian of Gaussian with sigma 1.5, as MATLAB's ``fspecial('log', 15, 1.5)``. Borders are
+    replicated. The norm runs over all channels.
     """
 
     def prepare(self, hr: torch.Tensor, protocol: Protocol) -> torch.Tensor:
         _require_size(hr, 1, "HFEN")
-        edges = _log(hr)
+        edges = _edges(hr)
         if float(edges.norm()) < 1e-6:
             raise UndefinedScoreError("flat: HR has no high frequencies to compare with")
         return edges
 
     def score(self, sr: torch.Tensor, prepared: torch.Tensor) -> float:
-        return float((_log(sr) - prepared).norm() / prepared.norm())
+        return float((_edges(sr) - prepared).norm() / prepared.norm())
 
 
 @cache
-def _log_kernel() -> torch.Tensor:
-    import torch
+def _laplacian_of_gaussian() -> torch.Tensor:
+    from srbench.windows import laplacian_of_gaussian
 
-    axis = torch.arange(-7, 8, dtype=torch.float64)
-    square = axis[:, None] ** 2 + axis[None] ** 2
-    gauss = torch.exp(-square / (2 * 1.5**2))
-    gauss = gauss / gauss.sum()
-    kernel = gauss * (square - 2 * 1.5**2) / 1.5**4
-    return kernel - kernel.mean()
+    return laplacian_of_gaussian(15, 1.5)
 
 
-def _log(x: torch.Tensor) -> torch.Tensor:
+def _edges(image: torch.Tensor) -> torch.Tensor:
+    """Filter each channel of ``(C, H, W)`` with the Laplacian of Gaussian; shape kept."""
     from torch.nn import functional
 
-    padded = functional.pad(x[:, None], (7, 7, 7, 7), mode="replicate")
-    return functional.conv2d(padded, _log_kernel().to(x)[None, None])[:, 0]
+    padded = functional.pad(image[:, None], (7, 7, 7, 7), mode="replicate")
+    return functional.conv2d(padded, _laplacian_of_gaussian().to(image)[None, None])[:, 0]
 
 
 @hookimpl
@@ -168,7 +179,7 @@ def srbench_metrics() -> list[MetricSpec]:
         ),
         MetricSpec(
             name="hfen",
-            summary="high-frequency error norm, relative; 0 is perfect",
+            summary="relative high-frequency error norm; 0 is perfect",
             build=hfen,
             better="lower",
             paper="doi:10.1109/TMI.2010.2090538",

@@ -1,9 +1,9 @@
-"""LPIPS, Zhang et al. 2018: distance in the features of a network, weighted to agree with human judgements.
+"""LPIPS (Zhang et al. 2018): a distance between network features, weighted to agree with human judgements.
 
-As a metric, and as a loss to train with: a method trained on it is to be judged by the LPIPS of another network.
+It is a metric and a loss. A method trained on LPIPS should be judged by the LPIPS of another network.
 
-The lpips package brings the learned weights (v0.1) and the networks' layout; the backbone's ImageNet weights come
-through srbench's store. Always on whole RGB images: a protocol's channel and border do not apply.
+The learned weights (v0.1) and the networks' layout come from the lpips package, the backbone's ImageNet weights from
+srbench's store. LPIPS takes whole RGB images: a protocol's channel and border do not apply.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from srbench.protocols import Protocol
 
 NETS = {"alex": "alexnet", "vgg": "vgg16", "squeeze": "squeezenet1_1"}
+"""srbench's name of a backbone, by lpips' name."""
 SMALLEST = {"alex": 31, "vgg": 16, "squeeze": 17}
-"""Height and width below which a backbone has no output."""
+"""Smallest height and width in pixels for which a backbone has an output, by lpips' name."""
 
 
 def build(net: str) -> Metric:
@@ -31,7 +32,14 @@ def build(net: str) -> Metric:
 
 
 class LPIPS:
-    """``prepare`` keeps HR's normalised features, half of the work, for all methods."""
+    """LPIPS as a metric. `prepare` computes HR's normalised features, half of the work, once for all methods.
+
+    Args:
+        net: a key of `NETS`.
+
+    Raises:
+        AssetError: the backbone's weights are not available.
+    """
 
     def __init__(self, net: str) -> None:
         from srbench.store.backbones import load_features
@@ -40,16 +48,16 @@ class LPIPS:
         import lpips
 
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # lpips calls torchvision in a way that is deprecated
+            warnings.simplefilter("ignore")  # lpips calls a deprecated API of torchvision
             self.model: Any = lpips.LPIPS(net=net, version="0.1", pnet_rand=True, verbose=False)
         self.net = net
-        self._fill(features)
+        self._load(features)
         self.model.eval().requires_grad_(requires_grad=False)
         self.device: Any = None
-        """Where the network is now."""
+        """The device that the network is on; None before its first use."""
 
-    def _fill(self, features: dict[str, torch.Tensor]) -> None:
-        """Put torchvision's weights into lpips' slices, whose layers keep torchvision's numbers."""
+    def _load(self, features: dict[str, torch.Tensor]) -> None:
+        """Load torchvision's weights into lpips' slices, whose layers keep torchvision's indices."""
         state = self.model.net.state_dict()
         for key in state:
             _, layer = key.split(".", 1)  # slice2.3.weight -> 3.weight
@@ -57,6 +65,11 @@ class LPIPS:
         self.model.net.load_state_dict(state)
 
     def _features(self, image: torch.Tensor) -> list[torch.Tensor]:
+        """Return the normalised features of RGB images in [0, 1], ``(N, c, h, w)`` for each layer.
+
+        Raises:
+            ValueError: the images are not float RGB in [0, 1].
+        """
         import lpips
         import torch
 
@@ -79,18 +92,19 @@ class LPIPS:
         return self._features(hr)
 
     def score(self, sr: torch.Tensor, prepared: list[torch.Tensor]) -> torch.Tensor:
+        """Return the LPIPS of each image: ``(N, 3, H, W)`` to ``(N,)``, or ``(3, H, W)`` to a scalar."""
         import torch
 
         layers = zip(self.model.lins, self._features(sr), prepared, strict=False)
-        of_layers = [lin((ours - theirs).square()).mean(dim=(-3, -2, -1)) for lin, ours, theirs in layers]
-        return torch.stack(of_layers).sum(dim=0).view(sr.shape[:-3])
+        distances = [lin((output - target).square()).mean(dim=(-3, -2, -1)) for lin, output, target in layers]
+        return torch.stack(distances).sum(dim=0).view(sr.shape[:-3])
 
 
 def build_loss(net: str) -> nn.Module:
     from torch import nn
 
     class LPIPSLoss(nn.Module):
-        """Mean LPIPS of a batch; patches must be no smaller than `SMALLEST`."""
+        """Mean LPIPS of a batch ``(N, 3, H, W)`` of RGB in [0, 1]; H and W are at least `SMALLEST`."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -115,8 +129,8 @@ def srbench_losses() -> list[LossSpec]:
             name="lpips" if net == "alex" else f"lpips-{net}",
             summary=f"LPIPS, {NETS[net]} v0.1",
             build=partial(build_loss, net),
-            formula="mean over images of ∑ over layers of mean over places of w · (φ(ŷ) - φ(y))², "
-            f"φ the features of {NETS[net]}, normalised over channels, w the weights that LPIPS learned",
+            formula="mean over images of ∑ over layers of mean over positions of w · (φ(ŷ) - φ(y))², "
+            f"φ: features of {NETS[net]}, normalised over channels, w: weights learned by LPIPS",
             paper="arXiv:1801.03924",
         )
         for net in ("alex", "vgg")

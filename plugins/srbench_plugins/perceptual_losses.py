@@ -1,8 +1,8 @@
-"""Losses in the features of a frozen VGG: differences of features, and of their Gram matrices.
+"""Perceptual losses: differences between the features of a frozen VGG, and between their Gram matrices.
 
-`vgg22` and `vgg54` are phi_2,2 and phi_5,4 of Ledig et al. 2017 (VGG19, after the activation), scaled by 1/12.75**2 as
-there, so that ``0.006`` of the paper is already in it: ``vgg54`` stands for a loss of the size of a pixel loss.
-`esrgan-features` is that of Wang et al. 2018, before the activation.
+`vgg22` and `vgg54` use phi_2,2 and phi_5,4 of Ledig et al. 2017 (VGG19, after the activation), scaled by 1/12.75**2 as
+in the paper. The paper's factor ``0.006`` is thus included, and the losses are of the size of a pixel loss.
+`esrgan-features` is the loss of Wang et al. 2018, before the activation.
 `fastai-features` is the loss of fastai's lesson 7 (2019): pixels, features and Gram matrices of VGG16 with batch norm.
 """
 
@@ -12,18 +12,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench import LossSpec, hookimpl
+from srbench.vgg import activations
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
 PAPER_SCALE = 0.006
-"""(1 / 12.75)**2, by which Ledig et al. bring features to the size of pixels."""
+"""(1 / 12.75)**2, rounded: the factor by which Ledig et al. scale feature losses to the size of pixel losses."""
 FASTAI = (("relu3_3", 5.0), ("relu4_3", 15.0), ("relu5_3", 2.0))
 """Layers before the last three poolings, with fastai's weights."""
 FASTAI_GRAM = 5e3
-VGG16 = tuple(f"relu{block}_{i}" for block, count in enumerate((2, 2, 3, 3, 3), 1) for i in range(1, count + 1))
-VGG19 = tuple(f"relu{block}_{i}" for block, count in enumerate((2, 2, 4, 4, 4), 1) for i in range(1, count + 1))
+"""fastai's weight of the Gram matrices, to be multiplied by the square of a layer's weight."""
+NETWORKS = ("vgg16", "vgg19")
+"""Networks of which every activation is a loss."""
 
 
 def build(network: str, layer: str, scale: float) -> nn.Module:
@@ -34,7 +36,7 @@ def build(network: str, layer: str, scale: float) -> nn.Module:
     from srbench.features import Features
 
     class FeatureLoss(nn.Module):
-        """Mean squared difference of features, times a fixed scale."""
+        """Mean squared difference of features, times a constant; ``(N, 3, H, W)`` twice to a scalar."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -56,7 +58,7 @@ def build_gram(network: str, layer: str) -> nn.Module:
     from srbench.features import Features
 
     class GramLoss(nn.Module):
-        """Style of Johnson et al. 2016: squared Frobenius norm of the difference of Gram matrices."""
+        """Style loss of Johnson et al. 2016: squared Frobenius norm of the difference of Gram matrices, batch mean."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -64,8 +66,8 @@ def build_gram(network: str, layer: str) -> nn.Module:
             self.uses = self.features.uses
 
         def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
-            ours, theirs = gram(self.features(sr)), gram(self.features(hr.detach()))
-            return functional.mse_loss(ours, theirs, reduction="sum") / len(sr)
+            output, target = gram(self.features(sr)), gram(self.features(hr.detach()))
+            return functional.mse_loss(output, target, reduction="sum") / len(sr)
 
     return GramLoss()
 
@@ -77,7 +79,7 @@ def build_fastai() -> nn.Module:
     from srbench.features import FeatureMaps
 
     class FastaiFeatures(nn.Module):
-        """L1 of pixels (normalised as ImageNet's), features and Gram matrices."""
+        """L1 of pixels (divided by ImageNet's standard deviations), of features and of Gram matrices."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -87,9 +89,9 @@ def build_fastai() -> nn.Module:
         def forward(self, sr: torch.Tensor, hr: torch.Tensor) -> torch.Tensor:
             loss = functional.l1_loss(sr / self.features.std, hr / self.features.std)
             maps = zip(self.features(sr), self.features(hr.detach()), FASTAI, strict=True)
-            for ours, theirs, (_, weight) in maps:
-                loss = loss + weight * functional.l1_loss(ours, theirs)
-                loss = loss + weight**2 * FASTAI_GRAM * functional.l1_loss(gram(ours), gram(theirs))
+            for output, target, (_, weight) in maps:
+                loss = loss + weight * functional.l1_loss(output, target)
+                loss = loss + weight**2 * FASTAI_GRAM * functional.l1_loss(gram(output), gram(target))
             return loss
 
     return FastaiFeatures()
@@ -103,7 +105,7 @@ def build_esrgan() -> nn.Module:
     from srbench.features import Features
 
     class BeforeActivation(nn.Module):
-        """L1 of VGG19's last features, as the convolution leaves them."""
+        """L1 of the features of VGG19's last convolution, before the activation."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -119,13 +121,19 @@ def build_esrgan() -> nn.Module:
 
 
 def gram(features: torch.Tensor) -> torch.Tensor:
-    """Return the Gram matrix ``(N, c, c)`` of ``(N, c, h, w)``, divided by c*h*w."""
+    """Return the Gram matrices ``(N, c, c)`` of features ``(N, c, h, w)``, divided by c*h*w."""
     rows = features.flatten(2)
     return rows @ rows.transpose(1, 2) / rows[0].numel()
 
 
 def build_srgan(layer: str) -> nn.Module:
-    """Take VGG19 as the paper does; where it cannot be had, VGG16's layer of the same name. The card says which."""
+    """Return the loss on VGG19, as in the paper; without its weights, on VGG16's layer of the same name.
+
+    The card of weights trained with the loss states the network.
+
+    Raises:
+        AssetError: the weights of both networks are missing; names those of VGG19.
+    """
     from srbench.errors import AssetError
 
     try:
@@ -138,7 +146,7 @@ def build_srgan(layer: str) -> nn.Module:
 
 
 def _features(layer: str, scale: str = "") -> str:
-    return f"{scale}mean (φ(ŷ) - φ(y))², φ the features {layer}"
+    return f"{scale}mean (φ(ŷ) - φ(y))², φ: features {layer}"
 
 
 @hookimpl
@@ -160,41 +168,42 @@ def srbench_losses() -> list[LossSpec]:
             paper=paper,
         ),
     ]
-    every = [
+    features = [
         LossSpec(
             name=f"{network}.{layer}",
             summary=f"{network.upper()} {layer} features",
             build=partial(build, network, layer, 1.0),
             formula=_features(f"{layer} of {network.upper()}"),
         )
-        for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
-        for layer in layers
+        for network in NETWORKS
+        for layer in activations(network)
     ]
     grams = [
         LossSpec(
             name=f"gram.{network}.{layer}",
             summary=f"Gram matrices of {network.upper()} {layer} features",
             build=partial(build_gram, network, layer),
-            formula=f"‖Gram φ(ŷ) - Gram φ(y)‖², Gram φ = φ φᵀ / (c h w), φ the features {layer} of {network.upper()}",
+            formula=f"‖Gram φ(ŷ) - Gram φ(y)‖², Gram φ = φ φᵀ / (c h w), φ: features {layer} of {network.upper()}",
             paper="arXiv:1603.08155",
         )
-        for network, layers in (("vgg16", VGG16), ("vgg19", VGG19))
-        for layer in {name[:5]: name for name in layers}.values()  # the last of each block
+        for network in NETWORKS
+        for layer in {name[:5]: name for name in activations(network)}.values()  # the last of each block
     ]
     fastai = LossSpec(
         name="fastai-features",
-        summary="pixels, VGG16-BN features and their Gram matrices, L1, weighted as in fastai's lesson 7",
+        summary="L1 of pixels, VGG16-BN features and their Gram matrices, weighted as in fastai's lesson 7",
         build=build_fastai,
         formula="mean |ŷ - y| / d + ∑ (w · mean |φ(ŷ) - φ(y)| + "
-        f"{FASTAI_GRAM:g} · w² · mean |Gram φ(ŷ) - Gram φ(y)|), d ImageNet's deviations, Gram φ = φ φᵀ / (c h w), "
+        f"{FASTAI_GRAM:g} · w² · mean |Gram φ(ŷ) - Gram φ(y)|), d: ImageNet's standard deviations, "
+        "Gram φ = φ φᵀ / (c h w), "
         f"φ and w of VGG16-BN: {', '.join(f'{layer} {weight:g}' for layer, weight in FASTAI)}",
         paper="arXiv:1603.08155",
     )
     esrgan = LossSpec(
         name="esrgan-features",
-        summary="VGG19 conv5_4 features, before the activation, L1",
+        summary="L1 of VGG19 conv5_4 features, before the activation",
         build=build_esrgan,
-        formula="mean |φ(ŷ) - φ(y)|, φ the features conv5_4 of VGG19",
+        formula="mean |φ(ŷ) - φ(y)|, φ: features conv5_4 of VGG19",
         paper="arXiv:1809.00219",
     )
-    return [*srgan, esrgan, fastai, *every, *grams]
+    return [*srgan, esrgan, fastai, *features, *grams]

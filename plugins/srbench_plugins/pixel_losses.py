@@ -1,4 +1,4 @@
-"""Losses that compare pixels."""
+"""Losses that compare pixels: MSE, L1, Charbonnier; and total variation."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ def charbonnier() -> Loss:
 
 
 def tv() -> Loss:
+    """Return the anisotropic total variation of SR; HR is ignored."""
+
     def loss(sr: Tensor, _hr: Tensor) -> Tensor:
         return (sr[..., 1:, :] - sr[..., :-1, :]).abs().mean() + (sr[..., 1:] - sr[..., :-1]).abs().mean()
 
@@ -54,7 +56,7 @@ def srbench_losses() -> list[LossSpec]:
         ),
         LossSpec(
             name="tv",
-            summary="total variation of SR alone, anisotropic",
+            summary="anisotropic total variation of SR; ignores HR",
             build=tv,
             formula="mean |∂ŷ/∂i| + mean |∂ŷ/∂j|, differences of neighbouring pixels",
         ),

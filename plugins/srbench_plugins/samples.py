@@ -1,4 +1,4 @@
-"""`samples`: the colour photographs that the scikit-image wheel carries, so that a first run needs no network."""
+"""The dataset `samples`: colour photographs in the scikit-image wheel, so that a first run needs no download."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srbench import DatasetSpec, ImagePair, hookimpl
 
-PHOTOGRAPHS = {
+PHOTOGRAPHS = {  # image name -> file
     "astronaut": "astronaut.png",
     "cat": "chelsea.png",
     "coffee": "coffee.png",
@@ -20,11 +20,10 @@ PHOTOGRAPHS = {
 
 
 def images(_scale: int) -> list[ImagePair]:
-    # Found without importing skimage, which takes longer than listing
-    package = importlib.util.find_spec("skimage")
+    package = importlib.util.find_spec("skimage")  # does not import skimage, which would be slow
     folder = Path(next(iter((package and package.submodule_search_locations) or ["."]))) / "data"
-    found = {name: folder / file for name, file in PHOTOGRAPHS.items()}
-    return [ImagePair(name, path) for name, path in found.items() if path.is_file()]
+    paths = {name: folder / file for name, file in PHOTOGRAPHS.items()}
+    return [ImagePair(name, path) for name, path in paths.items() if path.is_file()]
 
 
 @hookimpl

@@ -1,4 +1,4 @@
-"""Training sets: T91, BSDS500 and General-100 file by file from pinned commits; larger ones as archives."""
+"""Training sets: T91, BSDS500 and General-100 as single files from fixed commits, larger ones as archives."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from srbench import Archive, Asset, DatasetSpec, ImagePair, hookimpl
 HASHES = Path(__file__).with_name("training_sets.sha256")
 RAW = "https://raw.githubusercontent.com"
 
-SETS = {
+SETS = {  # name -> summary, repository/commit/folder
     "t91": (
         "the 91 images of Yang et al. 2010",
         "tegg89/SRCNN-Tensorflow/78be1a24697935fc39a3a8cf59a6632264afade7/Train",
@@ -20,13 +20,13 @@ SETS = {
         "BIDS/BSDS500/a04b7c6c3a9f0ace74bf205c72a43d32e1c72722/BSDS500/data/images/train",
     ),
     "general100": (
-        "100 images without compression (Dong et al. 2016)",
+        "100 uncompressed images (Dong et al. 2016)",
         "yippp/FSRCNN/b82c173a998caf777ab57ea24ef8db1110458a39/dataset/train/General-100",
     ),
 }
 EXCLUDED = {"bsds500-train": {"302003": "is 'woman' of the test set Set5"}}
 
-# Sizes and SHA-256 as TensorFlow Datasets publishes them (url_checksums/), MD5 as torchSR (Flickr2K) and torchvision do
+# Sizes and SHA-256 are from TensorFlow Datasets (url_checksums/), MD5 from torchSR (Flickr2K) and torchvision
 ARCHIVES = {
     "div2k": (
         "the 800 training photographs of DIV2K, 2K wide (Agustsson and Timofte 2017)",
@@ -83,7 +83,7 @@ ARCHIVES = {
         ),
     ),
     "cars": (
-        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), host gone: cars=FOLDER or a mirror",
+        "the 8144 training photographs of Stanford Cars (Krause et al. 2013), offline: use cars=FOLDER or a mirror",
         Archive(
             "datasets/cars/cars_train.tgz",
             folder="cars_train",
@@ -97,18 +97,18 @@ ALIASES = {"coco2014": ("coco",)}
 
 @cache
 def hashes() -> dict[str, str]:
-    """SHA-256 by set and file, e.g. ``t91/t1.bmp``."""
+    """Return SHA-256 by dataset and file, e.g. ``t91/t1.bmp``."""
     pairs = (line.split() for line in HASHES.read_text().splitlines())
     return {path: sha256 for sha256, path in pairs}
 
 
 def images(name: str, _scale: int) -> list[ImagePair]:
-    found = []
+    pairs = []
     for path, sha256 in hashes().items():
         file = PurePosixPath(path)
         if file.parent.name == name and file.stem not in EXCLUDED.get(name, {}):
-            found.append(ImagePair(file.stem, Asset(f"datasets/{path}", sha256, f"{RAW}/{SETS[name][1]}/{file.name}")))
-    return found
+            pairs.append(ImagePair(file.stem, Asset(f"datasets/{path}", sha256, f"{RAW}/{SETS[name][1]}/{file.name}")))
+    return pairs
 
 
 @hookimpl
@@ -120,10 +120,10 @@ def srbench_datasets() -> list[DatasetSpec]:
             scales={2, 3, 4, 8},
             images=partial(images, name),
             training=True,
-            source=f"github.com/{'/'.join(place.split('/')[:2])} @ {place.split('/')[2][:12]}",
+            source=f"github.com/{'/'.join(folder.split('/')[:2])} @ {folder.split('/')[2][:12]}",
             excluded=EXCLUDED.get(name, {}),
         )
-        for name, (summary, place) in SETS.items()
+        for name, (summary, folder) in SETS.items()
     ]
     as_archive = [
         DatasetSpec(

@@ -82,6 +82,7 @@ class Facts:
     spec: ModelSpec
     scale: int
     plugin: str
+    about: str
     network: Network
     recipe: Description | None
     weights: Weights | None
@@ -95,16 +96,23 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     """
     import torch
 
+    from srbench.errors import SpecError
     from srbench.inference.build import build_net
     from srbench.inference.layers import inspect_network
     from srbench.store.weights import find_weights
     from srbench.training.describe import describe
 
+    plugin = catalog.models.owner(spec.name).name
+    try:
+        about = spec.read_about()
+    except SpecError as error:
+        raise SpecError(f"plugin {plugin}: {error}") from error
     net = build_net(replace(spec, recipe=None), scale, torch.device("cpu"))
     return Facts(
         spec,
         scale,
-        catalog.models.owner(spec.name).name,
+        plugin,
+        about,
         inspect_network(net, spec.multiple),
         describe(spec, scale, catalog),
         find_weights(spec, scale),
@@ -117,7 +125,7 @@ def to_json(facts: Facts) -> dict[str, Any]:
     return {
         "name": spec.name,
         "summary": spec.summary,
-        "about": spec.about,
+        "about": facts.about,
         "aliases": list(spec.aliases),
         "family": spec.family,
         "plugin": facts.plugin,
@@ -156,7 +164,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     console.print(Text(printable(f"{names}: {spec.summary}"), style="" if plain else "bold"))
     origin = [f"scales {spec.scales_text}", f"plugin {facts.plugin}", *([f"paper {spec.paper}"] if spec.paper else [])]
     console.print(" | ".join(origin))
-    for paragraph in spec.about.split("\n\n") if spec.about else ():
+    for paragraph in facts.about.split("\n\n") if facts.about else ():
         console.print()
         console.print(printable(" ".join(paragraph.split())))
     part(f"Network at x{facts.scale}: LR {_shape(network.lr)} to SR {_shape(network.sr)}")

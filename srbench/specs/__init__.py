@@ -1,6 +1,6 @@
-"""The specs that plugins return, and the small frozen records in them: one module for each noun.
+"""The specs that plugins return, and the frozen records in them; one module for each kind.
 
-Nothing here imports torch: a spec says what exists and how to build it, and building happens later.
+No module here imports torch. A spec describes what exists and how it is built; it is built later.
 """
 
 from srbench.specs.checks import FILE_NAME, NAME

@@ -1,4 +1,4 @@
-"""What the specs of the four kinds have in common: names, scales and how both are checked."""
+"""Checks of the fields that specs of several kinds have: names, summary, scales, callables."""
 
 from __future__ import annotations
 
@@ -8,17 +8,27 @@ from typing import Any
 from srbench.errors import SpecError
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9._-]*[a-z0-9])?")
+"""The form of a name."""
 FILE_NAME = re.compile(f"{NAME.pattern}:{NAME.pattern}")
+"""The form of the name of a method in a file, ``PREFIX:LABEL``."""
 
 
 def require(condition: bool, spec: object, message: str) -> None:
-    """Raise a SpecError that names the spec unless a condition holds."""
+    """Check a condition.
+
+    Raises:
+        SpecError: it is false; the message names the spec.
+    """
     if not condition:
         raise SpecError(f"{type(spec).__name__} {getattr(spec, 'name', '?')!r}: {message}")
 
 
 def check_names(spec: Any) -> None:
-    """Coerce aliases and check what the four kinds have in common."""
+    """Convert aliases to a tuple, and check name, aliases and summary.
+
+    Raises:
+        SpecError: one of them is invalid.
+    """
     text = isinstance(spec.aliases, str)
     require(not text, spec, f"aliases is the text {spec.aliases!r}; write ({spec.aliases!r},)")
     object.__setattr__(spec, "aliases", tuple(spec.aliases))
@@ -34,7 +44,11 @@ def check_names(spec: Any) -> None:
 
 
 def check_scales(spec: Any) -> None:
-    """Coerce scales to a frozen set and check them."""
+    """Convert scales to a frozenset and check them.
+
+    Raises:
+        SpecError: they are not whole numbers from 2 to 16, at least one.
+    """
     try:
         scales = frozenset(spec.scales)
     except TypeError:
@@ -49,5 +63,9 @@ def check_scales(spec: Any) -> None:
 
 
 def check_callable(spec: object, name: str) -> None:
-    """Check that a field can be called."""
+    """Check that a field is callable.
+
+    Raises:
+        SpecError: it is not.
+    """
     require(callable(getattr(spec, name)), spec, f"{name} must be callable")

@@ -1,4 +1,4 @@
-"""A dataset: its images, and the files and archives they come in."""
+"""`DatasetSpec`: a dataset, its image pairs, and the files and archives that contain them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,18 @@ def _check_inside(kind: str, path: str) -> None:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file with a known SHA-256, found in the cache or a mirror under ``path``, else downloaded from ``url``."""
+    """A file with a known SHA-256. It is taken from the cache or a mirror, else downloaded.
+
+    Raises:
+        SpecError: a field is invalid.
+    """
 
     path: str
+    """Path in the cache and in mirrors, relative, with ``/``, e.g. ``datasets/t91/t1.bmp``."""
     sha256: str
+    """SHA-256 of the file, 64 lower-case hex digits."""
     url: str = ""
+    """Address for the download; empty if the file has none, so that only a mirror can have it."""
 
     def __post_init__(self) -> None:
         _check_inside("asset", self.path)
@@ -41,25 +48,27 @@ class Asset:
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip or tar file, one folder of which holds the images of a dataset.
+    """A zip or tar file that contains the images of a dataset in one folder.
 
-    A mirror has it under ``path``, e.g. ``datasets/div2k/DIV2K_train_HR.zip``; else it is downloaded from ``url``. The
-    cache keeps the images, in a folder of the archive's name, and not the archive.
+    It is taken from a mirror, else downloaded. The cache keeps the unpacked images in a folder of the archive's name,
+    but not the archive.
 
     Raises:
         SpecError: a field is invalid.
     """
 
     path: str
+    """Path in mirrors, relative, e.g. ``datasets/div2k/DIV2K_train_HR.zip``; it ends in one of `ARCHIVES`."""
     url: str = ""
+    """Address for the download; empty if it has none, so that only a mirror can have it."""
     folder: str = ""
-    """The folder inside that the images lie in; its subfolders and everything else stay packed."""
+    """Folder in the archive that contains the images; its subfolders and all other files are not unpacked."""
     images: int = 0
-    """How many there must be; 0 where unknown."""
+    """Number of images that the folder must contain; 0 if unknown."""
     size: int = 0
-    """Of the archive, in bytes; 0 where unknown."""
+    """Size of the archive in bytes; 0 if unknown."""
     hash: str = ""
-    """``sha256:HEX`` or ``md5:HEX``; empty where none is published: then the archive's own checksums must do."""
+    """``sha256:HEX`` or ``md5:HEX``; empty if none is published: only the archive's own checksums are then tested."""
 
     def __post_init__(self) -> None:
         _check_inside("archive", self.path)
@@ -70,44 +79,53 @@ class Archive:
 
     @property
     def name(self) -> str:
-        """The file's name without its suffix, which the folder in the cache has."""
+        """The file's name without its suffix: the name of the folder in the cache."""
         file = PurePosixPath(self.path).name
         return next((file.removesuffix(suffix) for suffix in ARCHIVES if file.endswith(suffix)), "")
 
 
 @dataclass(frozen=True)
 class ImagePair:
-    """One image of a dataset: its HR file and, where the set brings its own, the LR file."""
+    """One image of a dataset: its HR file and, if the dataset has its own LR, its LR file."""
 
     name: str
+    """Name of the image, unique in the dataset; without ``/`` and ``\\``."""
     hr: Path | Asset
+    """The HR image file, RGB or grey, 8 bits per channel."""
     lr: Path | Asset | None = None
+    """The LR image file, whose size times the scale is HR's; None: LR is made from HR by a degradation."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
-    """A named set of images, listed by ``images(scale)`` without opening any, or the images in an ``archive``.
+    """A named set of images. It has a function that lists its images or an archive that contains them.
 
-    Without an ``lr`` file, LR is made from HR by the benchmark bicubic.
+    For images without an LR file, LR is made from HR by MATLAB's bicubic, unless the user names another degradation.
 
     Raises:
         SpecError: a field is invalid.
     """
 
     name: str
+    """Name of the dataset: lower-case letters, digits, ``.``, ``_`` and ``-``."""
     summary: str
+    """Number and kind of the images, in one line."""
     scales: Collection[int]
+    """Scales at which the dataset has image pairs, whole numbers from 2 to 16; becomes a frozenset."""
     images: Callable[[int], Sequence[ImagePair]] | None = None
+    """``images(scale)`` lists the image pairs at a scale and opens no file; None for a dataset with an archive."""
     archive: Archive | None = None
-    """Instead of ``images``, for a set that comes in one piece: it is listed when it has been unpacked."""
+    """The archive of a dataset without ``images``; its images can be listed once it is unpacked."""
     aliases: Sequence[str] = ()
+    """Other names, of the same form as the name."""
     training: bool = False
-    """Meant to be trained on: ``srbench check`` then looks for images of the other sets in it."""
+    """True for a training set: ``srbench check`` then looks for images of the other datasets in it."""
     source: str = ""
+    """Where the files come from, e.g. an address or a repository and its commit."""
     refusals: Mapping[int, str] = field(default_factory=dict)
-    """Why a scale that users may ask for does not exist."""
+    """Reasons why the dataset has no images at a scale, by scale; shown to users who ask for it."""
     excluded: Mapping[str, str] = field(default_factory=dict)
-    """Images that the source has and the set leaves out, with the reason; written into the card of weights."""
+    """Images of the source that the dataset leaves out: reasons by name; recorded in the card of weights."""
 
     def __post_init__(self) -> None:
         check_names(self)
@@ -124,20 +142,20 @@ class DatasetSpec:
         return ", ".join(f"x{scale}" for scale in sorted(self.scales))
 
     def check_scale(self, scale: int) -> None:
-        """Refuse a scale that the set does not exist at.
+        """Check that the dataset has images at a scale.
 
         Raises:
-            UsageError: says why.
+            UsageError: it has none; states the reason.
         """
         if scale not in self.scales:
             reason = self.refusals.get(scale, f"it has {self.scales_text}")
             raise UsageError(f"dataset {self.name} does not exist at x{scale}: {reason}")
 
     def pairs(self, scale: int) -> list[ImagePair]:
-        """List the images at a scale.
+        """Return the image pairs at a scale.
 
         Raises:
-            UsageError: the set does not exist at this scale, names an image twice, or is an archive not yet unpacked.
+            UsageError: the dataset has no images at this scale, names an image twice, or its archive is not unpacked.
         """
         self.check_scale(scale)
         if self.images is None:

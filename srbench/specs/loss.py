@@ -1,4 +1,4 @@
-"""A training loss."""
+"""`LossSpec`: a training loss."""
 
 from __future__ import annotations
 
@@ -24,14 +24,19 @@ class LossSpec:
     """
 
     name: str
+    """Name in expressions such as ``l1+0.1*vgg22``: lower-case letters, digits, ``.``, ``_`` and ``-``."""
     summary: str
+    """What the loss compares, in one line."""
     build: Callable[[], Callable[[torch.Tensor, torch.Tensor], torch.Tensor]]
+    """Returns the loss, a function or module. May raise an `AssetError` if pretrained weights are missing."""
     aliases: Sequence[str] = ()
+    """Other names, of the same form."""
     formula: str = ""
-    """In plain Unicode, of SR ŷ and HR y, for ``srbench info``: ``mean (ŷ - y)²``."""
+    """The formula in Unicode, with ŷ for SR and y for HR, e.g. ``mean (ŷ - y)²``; shown by ``srbench info``."""
     zero_at_equality: bool = False
-    """Claims that the loss is 0 where SR equals HR; ``srbench check`` holds it to that."""
+    """True if the loss is 0 for equal images; ``srbench check`` tests the claim."""
     paper: str = ""
+    """Source, e.g. ``arXiv:1609.04802`` or ``doi:10.1109/TIP.2003.819861``; empty if there is none."""
 
     def __post_init__(self) -> None:
         check_names(self)

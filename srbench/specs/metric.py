@@ -1,4 +1,4 @@
-"""A quality metric."""
+"""`MetricSpec` and `Metric`: a quality metric and what it builds."""
 
 from __future__ import annotations
 
@@ -16,53 +16,79 @@ if TYPE_CHECKING:
 
 
 class Metric(Protocol):
-    """What a metric's ``build()`` returns.
+    """The object that a metric's ``build()`` returns; it scores in two steps.
 
-    Images arrive as ``(C, H, W)``, or as ``(N, C, H, W)`` with `MetricSpec.batched`: where the protocol applies, its
-    channels in [0, 255] as float64 with the border already cut; otherwise RGB in [0, 1] as float32, whole.
-    Other metrics see the same tensors: change none in place.
+    Images have the shape ``(C, H, W)``, or ``(N, C, H, W)`` with `MetricSpec.batched`. With
+    `MetricSpec.uses_protocol` they are the protocol's channels: float64 in [0, 255], with the border already cut.
+    Without it they are the whole RGB images: float32 in [0, 1]. SR is rounded to 8 bits in both cases.
+    All metrics receive the same tensors, so neither step may change them in place.
     """
 
     def prepare(self, hr: torch.Tensor, protocol: ScoringProtocol) -> Any:
-        """Compute what depends on HR alone; shared by all methods."""
+        """Compute what depends on HR alone. The result is kept and reused for all methods.
 
-    def score(self, sr: torch.Tensor, prepared: Any) -> float | torch.Tensor:
-        """Score an SR image against what `prepare` returned.
+        Args:
+            hr: HR, ``(C, H, W)``, or ``(N, C, H, W)`` with `MetricSpec.batched`.
+            protocol: the protocol by which images are scored; ``hr`` is already its view.
+
+        Returns:
+            Any object; it is passed to `score`.
 
         Raises:
-            UndefinedScoreError: the metric has no value here.
+            UndefinedScoreError: the metric is undefined for this HR image, e.g. because it is too small or flat.
+        """
+
+    def score(self, sr: torch.Tensor, prepared: Any) -> float | torch.Tensor:
+        """Score SR against the prepared HR.
+
+        Args:
+            sr: SR, of the same shape, type and range as HR.
+            prepared: the result of `prepare` for the same image or images.
+
+        Returns:
+            The value as a number or scalar tensor. With `MetricSpec.batched`, a tensor ``(N,)``.
+
+        Raises:
+            UndefinedScoreError: the metric is undefined for this image; the reason is recorded instead of a value.
         """
 
 
 @dataclass(frozen=True, kw_only=True)
 class MetricSpec:
-    """A quality metric.
+    """A quality metric: a column of the leaderboard.
 
     Raises:
         SpecError: a field is invalid.
     """
 
     name: str
+    """Name of the metric, and of its column: lower-case letters, digits, ``.``, ``_`` and ``-``."""
     summary: str
+    """What the metric measures, and its unit, in one line."""
     build: Callable[[], Metric]
+    """Returns the metric. May raise an `AssetError` if pretrained weights are missing."""
     better: Literal["higher", "lower"]
+    """Direction in which values are better."""
     version: str = "1"
-    """Changes whenever values would; part of every result's key."""
+    """Version of the definition, part of every result's key. Change it whenever values change."""
     uses_protocol: bool = True
-    """False when the protocol's channel and border do not apply (LPIPS: always RGB, never cut)."""
+    """True: the metric takes the protocol's channels without the border. False: it takes whole RGB images (LPIPS)."""
     batched: bool = False
-    """True when both steps take ``(N, C, H, W)``, images of one size, instead, and `score` returns their ``(N,)``
-    values: a GPU is given several images at once, a CPU one. Of a batch with an `UndefinedScoreError` each image is
-    scored again alone."""
+    """True if both steps take ``(N, C, H, W)``, images of one size, and `Metric.score` returns ``(N,)`` values.
+
+    On a GPU N may exceed 1. If a batch raises an `UndefinedScoreError`, its images are scored again one by one.
+    """
     backbone: str = ""
-    """Pretrained feature network that must be fetched first."""
+    """Name of the pretrained feature network that has to be fetched first, e.g. ``alexnet``; empty if none."""
     decimals: int = 4
-    """Digits behind the point that boards print."""
+    """Digits after the decimal point in tables."""
     tolerance: float | None = None
-    """How far a value may be from a published figure and still count as the same, for rounding to its digits and small
-    differences between scripts; None for 2 % of the figure."""
+    """Largest difference from a published figure that rounding and differences between scripts explain, in the metric's
+    unit; None for 2 % of the figure."""
     aliases: Sequence[str] = ()
+    """Other names, of the same form as the name."""
     paper: str = ""
+    """Source, e.g. ``arXiv:1801.03924`` or ``doi:10.1109/TIP.2003.819861``; empty if there is none."""
 
     def __post_init__(self) -> None:
         check_names(self)

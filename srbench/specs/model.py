@@ -1,11 +1,12 @@
-"""A method: `ModelSpec`, or `ModelFileSpec` for a kind of file that is one."""
+"""`ModelSpec`: a method. `ModelFileSpec`: a kind of file that contains one."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from srbench.defaults import PRECISIONS
 from srbench.errors import SpecError
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
 
 
 Tile: TypeAlias = int | Literal["auto", "off"]
-"""Height and width of tiles in LR pixels; or tiles where memory would not do, or never."""
+"""Height and width of tiles in LR pixels; ``auto``: tiles only if memory does not suffice; ``off``: never."""
+
+
+class Recipe(Protocol):
+    """The part of a training recipe that the harness calls; `srbench.training.Recipe` documents it in full.
+
+    The type is structural and is repeated here because specs may not import `srbench.training`.
+    """
+
+    def step(self, lr: torch.Tensor, hr: torch.Tensor) -> Mapping[str, torch.Tensor]:
+        """Learn from one batch, ``(N, 3, h, w)`` and ``(N, 3, h*scale, w*scale)``; return scalars to log."""
+
+    def state(self) -> Mapping[str, Any]:
+        """Return everything that an exact resumption needs, by name."""
 
 
 def _check_weights(spec: ModelSpec) -> None:
@@ -32,14 +46,24 @@ def _check_weights(spec: ModelSpec) -> None:
 
 @dataclass(frozen=True)
 class Published:
-    """A figure that a paper prints for a method, with the protocol it was measured by."""
+    """A published figure of a method, with the protocol by which it was measured.
+
+    Raises:
+        SpecError: a field has the wrong type.
+    """
 
     dataset: str
+    """Name of the dataset, e.g. ``set5``."""
     scale: int
+    """Scale factor."""
     metric: str
+    """Name of the metric, e.g. ``psnr``."""
     value: float
+    """Mean over the dataset, in the metric's unit (dB for PSNR)."""
     protocol: str
+    """Name of the protocol, e.g. ``y``; any other text for a protocol that srbench does not have."""
     source: str
+    """Table or page that states the figure, e.g. ``SRGAN, Table 2 (arXiv:1609.04802)``."""
 
     def __post_init__(self) -> None:
         names = (self.dataset, self.metric, self.protocol, self.source)
@@ -52,42 +76,56 @@ class Published:
 class ModelSpec:
     """One method: a row of the leaderboard.
 
-    ``build(scale)`` returns a ``torch.nn.Module`` that maps float32 RGB in [0, 1] of shape ``(N, 3, h, w)``
-    to ``(N, 3, h*scale, w*scale)``. The harness moves it to its device and puts it into eval mode. A network that knows
-    several answers has a method ``sample`` beside ``forward``, which draws one of them (``srbench upscale --samples``).
-    One that computes outside of torch sets ``outside_torch = True``: its MACs and its memory are then left open.
-
     Raises:
         SpecError: a field is invalid; the message names the field.
     """
 
     name: str
+    """Name of the method: lower-case letters, digits, ``.``, ``_`` and ``-``; of a file ``PREFIX:LABEL``."""
     summary: str
+    """What the method is, in one line."""
     scales: Collection[int]
+    """Scales that the method supports, whole numbers from 2 to 16; becomes a frozenset."""
     build: Callable[[int], torch.nn.Module]
-    recipe: Callable[[Any, Any], Any] | None = None
-    """Training recipe ``recipe(net, training)``; None for methods that have nothing to learn."""
+    """``build(scale)`` returns the network, which maps RGB ``(N, 3, h, w)`` to ``(N, 3, h*scale, w*scale)``.
+
+    Input and output are float32 in [0, 1]; the harness clamps the output. It also moves the network to the device and
+    sets eval mode. A network with several possible outputs has a method ``sample(lr)`` beside ``forward``, which draws
+    one of them (``srbench upscale --samples``). A network that computes outside of torch has the attribute
+    ``outside_torch = True``; its multiply-accumulates and memory are then not reported.
+    """
+    recipe: Callable[[Any, Any], Recipe] | None = None
+    """``recipe(net, training)`` returns the training recipe; None if the method has nothing to train.
+
+    ``net`` is what ``build`` returned. ``training`` is a `srbench.training.Training`. Both are typed Any, so that a
+    recipe may name its own class of network, and because specs may not import `srbench.training`.
+    """
     weights: Mapping[int, Path] | Path = field(default_factory=dict)
-    """Safetensors files shipped with the plugin, by scale; or the folder where they are ``NAME_xSCALE.safetensors``."""
+    """Safetensors files that the plugin ships, by scale; or a folder with files ``NAME_xSCALE.safetensors``."""
     aliases: Sequence[str] = ()
+    """Other names, of the same form as the name; results carry the name."""
     family: str = ""
-    about: str = ""
-    """The idea in a few sentences, for ``srbench info``: plain text, paragraphs apart by an empty line."""
+    """Name that methods of the same network share, e.g. ``srresnet``; empty if there is no family."""
+    about: str | Path = ""
+    """The idea in a few sentences of Markdown, for ``srbench info``; or a Markdown file, see `read_about`."""
     paper: str = ""
+    """Source, e.g. ``arXiv:1609.05158``; empty if there is none."""
     published: Iterable[Published] = ()
+    """Published figures of the method; becomes a tuple."""
     halo: int | None = None
-    """Receptive-field radius in LR pixels, the overlap of tiles; None when unknown or global: whole images only."""
+    """Radius of the receptive field in LR pixels, by which tiles overlap; None if unknown or global: never tiled."""
     multiple: int = 1
-    """LR height and width must be multiples of this; the harness pads (replicating edges) and crops."""
+    """LR height and width must be multiples of this number; the harness pads by replicating edges, and crops."""
     stochastic: bool = False
+    """True if ``forward`` draws from torch's generator, which the harness seeds before each call; never tiled."""
     precisions: Collection[str] = PRECISIONS
-    """In which it gives usable images: lower ones are torch's autocast, which most networks bear."""
+    """Precisions in which the output is usable, some of `PRECISIONS`; becomes a frozenset."""
     start_from: str = ""
-    """Method whose weights training starts from."""
+    """Name of the method whose weights training starts from; empty: training starts from random weights."""
     file: Path | None = None
-    """The file that holds network and weights, which ``build`` reads, of a method that is one; see `ModelFileSpec`."""
+    """For a method from a `ModelFileSpec`, the file with network and weights, which ``build`` reads; else None."""
     card: Mapping[str, Any] = field(default_factory=dict)
-    """What the file says of how its weights were made, as the card of weights does."""
+    """Facts about the training of the weights in ``file``, by name, as in the card of a weights file."""
 
     def __post_init__(self) -> None:
         check_names(self)
@@ -95,6 +133,7 @@ class ModelSpec:
         check_callable(self, "build")
         if self.recipe is not None:
             check_callable(self, "recipe")
+        require(isinstance(self.about, str | Path), self, "about must be a text or the Path of a Markdown file")
         require(type(self.multiple) is int and self.multiple >= 1, self, "multiple must be at least 1")
         require(self.halo is None or (type(self.halo) is int and self.halo >= 0), self, "halo must be >= 0")
         object.__setattr__(self, "precisions", frozenset(self.precisions))
@@ -110,9 +149,33 @@ class ModelSpec:
         require(all(isinstance(p, Published) for p in published), self, "published must hold Published")
         object.__setattr__(self, "published", published)
 
+    def read_about(self) -> str:
+        """Return `about` as a Markdown text. A file is read only now.
+
+        A file may describe a family. Its text before the first ``##`` heading applies to every method of the family.
+        A section applies to the methods that its heading names: ``## wgan, wgan-gp``. A title (``# ...``) is left out.
+
+        Raises:
+            SpecError: the file cannot be read; the message names the method and the file.
+        """
+        if isinstance(self.about, str):
+            return self.about
+        try:
+            text = self.about.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "not UTF-8"
+            raise SpecError(f"ModelSpec {self.name!r}: about file {self.about} cannot be read ({reason})") from error
+        introduction, *sections = re.split(r"^## ", text, flags=re.MULTILINE)
+        parts = [re.sub(r"^\s*# .*", "", introduction)]
+        for section in sections:
+            heading, _, body = section.partition("\n")
+            if self.name in (name.strip() for name in heading.split(",")):
+                parts.append(body)
+        return "\n\n".join(part.strip() for part in parts if part.strip())
+
     @property
     def shipped(self) -> Mapping[int, Path]:
-        """Return the files of weights that the plugin brings, by scale."""
+        """The weights files that the plugin ships, by scale."""
         if not isinstance(self.weights, Path):
             return self.weights
         files = {scale: self.weights / f"{self.name}_x{scale}.safetensors" for scale in self.scales}
@@ -129,34 +192,39 @@ class ModelSpec:
 
     @property
     def indivisible(self) -> str:
-        """Why an image cannot be cut into tiles for it; empty if it can."""
+        """The reason why an image cannot be processed in tiles; empty if it can."""
         if self.stochastic:
             return "its output is drawn at random, and tiles would be drawn apart"
         return "" if self.halo is not None else "its spec states no halo, so a pixel may depend on the whole image"
 
     @property
     def reference(self) -> str:
-        """What another process asks its catalog for: the name, or of a file ``NAME=PREFIX:PATH``."""
+        """The name by which the catalog of another process finds the method; of a file ``NAME=PREFIX:PATH``."""
         prefix, _, label = self.name.partition(":")
         return f"{label}={prefix}:{self.file}" if self.file else self.name
 
 
 @dataclass(frozen=True, kw_only=True)
 class ModelFileSpec:
-    """A kind of file that is a method; `srbench_models` returns it beside or instead of `ModelSpec`.
+    """A kind of file that contains a method, i.e. network and weights; `srbench_models` may return it too.
 
     Raises:
         SpecError: a field is invalid.
     """
 
     name: str
-    """The prefix: ``onnx`` stands for ``onnx:PATH``."""
+    """Prefix by which users name such files: ``onnx`` for ``onnx:PATH``; of the form of a method's name."""
     summary: str
+    """The kind of file and the library that runs it, in one line."""
     open: Callable[[str, Path], ModelSpec]
-    """``open(name, path)`` looks into the file and returns its method, with that name and ``file=path``."""
+    """``open(name, path)`` reads the file and returns its method, with this name and ``file=path``.
+
+    It raises a `UsageError` that states the reason if the file is not a method.
+    """
     suffixes: Sequence[str]
-    """Of the files, lower-case, with the dot."""
+    """Suffixes of the files, lower-case, with the dot, e.g. ``.onnx``."""
     aliases: Sequence[str] = ()
+    """Other prefixes."""
 
     def __post_init__(self) -> None:
         for name in ("suffixes", "aliases"):

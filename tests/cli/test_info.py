@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from srbench.catalog.catalog import Catalog
 from srbench.cli import main
 from srbench.cli.info import info_command
+from srbench.errors import SpecError
 from srbench.inference.layers import inspect_network
 from srbench.training.recipes import expression
 
@@ -32,7 +33,7 @@ def info(*args):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_shipped_method_has_its_text(name):
-    about = CATALOG.models[name].about
+    about = CATALOG.models[name].read_about()
     sentences = re.findall(r"[.?!](?=\s|$)", about.replace("et al.", "et al"))
     assert len(sentences) >= 4
     assert 400 < len(about) < 2500
@@ -40,7 +41,25 @@ def test_every_shipped_method_has_its_text(name):
 
 
 def test_no_two_methods_have_the_same_text():
-    assert len({spec.about for spec in CATALOG.models.specs.values()}) == len(METHODS)
+    assert len({spec.read_about() for spec in CATALOG.models.specs.values()}) == len(METHODS)
+
+
+def test_a_missing_about_file_is_one_error_that_names_plugin_and_file(tmp_path):
+    plugin = tmp_path / "lonely.py"
+    plugin.write_text(
+        "from pathlib import Path\n"
+        "from srbench import ModelSpec, hookimpl\n"
+        "@hookimpl\n"
+        "def srbench_models():\n"
+        "    about = Path(__file__).with_name('lonely.md')\n"
+        "    return [ModelSpec(name='lonely', summary='s', scales={2}, build=lambda scale: None, about=about)]\n"
+    )
+    done = CliRunner().invoke(info_command, ["lonely", "--plugin", str(plugin)])
+    assert isinstance(done.exception, SpecError)
+    text = str(done.exception)
+    assert text.startswith("plugin lonely")
+    assert f"about file {tmp_path / 'lonely.md'} cannot be read (No such file or directory)" in text
+    assert "\n" not in text
 
 
 def test_every_shipped_loss_has_its_formula():

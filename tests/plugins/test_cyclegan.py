@@ -13,7 +13,9 @@ def test_lr_and_hr_of_a_step_come_from_different_batches(begin, patches, monkeyp
     _, recipe, training = begin("cyclegan", batch=2, patch=32)
     assert training.settings.draws == 2
     given = {}
-    monkeypatch.setattr(recipe, "_translate", lambda small, hr: (given.update(small=small, hr=hr), {}, small, hr)[1:])
+    monkeypatch.setattr(
+        recipe, "_update_generators", lambda small, hr: (given.update(small=small, hr=hr), {}, small, hr)[1:]
+    )
     lr, hr = patches(4, 32)
     recipe.step(lr, hr)
     assert torch.equal(given["small"], imresize(lr[:2], (32, 32)))
@@ -94,7 +96,7 @@ def test_learns_from_a_photograph(begin, photographs):
     assert distance() < 0.9 * start
     _, real = photographs(4, 32)
     judged = [
-        float(recipe._judge(recipe.critic_hr, recipe.critic_hr_optimizer, real, torch.zeros_like(real)))
+        float(recipe._update_critic(recipe.critic_hr, recipe.critic_hr_optimizer, real, torch.zeros_like(real)))
         for _ in range(20)
     ]
     assert judged[-1] < judged[0]
@@ -104,5 +106,5 @@ def test_learning_from_output_does_not_move_the_critics(begin, patches):
     _, recipe, _ = begin("cyclegan", batch=1, patch=32)
     before = [p.detach().clone() for p in recipe.critic_hr.parameters()]
     lr, hr = patches(1, 32)
-    recipe._translate(imresize(lr, (32, 32)), hr)
+    recipe._update_generators(imresize(lr, (32, 32)), hr)
     assert all(torch.equal(a, b) for a, b in zip(before, recipe.critic_hr.parameters(), strict=True))

@@ -34,7 +34,7 @@ def test_output_depends_on_the_lr_and_stays_in_range():
 def test_discriminator_gives_a_logit_per_image_and_refuses_what_is_too_small():
     critic = Discriminator()
     assert critic(torch.rand(2, 3, 64, 64)).shape == critic(torch.rand(2, 3, 96, 96)).shape == (2,)
-    with pytest.raises(UsageError, match="patches of 16 pixels or more"):
+    with pytest.raises(UsageError, match="patches of at least 16 pixels"):
         critic(torch.rand(2, 3, 8, 8))
 
 

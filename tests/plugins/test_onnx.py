@@ -76,7 +76,7 @@ def test_a_file_is_run_as_it_is_on_images_of_any_size(tmp_path, form):
         ({"channels": 1}, "takes 1 channels; srbench gives RGB"),
         ({"kind": "UINT8"}, r"takes tensor\(uint8\); a method takes floating-point RGB"),
         ({"inputs": 2}, "has 2 inputs and 1 outputs; a method has one of each"),
-        ({"scale": 1}, "gives images as large as they were"),
+        ({"scale": 1}, "the output is as large as the input"),
     ],
 )
 def test_what_is_no_method_is_refused_with_the_reason(tmp_path, form, said):
@@ -89,7 +89,7 @@ def test_weights_in_another_file_have_no_digest_and_are_refused(tmp_path):
     options = {"save_as_external_data": True, "location": "net.data", "size_threshold": 0}
     onnx.save_model(model, str(tmp_path / "split.onnx"), **options)
     assert (tmp_path / "net.data").is_file()
-    with pytest.raises(UsageError, match="keeps its weights in another file; save it as one"):
+    with pytest.raises(UsageError, match="keeps its weights in another file; save both in one file"):
         Catalog.load().models[f"onnx:{tmp_path / 'split.onnx'}"]
 
 
@@ -119,7 +119,7 @@ def test_what_torch_cannot_see_is_left_open(tmp_path):
 def test_info_explains_a_file(tmp_path):
     name = f"onnx:{write(tmp_path / 'net.onnx')}"
     done = CliRunner().invoke(info_command, [name], catch_exceptions=False)
-    assert "onnx:net: net.onnx by onnxruntime" in done.output
+    assert "onnx:net: net.onnx, run by onnxruntime" in done.output
     assert "not counted outside of torch" in done.output
     assert "file, " in done.output
     facts = json.loads(CliRunner().invoke(info_command, [name, "--format", "json"]).output)

@@ -8,7 +8,8 @@ import torchvision
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError, UsageError
-from srbench.features import Features, layers
+from srbench.features import Features
+from srbench.vgg import layer_indices
 
 
 def body_of(letter, *, batch_norm=False):
@@ -35,7 +36,7 @@ def test_layers_stand_where_torchvision_has_them(network):
             names[f"conv{block}_{i}"] = place
         elif isinstance(module, torch.nn.ReLU):
             names[f"relu{block}_{i}"] = place
-    assert layers(network) == names
+    assert layer_indices(network) == names
 
 
 def test_vgg22_falls_back_to_vgg16_and_says_so(mirror, monkeypatch, tmp_path):

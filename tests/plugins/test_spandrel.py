@@ -121,13 +121,13 @@ def test_what_is_no_sr_network_is_refused_with_the_reason(tmp_path, monkeypatch)
     whole["body.2.weight"] = whole["body.2.weight"][:, :5]
     torch.save(whole, tmp_path / "torn.pth")
     for name, said in {
-        "denoiser.pth": "is DnCNN, which restores images of the same size; it is no SR network",
-        "unknown.pth": "is no checkpoint of an architecture that spandrel knows",
-        "tensor.pth": "holds a Tensor, not the weights of a network",
-        "grey.pth": "for 1 to 1 channels; a method takes and gives RGB",
-        "same.pth": "it is no SR network",
+        "denoiser.pth": "is DnCNN, which restores images of the same size; it is not an SR network",
+        "unknown.pth": "is not a checkpoint of an architecture that spandrel knows",
+        "tensor.pth": "contains a Tensor, not the weights of a network",
+        "grey.pth": "for 1 to 1 channels; a method takes and returns RGB",
+        "same.pth": "it is not an SR network",
         "junk.safetensors": "is damaged or no safetensors file",
-        "torn.pth": "looks like an architecture that spandrel knows, but is none",
+        "torn.pth": "resembles a known architecture, but does not fit it",
     }.items():
         with pytest.raises(UsageError, match=said) as error:
             Catalog.load().models[f"spandrel:{tmp_path / name}"]

@@ -117,7 +117,7 @@ def test_adaptive_switch_equals_one_that_looks(begin, patches, parts):
 
     def follow(*, looks):
         net, recipe, training = begin("unet-gan", steps=20, parts=parts)
-        judge, please_if = recipe.gan.judge, recipe._please_if
+        judge, please_if = recipe.gan.judge, recipe._update_generator_if_useful
         optimizer, moves = recipe.gan.generator_optimizer, []
 
         def said(lr, real, fake):
@@ -131,7 +131,7 @@ def test_adaptive_switch_equals_one_that_looks(begin, patches, parts):
                 optimizer.load_state_dict(adam)
             return logs
 
-        recipe.gan.judge, recipe._please_if = said, look if looks else please_if
+        recipe.gan.judge, recipe._update_generator_if_useful = said, look if looks else please_if
         for step in range(20):
             training.begin(step)
             for part in range(parts):

@@ -1,4 +1,4 @@
-"""The network: the enlarged image through a bottleneck and back, with no other way past it."""
+"""The autoencoder: the enlarged image through a bottleneck and back, without skip connections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from srbench.blocks import SubPixel, pad_to_multiple
 from srbench.resize import imresize
 
 WIDTHS = (32, 64, 128)
+"""Channels at a half, a quarter and an eighth of the image's height and width."""
 CODE = 16
-"""Channels of the code, at an eighth of the image's height and width: a twelfth of the values that go in."""
+"""Channels of the code, at an eighth of the image's height and width: a twelfth of the input values."""
 
 
 class AutoEncoder(nn.Module):
-    """Three strided convolutions down to the code, three sub-pixel stages up again (Hinton and Salakhutdinov 2006)."""
+    """Autoencoder (Hinton and Salakhutdinov 2006): three strided convolutions to the code, three sub-pixel stages back.
+
+    Args:
+        scale: factor of the bicubic enlargement before the encoder.
+    """
 
     def __init__(self, scale: int) -> None:
         super().__init__()

@@ -1,7 +1,8 @@
-"""CycleGAN, Zhu et al. 2017 (arXiv:1703.10593): learns from LR and HR images of which no two belong together."""
+"""CycleGAN, Zhu et al. 2017 (arXiv:1703.10593): learns from unpaired LR and HR images."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelSpec, hookimpl
@@ -10,18 +11,7 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
     from srbench_plugins.cyclegan.network import CycleGAN
 
-
-ABOUT = """
-CycleGAN learns from two heaps of images, LR (enlarged) and HR, of which no two belong together. One generator leads
-from the LR heap to the HR heap, another one back, and two PatchGAN critics judge whether what arrives looks as if it
-came from the heap. That alone would allow any HR image as the answer, so there is the cycle: there and back again
-must give what one started from, in both directions. An identity term asks each generator to leave alone what is of
-its target kind already, which keeps colours.
-
-Critics use the least-squares form (Mao et al. 2017), whose gradients do not fade on images that are already on the
-right side, and are shown images from a pool of earlier ones too, against oscillation. Expect lower PSNR than from any
-method that sees pairs: nothing tells it which HR belongs to an LR.
-"""
+ABOUT = Path(__file__).with_name("about.md")
 
 
 def build(scale: int) -> CycleGAN:
@@ -44,7 +34,7 @@ def srbench_models() -> list[ModelSpec]:
     return [
         ModelSpec(
             name="cyclegan",
-            summary="learns from unpaired images: two generators, two PatchGANs, cycle and identity losses",
+            summary="trained on unpaired images: two generators, two PatchGANs, cycle and identity losses",
             scales={2, 3, 4, 8},
             build=build,
             recipe=unpaired,

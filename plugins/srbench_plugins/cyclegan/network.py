@@ -1,4 +1,4 @@
-"""The generator of Zhu et al. 2017 (arXiv:1703.10593) after Johnson et al. 2016: down, six residual blocks, up."""
+"""The generator of Zhu et al. 2017 (arXiv:1703.10593), after Johnson et al. 2016."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from srbench.blocks import ResidualBlock, SubPixel, pad_to_multiple
 from srbench.resize import imresize
 
 WIDTHS = (24, 48, 96)
+"""Channels at the image's size, a half and a quarter of it."""
 BLOCKS = 6
+"""Residual blocks at a quarter of the image's size."""
 
 
 class Translator(nn.Module):
-    """Translates between two kinds of images of one size: enlarged LR and HR, in either direction.
+    """Generator that maps images of one kind to the other at the same size: enlarged LR to HR, or HR to enlarged LR.
 
-    Three things differ from the paper: it is narrower; its enlargement is free of checkerboards; and it has no instance
-    norm, which would take away each image's own brightness and contrast, which SR has to keep.
+    It differs from the paper in three ways. It is narrower. It enlarges by sub-pixel convolution, which starts free of
+    checkerboards. It has no instance norm, which would remove the brightness and contrast that SR has to preserve.
     """
 
     def __init__(self) -> None:
@@ -39,13 +41,17 @@ class Translator(nn.Module):
         )
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
-        """Translate ``(N, 3, H, W)`` in [0, 1]; the size stays."""
+        """Return the translated images, ``(N, 3, H, W)`` in [0, 1], of ``(N, 3, H, W)`` in [0, 1]."""
         result: torch.Tensor = (self.layers(2 * pad_to_multiple(image, 4) - 1) + 1) / 2
         return result[..., : image.shape[-2], : image.shape[-1]]
 
 
 class CycleGAN(nn.Module):
-    """The method's network: the bicubic enlargement, translated to HR."""
+    """The method's network: the bicubic enlargement, translated to HR.
+
+    Args:
+        scale: factor of the enlargement.
+    """
 
     def __init__(self, scale: int) -> None:
         super().__init__()
@@ -53,7 +59,7 @@ class CycleGAN(nn.Module):
         self.translator = Translator()
 
     def enlarge(self, lr: torch.Tensor) -> torch.Tensor:
-        """Return the bicubic enlargement, the kind of image that is translated."""
+        """Return the bicubic enlargement, ``(N, 3, h, w)`` to ``(N, 3, h*scale, w*scale)``."""
         return imresize(lr, (lr.shape[-2] * self.scale, lr.shape[-1] * self.scale))
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:  # (N, 3, h, w) -> (N, 3, h*scale, w*scale)
@@ -62,7 +68,7 @@ class CycleGAN(nn.Module):
 
 
 def convolution(inner: int, outer: int, size: int, stride: int = 1) -> nn.Conv2d:
-    """Return a convolution that keeps the variance of what goes through, for want of a norm (arXiv:1502.01852)."""
+    """Return a convolution whose initialisation preserves the variance without a norm (arXiv:1502.01852)."""
     conv = nn.Conv2d(inner, outer, size, stride=stride, padding=size // 2)
     nn.init.kaiming_normal_(conv.weight, nonlinearity="relu")
     return conv

@@ -1,4 +1,4 @@
-"""Two translators and two critics, on images that have nothing to do with each other."""
+"""The recipe of CycleGAN: two generators and two critics, trained on unpaired images."""
 
 from __future__ import annotations
 
@@ -17,14 +17,16 @@ if TYPE_CHECKING:
     from srbench_plugins.cyclegan.network import CycleGAN
 
 CYCLE, IDENTITY = 10.0, 5.0
+"""Weights of the cycle and identity losses, as in the paper."""
 POOL = 50
+"""Images in a pool, as in the paper."""
 
 
 class ImagePool:
-    """The last images a generator made: a critic that sees older ones too oscillates less (Shrivastava et al. 2017).
+    """A buffer of earlier outputs of a generator, which reduces a critic's oscillation (Shrivastava et al. 2017).
 
-    The first `POOL` images are kept and handed on. Later, one half of the images is handed on, and the other half
-    changes places with kept ones.
+    The first `POOL` images are stored and returned. After that each image is returned with probability 1/2, else it
+    replaces a stored image, which is returned.
     """
 
     def __init__(self) -> None:
@@ -32,42 +34,42 @@ class ImagePool:
         self.count = 0
 
     def exchange(self, images: Tensor) -> Tensor:
-        """Return as many images, ``(N, 3, H, W)``, as are given."""
+        """Return ``(N, 3, H, W)`` images, new or stored, for ``(N, 3, H, W)`` new ones; no gradients pass."""
         images = images.detach()
         size = max(POOL, len(images))
         if self.images is None:
             self.images = images.new_zeros(size, *images.shape[1:])
-        self.images = self.images.to(images.device)  # a state is read to the host
+        self.images = self.images.to(images.device)  # a restored state is in host memory
         if self.count < size:
-            taken = images[: size - self.count]
-            self.images[self.count : self.count + len(taken)] = taken
-            self.count += len(taken)
+            added = images[: size - self.count]
+            self.images[self.count : self.count + len(added)] = added
+            self.count += len(added)
             return images
-        place = torch.randperm(size, device=images.device)[: len(images)]
-        change = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
-        kept = self.images[place]
-        self.images[place] = torch.where(change, images, kept)
-        return torch.where(change, kept, images)
+        indices = torch.randperm(size, device=images.device)[: len(images)]
+        swap = torch.rand(len(images), 1, 1, 1, device=images.device) < 0.5
+        stored = self.images[indices]
+        self.images[indices] = torch.where(swap, images, stored)
+        return torch.where(swap, stored, images)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the images kept."""
+        """Return the stored images and their number."""
         return {"count": self.count} | ({} if self.images is None else {"images": self.images})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take them back."""
+        """Restore the images and their number."""
         self.count, self.images = state["count"], state.get("images")
 
 
 class Unpaired:
-    """CycleGAN: least-squares critics, cycle and identity losses; LR is seen enlarged to HR's size.
+    """CycleGAN's recipe: least-squares critics, cycle and identity losses, on HR and on LR enlarged to HR's size.
 
-    Each step is given two batches: LR of the one and HR of the other, so that nothing is learned from pairs.
+    Each step receives two batches and uses LR of the first and HR of the second, so that nothing is learned from pairs.
 
     Args:
         net: the method's network, from LR to HR.
-        back: translates HR to enlarged LR.
-        critics: of HR, and of enlarged LR.
-        training: what the command line chose, and the way to losses, precision and devices.
+        back: generator from HR to enlarged LR.
+        critics: the critic of HR and the critic of enlarged LR.
+        training: settings, losses, precision and devices.
     """
 
     def __init__(
@@ -88,7 +90,7 @@ class Unpaired:
                 best="lpips",
             )
         )
-        self.same = training.loss(settings.loss)
+        self.distance = training.loss(settings.loss)
         self.enlarge = net.enlarge
 
         def prepare(module: nn.Module) -> tuple[nn.Module, Any]:
@@ -105,26 +107,38 @@ class Unpaired:
         f"  + {CYCLE:g} · (loss(F(G(x↑)), x↑) + loss(G(F(y)), y))\n"
         f"  + {IDENTITY:g} · (loss(G(y), y) + loss(F(x↑), x↑))\n"
         "min D: ½ (mean (D(y) - 1)² + mean D(G(x↑))²), min E: the same of E, x↑ and F(y)\n"
-        f"x↑ is LR enlarged, F leads back; D and E are shown images of the last {POOL} made"
+        f"x↑: enlarged LR, F: generator from HR to x↑; D and E see images from pools of {POOL} earlier outputs"
     )
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Update both translators, then both critics on images of the pools."""
-        small, real_hr = self.enlarge(lr.chunk(2)[0]), hr.chunk(2)[1]
-        logs, fake_hr, fake_lr = self._translate(small, real_hr)
-        critic_hr = self._judge(self.critic_hr, self.critic_hr_optimizer, real_hr, self.pool_hr.exchange(fake_hr))
-        critic_lr = self._judge(self.critic_lr, self.critic_lr_optimizer, small, self.pool_lr.exchange(fake_lr))
+        """Update both generators, then both critics on images from the pools."""
+        enlarged, real_hr = self.enlarge(lr.chunk(2)[0]), hr.chunk(2)[1]
+        logs, fake_hr, fake_lr = self._update_generators(enlarged, real_hr)
+        critic_hr = self._update_critic(
+            self.critic_hr, self.critic_hr_optimizer, real_hr, self.pool_hr.exchange(fake_hr)
+        )
+        critic_lr = self._update_critic(
+            self.critic_lr, self.critic_lr_optimizer, enlarged, self.pool_lr.exchange(fake_lr)
+        )
         return {**logs, "critic_hr": critic_hr, "critic_lr": critic_lr}
 
-    def _translate(self, small: Tensor, hr: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
-        """Learn to fool the critics, to come back to where one started, and to leave alone what is right already."""
+    def _update_generators(self, enlarged: Tensor, hr: Tensor) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+        """Update both generators on the adversarial, cycle and identity losses.
+
+        Args:
+            enlarged: enlarged LR, ``(N, 3, H, W)`` in [0, 1].
+            hr: HR of other images, of the same shape.
+
+        Returns:
+            Scalars to log, generated HR and generated enlarged LR.
+        """
         self.forth_optimizer.zero_grad()
         self.back_optimizer.zero_grad()
         with self.training.judging(self.critic_hr), self.training.judging(self.critic_lr):
-            fake_hr, fake_lr = self.forth(small), self.back(hr)
+            fake_hr, fake_lr = self.forth(enlarged), self.back(hr)
             adversarial = (self.critic_hr(fake_hr) - 1).square().mean() + (self.critic_lr(fake_lr) - 1).square().mean()
-            cycle = self.same(self.back(fake_hr), small) + self.same(self.forth(fake_lr), hr)
-            identity = self.same(self.forth(hr), hr) + self.same(self.back(small), small)
+            cycle = self.distance(self.back(fake_hr), enlarged) + self.distance(self.forth(fake_lr), hr)
+            identity = self.distance(self.forth(hr), hr) + self.distance(self.back(enlarged), enlarged)
             self.training.backward(adversarial + CYCLE * cycle + IDENTITY * identity)
         for net, optimizer in ((self.forth, self.forth_optimizer), (self.back, self.back_optimizer)):
             self.training.clip(net, optimizer)
@@ -132,8 +146,11 @@ class Unpaired:
         logs = {"adversarial": adversarial.detach(), "cycle": cycle.detach(), "identity": identity.detach()}
         return logs, fake_hr, fake_lr
 
-    def _judge(self, critic: nn.Module, optimizer: Any, real: Tensor, fake: Tensor) -> Tensor:
-        """Learn to tell real images from made ones; least squares, half as fast as the translators, as in the paper."""
+    def _update_critic(self, critic: nn.Module, optimizer: Any, real: Tensor, fake: Tensor) -> Tensor:
+        """Update a critic on real and generated images by least squares, and return its loss.
+
+        The loss is halved, so that critics learn half as fast as generators, as in the paper.
+        """
         optimizer.zero_grad()
         loss: Tensor = 0.5 * ((critic(real) - 1).square().mean() + critic(fake).square().mean())
         self.training.backward(loss)
@@ -142,7 +159,7 @@ class Unpaired:
         return loss.detach()
 
     def state(self) -> Mapping[str, Any]:
-        """Return all networks, optimizers and both pools."""
+        """Return all networks, their optimizers and both pools."""
         names = ("forth", "back", "critic_hr", "critic_lr")
         parts = {name: getattr(self, name) for name in (*names, *(f"{name}_optimizer" for name in names))}
         return {**parts, "pool_hr": self.pool_hr, "pool_lr": self.pool_lr}

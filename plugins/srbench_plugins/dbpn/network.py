@@ -6,25 +6,25 @@ import torch
 from torch import nn
 
 GRIDS = {2: (6, 2, 2), 3: (7, 3, 2), 4: (8, 4, 2), 8: (12, 8, 2)}
-"""Kernel, stride and padding that go from one grid to the other and back; x3 is not in the paper."""
+"""Kernel, stride and padding of a projection between LR and HR size, by scale; x3 is not in the paper."""
 
 
 def narrow(inner: int, outer: int) -> nn.Sequential:
-    """Return a 1x1 convolution and PReLU."""
+    """Return a 1x1 convolution followed by a PReLU."""
     return nn.Sequential(nn.Conv2d(inner, outer, 1), nn.PReLU())
 
 
 class Projection(nn.Module):
-    """Go to the other grid, come back, and correct by what was lost on the way there and back.
+    """Up- or down-projection: features at the other size, corrected by the error of projecting them back.
 
     Args:
-        channels: of input and output.
-        scale: factor between the grids.
-        up: from LR to HR; else from HR to LR.
-        given: outputs of earlier units that stand side by side in the input; 0 where the input is one alone.
+        channels: channels of the output.
+        scale: factor between the two sizes.
+        up: True for a projection from LR to HR size, False for one from HR to LR size.
+        inputs: number of earlier outputs that are concatenated in the input; 0 for a single input.
     """
 
-    def __init__(self, channels: int, scale: int, *, up: bool, given: int = 0) -> None:
+    def __init__(self, channels: int, scale: int, *, up: bool, inputs: int = 0) -> None:
         super().__init__()
         kernel, stride, padding = GRIDS[scale]
 
@@ -32,35 +32,35 @@ class Projection(nn.Module):
             kind = nn.ConvTranspose2d if enlarge else nn.Conv2d
             return nn.Sequential(kind(channels, channels, kernel, stride=stride, padding=padding), nn.PReLU())
 
-        self.gather = narrow(given * channels, channels) if given else nn.Identity()
+        self.gather = narrow(inputs * channels, channels) if inputs else nn.Identity()
         self.there, self.back, self.again = cross(enlarge=up), cross(enlarge=not up), cross(enlarge=up)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # (N, c*inputs, h, w) -> (N, c, h*scale, w*scale) or back
         x = self.gather(x)
-        there = self.there(x)
-        error = self.back(there) - x
-        result: torch.Tensor = there + self.again(error)
+        estimate = self.there(x)
+        error = self.back(estimate) - x
+        result: torch.Tensor = estimate + self.again(error)
         return result
 
 
 class DBPN(nn.Module):
-    """Seven projections up with six down between them, each given the outputs of all before it on its own grid.
+    """Up-projections alternating with down-projections; each receives all earlier outputs at its own size.
 
     Args:
         scale: 2, 3, 4 or 8.
-        stages: projections up.
+        stages: number of up-projections; there is one down-projection fewer.
         features: channels of the first convolution.
-        channels: of each projection.
+        channels: channels of each projection.
     """
 
     def __init__(self, scale: int, *, stages: int = 7, features: int = 256, channels: int = 64) -> None:
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(3, features, 3, padding=1), nn.PReLU(), narrow(features, channels))
         self.up = nn.ModuleList(
-            Projection(channels, scale, up=True, given=count) for count in (0, 0, *range(2, stages))
+            Projection(channels, scale, up=True, inputs=count) for count in (0, 0, *range(2, stages))
         )
         self.down = nn.ModuleList(
-            Projection(channels, scale, up=False, given=count) for count in (0, *range(2, stages))
+            Projection(channels, scale, up=False, inputs=count) for count in (0, *range(2, stages))
         )
         self.tail = nn.Conv2d(stages * channels, 3, 3, padding=1)
         for module in self.modules():

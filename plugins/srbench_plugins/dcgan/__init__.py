@@ -1,7 +1,8 @@
-"""DCGAN, Radford et al. 2016 (arXiv:1511.06434), conditioned: an encoding of the LR in the place of noise."""
+"""Conditional DCGAN, Radford et al. 2016 (arXiv:1511.06434): an encoding of LR replaces the noise."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelSpec, hookimpl
@@ -11,18 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.training import Recipe, Training
 
-
-ABOUT = """
-DCGAN (Radford et al. 2016) is the recipe that first made convolutional GANs train: no pooling and no hidden dense
-layers, strided convolutions down and transposed ones up, batch normalisation nearly everywhere, LeakyReLU in the
-discriminator, weights drawn from a narrow normal distribution, Adam with little momentum. The paper's generator
-starts from noise; here an encoding of the LR stands in its place, so the output is an answer to the LR and not any
-image.
-
-A pixel loss ties it to HR, and the discriminator asks for natural looks. Everything, colours included, has to pass
-through the encoding, and transposed convolutions tend to leave checkerboards: compare it with srgan, which keeps LR
-size throughout and enlarges by sub-pixels at the end.
-"""
+ABOUT = Path(__file__).with_name("about.md")
 
 
 def build(scale: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Generator and discriminator of Radford et al. 2016 (arXiv:1511.06434), a quarter and half as wide."""
+"""Generator and discriminator of Radford et al. 2016 (arXiv:1511.06434), a quarter and half as wide as there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ CODE = 256
 
 
 class Generator(nn.Module):
-    """Strided convolutions encode the LR in the place of noise; four transposed ones make HR of it, as in the paper."""
+    """Strided convolutions encode LR, which replaces noise; four transposed convolutions decode HR as in the paper.
+
+    Args:
+        scale: 2, 4 or 8.
+    """
 
     def __init__(self, scale: int) -> None:
         super().__init__()
@@ -43,7 +47,7 @@ class Generator(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Four strided convolutions and a last one over the 4x4 that they leave of 64x64."""
+    """Four strided convolutions, then one over the remaining 4x4 features of a 64x64 image; one logit per image."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,12 +56,12 @@ class Discriminator(nn.Module):
             layers.append(nn.Conv2d(inner, outer, 4, stride=2, padding=1, bias=inner == 3))
             layers += [nn.BatchNorm2d(outer)] if inner != 3 else []
             layers.append(nn.LeakyReLU(0.2, inplace=True))
-        pool = nn.AdaptiveAvgPool2d(4)  # other patch sizes fit too
+        pool = nn.AdaptiveAvgPool2d(4)  # for other patch sizes
         self.layers = nn.Sequential(*layers, pool, nn.Conv2d(512, 1, 4), nn.Flatten(0))
         draw_weights_(self)
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:  # (N, 3, patch, patch) -> (N,)
         if min(image.shape[-2:]) < 16:
-            raise UsageError(f"dcgan's discriminator needs patches of 16 pixels or more, not {image.shape[-1]}")
+            raise UsageError(f"dcgan's discriminator needs patches of at least 16 pixels, not {image.shape[-1]}")
         logits: torch.Tensor = self.layers(image)
         return logits

@@ -8,11 +8,16 @@ from torch import nn
 from srbench.blocks import SubPixel, factors
 
 MEAN = (0.4488, 0.4371, 0.4040)
-"""Of DIV2K's training images."""
+"""Mean R, G and B of DIV2K's training images, of values in [0, 1]."""
 
 
 class Block(nn.Module):
-    """conv, ReLU, conv, scaled and added to the input."""
+    """Residual block: convolution, ReLU, convolution, scaled and added to the input.
+
+    Args:
+        channels: channels of input and output.
+        residual: factor of the correction.
+    """
 
     def __init__(self, channels: int, residual: float) -> None:
         super().__init__()
@@ -29,16 +34,17 @@ class Block(nn.Module):
 
 
 class EDSR(nn.Module):
-    """Residual blocks at LR size, then sub-pixel stages; around them the mean colour is taken off and put back.
+    """Residual blocks at LR size, then sub-pixel stages; the mean colour is subtracted first and added last.
 
     Args:
         scale: 3 or a power of 2.
-        blocks: 16 for the baseline, 32 for the large network.
-        channels: 64 for the baseline, 256 for the large network.
-        residual: what a block's correction is multiplied with; 0.1 keeps the large network's training stable.
+        blocks: number of residual blocks: 16 in the baseline, 32 in the large network.
+        channels: channels of the blocks: 64 in the baseline, 256 in the large network.
+        residual: factor of a block's correction; 0.1 keeps the training of the large network stable.
     """
 
     mean: torch.Tensor
+    """`MEAN`, ``(1, 3, 1, 1)``."""
 
     def __init__(self, scale: int, *, blocks: int = 16, channels: int = 64, residual: float = 1.0) -> None:
         super().__init__()

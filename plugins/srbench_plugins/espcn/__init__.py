@@ -1,4 +1,4 @@
-"""ESPCN, Shi et al. 2016: all work at LR size, the last convolution's channels become pixels."""
+"""ESPCN, Shi et al. 2016: convolutions at LR size, whose last channels are rearranged into HR pixels."""
 
 from __future__ import annotations
 
@@ -12,17 +12,8 @@ if TYPE_CHECKING:
 
     from srbench.training import Recipe, Training
 
-WEIGHTS = Path(__file__).parent / "weights"
-ABOUT = """
-ESPCN (Shi et al. 2016) moved the work from HR size to LR size. Earlier networks enlarged the image first and then
-improved it, at the price of scale squared times the work for pixels that hold nothing new. Here all convolutions run
-on the small grid, and the last one gives scale squared values per colour and LR pixel, which are laid out as the
-pixels of HR: the sub-pixel convolution, or pixel shuffle. It is an enlargement whose filters are learned, each for
-its own place, and it has been a part of most networks since.
-
-This one takes RGB, uses ReLU instead of tanh, and adds its output to bicubic, so that it starts from bicubic and
-learns details only.
-"""
+ABOUT = Path(__file__).with_name("about.md")
+WEIGHTS = Path(__file__).with_name("weights")
 
 
 def build(scale: int) -> nn.Module:

@@ -1,4 +1,4 @@
-"""The network: three convolutions and a pixel shuffle, added to the bicubic enlargement."""
+"""The network of Shi et al. 2016 (arXiv:1609.05158), residual to the bicubic enlargement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from srbench.resize import imresize
 
 
 class ESPCN(nn.Module):
-    """f1 = 5, n1 = 64, f2 = 3, n2 = 32, f3 = 3 as in the paper's images; on RGB, with ReLU, and residual."""
+    """Three convolutions at LR size and a pixel shuffle, added to the bicubic enlargement.
+
+    Kernels of 5, 3 and 3 pixels and 64 and 32 channels are those of the paper for images. Unlike in the paper, the
+    input is RGB and the activation ReLU.
+
+    Args:
+        scale: factor of the enlargement.
+    """
 
     def __init__(self, scale: int) -> None:
         super().__init__()

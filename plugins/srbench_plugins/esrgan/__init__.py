@@ -1,21 +1,20 @@
-"""ESRGAN, Wang et al. 2018: RRDBNet, on pixels and against a relativistic average discriminator."""
+"""ESRGAN, Wang et al. 2018: RRDBNet, trained on pixels and with a relativistic average discriminator."""
 
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench import ModelSpec, Published, hookimpl
-from srbench_plugins.esrgan import about
+from srbench import ModelSpec, hookimpl
+from srbench_plugins import ESRGAN_TABLE, SPSR_PROTOCOL, SPSR_README, published
 
 if TYPE_CHECKING:
     from torch import nn
 
     from srbench.training import Recipe, Training
 
-PAPER = "arXiv:1809.00219"
-TABLE = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
-SPSR = "SPSR README (github.com/Maclory/SPSR)"
+ABOUT = Path(__file__).with_name("about.md")
 SMALL = {"blocks": 4, "channels": 32, "growth": 16}
 
 
@@ -77,43 +76,35 @@ def small_gan(net: nn.Module, training: Training) -> Recipe:
 
 @hookimpl
 def srbench_models() -> list[ModelSpec]:
-    common: dict[str, Any] = {"scales": {2, 3, 4, 8}, "family": "esrgan", "paper": PAPER}
-    psnr = {"set5": 32.73, "bsd100": 27.85}
-    lpips = {"set5": 0.0748, "bsd100": 0.1614}
-    whole: dict[str, Any] = {**common, "build": build, "halo": 349}
+    common: dict[str, Any] = {"scales": {2, 3, 4, 8}, "about": ABOUT, "family": "esrgan", "paper": "arXiv:1809.00219"}
+    full: dict[str, Any] = {**common, "build": build, "halo": 349}
     small: dict[str, Any] = {**common, "build": partial(build, **SMALL), "halo": 64}
     return [
         ModelSpec(
             name="rrdb",
             summary="RRDBNet: 23 residual-in-residual dense blocks, L1",
             recipe=pixels,
-            about=about.NETWORK + about.PIXELS,
-            published=[Published(name, 4, "psnr", value, "y", TABLE) for name, value in psnr.items()],
-            **whole,
+            published=published("psnr", "y", ESRGAN_TABLE, {"set5": 32.73, "bsd100": 27.85}),
+            **full,
         ),
         ModelSpec(
             name="esrgan",
-            summary="RRDBNet against a relativistic average discriminator",
+            summary="RRDBNet, trained with a relativistic average discriminator",
             recipe=gan,
-            about=about.NETWORK + about.GAN.format(content=about.CONTENT.strip()),
             start_from="rrdb",
-            published=[
-                Published(name, 4, "lpips", value, "lpips-alex rgb uncropped", SPSR) for name, value in lpips.items()
-            ],
-            **whole,
+            published=published("lpips", SPSR_PROTOCOL, SPSR_README, {"set5": 0.0748, "bsd100": 0.1614}),
+            **full,
         ),
         ModelSpec(
             name="rrdb-small",
             summary="RRDBNet with 4 blocks of 32 channels, L1",
             recipe=small_pixels,
-            about=about.NETWORK + about.PIXELS.replace("esrgan", "esrgan-small") + about.SMALL,
             **small,
         ),
         ModelSpec(
             name="esrgan-small",
-            summary="the small RRDBNet against a relativistic average discriminator",
+            summary="the small RRDBNet, trained with a relativistic average discriminator",
             recipe=small_gan,
-            about=about.NETWORK + about.GAN.format(content=about.SMALL_CONTENT.strip()) + about.SMALL,
             start_from="rrdb-small",
             **small,
         ),

@@ -8,15 +8,21 @@ from torch import nn
 from srbench.blocks import factors
 
 RESIDUAL = 0.2
-"""What each correction is multiplied with before it is added."""
+"""Factor of each correction before it is added."""
 
 
 def activation() -> nn.LeakyReLU:
+    """Return the LeakyReLU that both networks use."""
     return nn.LeakyReLU(0.2, inplace=True)
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each given the input and the outputs before it; the last one's is added to the input."""
+    """Five densely connected convolutions; the output of the last one is scaled and added to the input.
+
+    Args:
+        channels: channels of input and output.
+        growth: channels that each convolution but the last adds.
+    """
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -24,7 +30,7 @@ class DenseBlock(nn.Module):
             nn.Conv2d(channels + i * growth, growth if i < 4 else channels, 3, padding=1) for i in range(5)
         )
         self.activation = activation()
-        for layer in self.layers:  # small corrections at first: the paper's smaller initialisation
+        for layer in self.layers:  # the paper's smaller initialisation: corrections start small
             nn.init.kaiming_normal_(layer.weight)  # type: ignore[arg-type]
             with torch.no_grad():
                 layer.weight.mul_(0.1)  # type: ignore[operator]
@@ -32,15 +38,20 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (N, c, h, w), shape kept
         *inner, last = self.layers
-        seen = x
+        features = x
         for layer in inner:
-            seen = torch.cat([seen, self.activation(layer(seen))], dim=1)
-        result: torch.Tensor = x + RESIDUAL * last(seen)
+            features = torch.cat([features, self.activation(layer(features))], dim=1)
+        result: torch.Tensor = x + RESIDUAL * last(features)
         return result
 
 
 class RRDB(nn.Module):
-    """Residual in residual: three dense blocks, and what they change scaled and added to the input."""
+    """Residual-in-residual dense block: the output of three dense blocks, scaled and added to the input.
+
+    Args:
+        channels: channels of input and output.
+        growth: channels that each convolution in the dense blocks adds.
+    """
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -56,9 +67,9 @@ class RRDBNet(nn.Module):
 
     Args:
         scale: 3 or a power of 2.
-        blocks: RRDBs; 23 in the paper.
-        channels: between them; 64 in the paper.
-        growth: channels that each convolution in them adds; 32 in the paper.
+        blocks: number of RRDBs; 23 in the paper.
+        channels: channels between the RRDBs; 64 in the paper.
+        growth: channels that each convolution in an RRDB adds; 32 in the paper.
     """
 
     def __init__(self, scale: int, *, blocks: int = 23, channels: int = 64, growth: int = 32) -> None:
@@ -82,10 +93,10 @@ class RRDBNet(nn.Module):
 
 
 class Discriminator(nn.Module):
-    """Ten convolutions, every second one strided, with batch norm, then two dense layers: one score per image.
+    """Ten convolutions with batch norm, every second one strided, then two dense layers; one logit per image.
 
     Args:
-        width: channels of the first layers, which double up to eight times as many; 64 in the paper.
+        width: channels of the first layers; later layers have up to eight times as many; 64 in the paper.
     """
 
     def __init__(self, width: int = 64) -> None:
@@ -103,7 +114,7 @@ class Discriminator(nn.Module):
             previous = channels
         self.features = nn.Sequential(*layers)
         self.judge = nn.Sequential(
-            nn.AdaptiveAvgPool2d(4),  # 128x128, as in the paper, are 4x4 here already; other patch sizes fit too
+            nn.AdaptiveAvgPool2d(4),  # the paper's 128x128 are 4x4 here; other patch sizes are pooled
             nn.Flatten(),
             nn.Linear(8 * width * 4**2, 100),
             activation(),

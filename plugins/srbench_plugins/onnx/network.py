@@ -1,4 +1,4 @@
-"""An ONNX file: what it takes and gives, and the module that runs it."""
+"""An ONNX file: the check of its form, the measurement of its scale, and the module that runs it."""
 
 from __future__ import annotations
 
@@ -18,67 +18,73 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
+"""Multiples of LR height and width that are tried, in this order."""
 TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+"""NumPy's type by the type of the graph's input."""
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
+"""Types of weights that count as parameters."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a file says or shows of itself."""
+class Properties:
+    """Properties of an SR network in a file, measured or read from its metadata."""
 
     scale: int
+    """Scale factor."""
     multiple: int
-    """Of LR height and width."""
+    """Number of which LR height and width must be multiples."""
     method: str
-    """The method that srbench exported; empty for files of other tools."""
+    """Name of the method that srbench exported; empty for files of other tools."""
     card: dict[str, Any]
-    """Of the weights that were exported."""
+    """Card of the exported weights; empty for files of other tools."""
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
-    """Open a file on the CPU.
+    """Return an onnxruntime session for a file, on the CPU with a number of threads.
 
     Raises:
-        UsageError: onnxruntime cannot.
+        UsageError: onnxruntime cannot open the file.
     """
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what fails is raised, and said once
+    options.log_severity_level = 4  # errors are raised; a log would repeat them
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # its exceptions have no base of their own
+    except Exception as error:  # onnxruntime's exceptions have no common base class
         raise UsageError(f"{path}: onnxruntime cannot open it ({_line(error)})") from error
 
 
-def examine(path: Path) -> Found:
-    """Find out what a file takes, and by running it how much it enlarges.
+def examine(path: Path) -> Properties:
+    """Return the properties of an SR network; the scale is measured by running it.
 
     Raises:
-        UsageError: it is no network for SR of RGB images of any size.
+        UsageError: the file is not an SR network for RGB images of any size.
     """
     opened = session(path, 1)
     _check_form(path, opened)
-    said = opened.get_modelmeta().custom_metadata_map
-    stated = said.get("srbench.multiple", "")
+    metadata = opened.get_modelmeta().custom_metadata_map
+    stated = metadata.get("srbench.multiple", "")
     fault = ""
     for multiple in (int(stated),) if stated.isdigit() and int(stated) else MULTIPLES:
         height, width = (multiple * ((16 // multiple | 1) + more) for more in (0, 2))  # odd multiples
         try:
             sr = _run(opened, np.full((1, 3, height, width), 0.5, np.float32))
-        except Exception as error:  # noqa: BLE001  (a size that the graph cannot do)
+        except Exception as error:  # noqa: BLE001  (the graph does not support this size)
             fault = _line(error)
             continue
         scale = sr.shape[-1] // width
         if sr.shape == (1, 3, height * scale, width * scale):
             if scale < 2:
-                raise UsageError(f"{path}: gives images as large as they were; it is no network for super-resolution")
-            return Found(scale, multiple, said.get("srbench.method", ""), _card(said.get("srbench.card", "")))
-        fault = f"it makes {tuple(sr.shape)} of (1, 3, {height}, {width})"
-    raise UsageError(f"{path}: is no network that enlarges RGB images by a whole factor ({fault})")
+                raise UsageError(f"{path}: the output is as large as the input; it is not a super-resolution network")
+            method, card = metadata.get("srbench.method", ""), metadata.get("srbench.card", "")
+            return Properties(scale, multiple, method, _parse_card(card))
+        fault = f"its output is {tuple(sr.shape)} for an input of (1, 3, {height}, {width})"
+    raise UsageError(f"{path}: is not a network that enlarges RGB images by a whole factor ({fault})")
 
 
-def _card(text: str) -> dict[str, Any]:
+def _parse_card(text: str) -> dict[str, Any]:
+    """Return the card in a JSON text; empty if the text is not a JSON object."""
     try:
         card = json.loads(text)
     except ValueError:
@@ -87,15 +93,20 @@ def _card(text: str) -> dict[str, Any]:
 
 
 def _check_form(path: Path, opened: onnxruntime.InferenceSession) -> None:
+    """Check that a graph contains its weights, and has one input of RGB images of any size and one output.
+
+    Raises:
+        UsageError: it does not; states the reason.
+    """
     weights = onnx.load(str(path), load_external_data=False).graph.initializer
     if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in weights):
-        raise UsageError(f"{path}: keeps its weights in another file; save it as one (onnx.save_model does)")
+        raise UsageError(f"{path}: keeps its weights in another file; save both in one file with onnx.save_model")
     inputs, outputs = opened.get_inputs(), opened.get_outputs()
     if len(inputs) != 1 or len(outputs) != 1:
         raise UsageError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a method has one of each")
-    shape, kind = inputs[0].shape, inputs[0].type
-    if kind not in TYPES:
-        raise UsageError(f"{path}: takes {kind}; a method takes floating-point RGB in [0, 1]")
+    shape, dtype = inputs[0].shape, inputs[0].type
+    if dtype not in TYPES:
+        raise UsageError(f"{path}: takes {dtype}; a method takes floating-point RGB in [0, 1]")
     if len(shape) != 4 or shape[3] == 3 != shape[1]:
         raise UsageError(f"{path}: takes images of shape {shape}; a method takes (N, 3, h, w)")
     if isinstance(shape[1], int) and shape[1] != 3:
@@ -105,19 +116,26 @@ def _check_form(path: Path, opened: onnxruntime.InferenceSession) -> None:
 
 
 def _run(opened: onnxruntime.InferenceSession, lr: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    given = opened.get_inputs()[0]
-    images = [lr[i : i + 1] for i in range(len(lr))] if given.shape[0] == 1 else [lr]
-    results = [opened.run(None, {given.name: np.ascontiguousarray(image, TYPES[given.type])})[0] for image in images]
-    joined: np.ndarray[Any, Any] = results[0] if len(results) == 1 else np.concatenate(results)
-    return joined.astype(np.float32, copy=False)
+    """Return SR as float32 ``(N, 3, H, W)``; a graph with a batch size of 1 is run for each image."""
+    node = opened.get_inputs()[0]
+    images = [lr[i : i + 1] for i in range(len(lr))] if node.shape[0] == 1 else [lr]
+    outputs = [opened.run(None, {node.name: np.ascontiguousarray(image, TYPES[node.type])})[0] for image in images]
+    sr: np.ndarray[Any, Any] = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+    return sr.astype(np.float32, copy=False)
 
 
 def _line(error: Exception) -> str:
+    """Return an error's text as one line of at most 200 characters."""
     return " ".join(str(error).split())[:200]
 
 
 class OnnxNetwork(nn.Module):
-    """Runs a file; its parameters are there to be counted only."""
+    """Module that runs an ONNX file by onnxruntime; its parameters serve only to be counted.
+
+    Args:
+        path: the file.
+        scale: its scale factor.
+    """
 
     outside_torch = True
 

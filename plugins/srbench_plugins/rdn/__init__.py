@@ -1,27 +1,19 @@
-"""RDN, Zhang et al. 2018: residual dense blocks, and one fusion of the features of all of them."""
+"""RDN, Zhang et al. 2018: residual dense blocks whose features are all fused."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench import ModelSpec, Published, hookimpl
+from srbench import ModelSpec, hookimpl
+from srbench_plugins import ESRGAN_TABLE, published
 
 if TYPE_CHECKING:
     from torch import nn
 
     from srbench.training import Recipe, Training
 
-TABLE = "ESRGAN supplement, Table 2 (arXiv:1809.00219)"
-ABOUT = """
-RDN (Zhang et al. 2018) lets no feature get lost on the way through a deep network. Inside a block each convolution is
-given the outputs of all convolutions before it (dense connections), a 1x1 convolution fuses them, and the result is
-added to the block's input: a residual dense block. Around the blocks the same thought is applied once more: the outputs
-of all sixteen are put side by side and fused, so that what an early block found reaches the end directly, and the
-features of the first convolution are added as well. Enlarging comes last, by sub-pixel convolution.
-
-The paper calls this network D = 16, C = 8, G = 64: sixteen blocks of eight convolutions that add 64 channels each. It
-needs about half the parameters of the large EDSR for the same quality, at the price of memory for what is concatenated.
-"""
+ABOUT = Path(__file__).with_name("about.md")
 
 
 def build(scale: int) -> nn.Module:
@@ -39,7 +31,6 @@ def recipe(net: nn.Module, training: Training) -> Recipe:
 
 @hookimpl
 def srbench_models() -> list[ModelSpec]:
-    figures = {"set5": 32.47, "bsd100": 27.72}
     return [
         ModelSpec(
             name="rdn",
@@ -51,6 +42,6 @@ def srbench_models() -> list[ModelSpec]:
             family="rdn",
             paper="arXiv:1802.08797",
             halo=133,
-            published=[Published(name, 4, "psnr", value, "y", TABLE) for name, value in figures.items()],
+            published=published("psnr", "y", ESRGAN_TABLE, {"set5": 32.47, "bsd100": 27.72}),
         )
     ]

@@ -9,12 +9,12 @@ from srbench.blocks import SubPixel, factors
 
 
 class DenseBlock(nn.Module):
-    """Convolutions that each see all before them; their outputs are fused by a 1x1 and added to the input.
+    """Residual dense block: densely connected convolutions, fused by a 1x1 convolution and added to the input.
 
     Args:
-        channels: of input and output (G0).
+        channels: channels of input and output (G0 in the paper).
         growth: channels that each convolution adds (G).
-        layers: how many there are (C).
+        layers: number of convolutions (C).
     """
 
     def __init__(self, channels: int, growth: int, layers: int) -> None:
@@ -26,22 +26,22 @@ class DenseBlock(nn.Module):
         self.fuse = nn.Conv2d(channels + layers * growth, channels, 1)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (N, c, h, w), shape kept
-        seen = x
+        features = x
         for layer in self.layers:
-            seen = torch.cat([seen, layer(seen)], dim=1)
-        result: torch.Tensor = x + self.fuse(seen)
+            features = torch.cat([features, layer(features)], dim=1)
+        result: torch.Tensor = x + self.fuse(features)
         return result
 
 
 class RDN(nn.Module):
-    """Two shallow convolutions, dense blocks whose outputs are all fused, sub-pixel stages.
+    """Two shallow convolutions, residual dense blocks whose outputs are all fused, and sub-pixel stages.
 
     Args:
         scale: 3 or a power of 2.
-        blocks: dense blocks (D).
-        layers: convolutions in each (C).
-        growth: channels that each adds (G).
-        channels: between the blocks (G0).
+        blocks: number of residual dense blocks (D in the paper).
+        layers: convolutions in each block (C).
+        growth: channels that each convolution adds (G).
+        channels: channels between the blocks (G0).
     """
 
     def __init__(self, scale: int, *, blocks: int = 16, layers: int = 8, growth: int = 64, channels: int = 64) -> None:

@@ -1,28 +1,21 @@
-"""Checkpoints of some 40 architectures as methods: ``spandrel:PATH``, recognised and built by spandrel."""
+"""Checkpoints of some 40 architectures as methods: ``spandrel:PATH``; spandrel recognises and builds the network."""
 
 from __future__ import annotations
 
 import importlib.util
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import ModelFileSpec, ModelSpec, hookimpl
 from srbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from torch import nn
 
+ABOUT = Path(__file__).with_name("about.md")
+"""A template: ``{architecture}`` and ``{tiling}`` are filled in for each checkpoint."""
 SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
-ABOUT = """
-This method is a checkpoint of {architecture}{tags}, which spandrel recognised by the names and shapes of its weights;
-it also says how the network was built. spandrel knows some 40 architectures, among them ESRGAN and its descendants,
-SwinIR, HAT, DAT and OmniSR, in the forms that their authors and the community publish.
-
-The checkpoint is read as tensors only, and nothing in it is executed. spandrel clamps the output to [0, 1] and pads
-images that are smaller than the network can take. On tiling it says: {tiling}.
-"""
 
 
 def build(path: Path, _scale: int) -> nn.Module:
@@ -32,28 +25,29 @@ def build(path: Path, _scale: int) -> nn.Module:
 
 
 def open_file(name: str, path: Path) -> ModelSpec:
-    """Open a checkpoint and say what it is.
+    """Return the method in a checkpoint.
 
     Raises:
-        UsageError: spandrel is missing, or the checkpoint is no SR network of RGB images; says why.
+        UsageError: spandrel is missing, or the checkpoint is not an SR network for RGB images; states the reason.
     """
     if importlib.util.find_spec("spandrel") is None:
         raise UsageError("spandrel:PATH needs spandrel, which is not installed: pip install 'srbench[spandrel]'")
     from srbench_plugins.spandrel.network import load
 
-    found = load(path)
-    tags = f" ({', '.join(found.tags)})" if found.tags else ""
-    about = ABOUT.format(architecture=found.architecture.name, tags=tags, tiling=found.tiling.name.lower())
-    halves = {"fp16": found.supports_half, "bf16": found.supports_bfloat16}
+    descriptor = load(path)
+    tags = f" ({', '.join(descriptor.tags)})" if descriptor.tags else ""
+    architecture = f"{descriptor.architecture.name}{tags}"
+    template = ABOUT.read_text(encoding="utf-8")
+    supported = {"fp16": descriptor.supports_half, "bf16": descriptor.supports_bfloat16}
     return ModelSpec(
         name=name,
-        summary=f"{path.name}: {found.architecture.name}{tags}",
-        scales={found.scale},
+        summary=f"{path.name}: {architecture}",
+        scales={descriptor.scale},
         build=partial(build, path),
-        about=about,
+        about=template.format(architecture=architecture, tiling=descriptor.tiling.name.lower()),
         family="spandrel",
-        multiple=found.size_requirements.multiple_of,
-        precisions={"fp32", *(precision for precision, works in halves.items() if works)},
+        multiple=descriptor.size_requirements.multiple_of,
+        precisions={"fp32", *(precision for precision, works in supported.items() if works)},
         file=path,
     )
 

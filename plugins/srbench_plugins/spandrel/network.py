@@ -1,4 +1,4 @@
-"""A checkpoint read safely, and the module that runs it."""
+"""Loading a checkpoint without executing code in it, and the module that runs it."""
 
 from __future__ import annotations
 
@@ -18,65 +18,71 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PURPOSES = {"Restoration": "restores images of the same size", "FaceSR": "restores aligned faces"}
+"""Descriptions of spandrel's purposes other than SR, for messages."""
 
 
 def load(path: Path) -> ImageModelDescriptor[Any]:
-    """Read a checkpoint and let spandrel recognise it.
+    """Return spandrel's descriptor of the network in a checkpoint.
 
     Raises:
-        UsageError: it cannot be read safely, is unknown, or is no SR network of RGB images.
+        UsageError: the file cannot be read safely, its architecture is unknown, or it is not an SR network for RGB.
     """
-    what = f"spandrel:{path}"
+    source = f"spandrel:{path}"
     state = _read(path)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what the architectures' code of its time calls
-            found = ModelLoader("cpu").load_from_state_dict(state)
+            warnings.simplefilter("ignore")  # the architectures' code calls deprecated functions
+            descriptor = ModelLoader("cpu").load_from_state_dict(state)
     except UnsupportedModelError as error:
-        raise UsageError(f"{what}: is no checkpoint of an architecture that spandrel knows") from error
-    except Exception as error:  # each architecture reads sizes off the weights in its own way
+        raise UsageError(f"{source}: is not a checkpoint of an architecture that spandrel knows") from error
+    except Exception as error:  # each architecture infers sizes from the weights in its own way
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
-        raise UsageError(f"{what}: looks like an architecture that spandrel knows, but is none ({reason})") from error
-    if not isinstance(found, ImageModelDescriptor):
-        raise UsageError(f"{what}: is {found.architecture.name}, which fills in masked parts; it is no SR network")
-    if found.purpose != "SR":
-        does = PURPOSES.get(found.purpose, f"is for {found.purpose}")
-        raise UsageError(f"{what}: is {found.architecture.name}, which {does}; it is no SR network")
-    if (found.input_channels, found.output_channels) != (3, 3):
-        channels = f"{found.input_channels} to {found.output_channels} channels"
-        raise UsageError(f"{what}: is {found.architecture.name} for {channels}; a method takes and gives RGB")
-    if found.scale < 2:
-        raise UsageError(f"{what}: is {found.architecture.name} for x{found.scale}; it is no SR network")
-    return found
+        raise UsageError(f"{source}: resembles a known architecture, but does not fit it ({reason})") from error
+    architecture = descriptor.architecture.name
+    if not isinstance(descriptor, ImageModelDescriptor):
+        raise UsageError(f"{source}: is {architecture}, which fills in masked parts; it is not an SR network")
+    if descriptor.purpose != "SR":
+        purpose = PURPOSES.get(descriptor.purpose, f"is for {descriptor.purpose}")
+        raise UsageError(f"{source}: is {architecture}, which {purpose}; it is not an SR network")
+    if (descriptor.input_channels, descriptor.output_channels) != (3, 3):
+        channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
+        raise UsageError(f"{source}: is {architecture} for {channels}; a method takes and returns RGB")
+    if descriptor.scale < 2:
+        raise UsageError(f"{source}: is {architecture} for x{descriptor.scale}; it is not an SR network")
+    return descriptor
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Read tensors, and nothing that would have to be executed.
+    """Return the tensors of a file by name; nothing in the file is executed.
 
     Raises:
-        UsageError: the file is damaged, or holds more than tensors.
+        UsageError: the file is damaged, or contains more than tensors.
     """
-    what = f"spandrel:{path}"
+    source = f"spandrel:{path}"
     try:
         if path.suffix.lower() == ".safetensors":
             return dict(load_file(path))
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it will refuse
+            warnings.simplefilter("ignore")  # about content that is refused
             state = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
-        raise UsageError(f"{what}: is damaged or no safetensors file ({error})") from error
+        raise UsageError(f"{source}: is damaged or no safetensors file ({error})") from error
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
         raise UsageError(
-            f"{what}: is damaged, or holds more than tensors, which may be code and is not read; "
-            "a .safetensors file of the same weights would do"
+            f"{source}: is damaged, or holds more than tensors, which may be code and is not read; "
+            "use a .safetensors file of the same weights"
         ) from error
     if not isinstance(state, dict):
-        raise UsageError(f"{what}: holds a {type(state).__name__}, not the weights of a network")
+        raise UsageError(f"{source}: contains a {type(state).__name__}, not the weights of a network")
     return state
 
 
 class Checkpoint(nn.Module):
-    """Runs what spandrel built, by its own call: sizes that the network cannot take are padded and cut."""
+    """Module that runs a network by spandrel's descriptor, which pads and crops sizes that the network does not accept.
+
+    Args:
+        descriptor: a descriptor of `load`.
+    """
 
     def __init__(self, descriptor: ImageModelDescriptor[Any]) -> None:
         super().__init__()

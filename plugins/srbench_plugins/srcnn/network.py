@@ -1,4 +1,4 @@
-"""The network: 9-1-5 with 64 and 32 channels, on RGB and residual."""
+"""The network of Dong et al. 2014 (arXiv:1501.00092), for RGB and residual to the bicubic enlargement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from srbench.resize import imresize
 
 
 class SRCNN(nn.Module):
-    """Patch extraction, non-linear mapping, reconstruction, added to the bicubic enlargement."""
+    """Patch extraction, non-linear mapping and reconstruction (9-1-5 kernels), added to the bicubic enlargement.
+
+    Args:
+        scale: factor of the enlargement.
+    """
 
     def __init__(self, scale: int) -> None:
         super().__init__()

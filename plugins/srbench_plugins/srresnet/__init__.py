@@ -1,4 +1,4 @@
-"""SRResNet, SRGAN and WGAN: one generator, trained against pixels, features and critics.
+"""SRResNet, SRGAN and WGAN: one generator, trained on pixels, on features and with critics.
 
 Ledig et al. 2017 (arXiv:1609.04802); Arjovsky et al. 2017 (arXiv:1701.07875); Gulrajani et al. 2017
 (arXiv:1704.00028).
@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench import ModelSpec, Published, hookimpl
-from srbench_plugins.srresnet import about
+from srbench import ModelSpec, hookimpl
+from srbench_plugins import SPSR_PROTOCOL, SPSR_README, SRGAN_TABLE, published
 
 if TYPE_CHECKING:
     from torch import nn
@@ -20,21 +20,20 @@ if TYPE_CHECKING:
     from srbench.training import Recipe, Training
     from srbench_plugins.srresnet.network import Norm
 
-WEIGHTS = Path(__file__).parent / "weights"
+ABOUT = Path(__file__).with_name("about.md")
+WEIGHTS = Path(__file__).with_name("weights")
 SCALES = frozenset({2, 3, 4, 8})
 PAPER = "arXiv:1609.04802"
 RESIZE = "doi:10.23915/distill.00003"
 PIXELS = "4*mse"
-"""The paper's pixels are in [-1, 1], where the mean squared error is 4 times that of [0, 1]."""
+"""The paper's pixels are in [-1, 1], where the mean squared error is 4 times that of pixels in [0, 1]."""
 FEATURES = {"vgg22": "vgg22+mse", "vgg54": "vgg54+mse"}
-"""The paper has the features alone. They hardly see a shift of all colours (20 grey levels change vgg22 by less than a
-hundredth), and neither does a critic whose batch norm takes it out: nothing would hold it without a term on pixels."""
+"""The paper uses the features alone. A shift of all colours hardly changes them (20 grey levels change vgg22 by less
+than a hundredth), and the critic's batch norm removes it. Only the added term on pixels preserves the colours."""
 CONTENT = {"mse": PIXELS, "vgg22": "0.05*vgg22+0.05*mse", "vgg54": FEATURES["vgg54"]}
-"""Differences of relu2_2 are large: whole, they are ten times the critic's part, and little texture comes of it."""
+"""Differences of relu2_2 are large: unscaled, they are ten times the adversarial term, and little texture results."""
 SCHEDULE = "onecycle"
-"""A trained generator meets new optimisers and an untrained critic: large first steps would undo what it learned."""
-TABLE = "SRGAN, Table 2 (arXiv:1609.04802)"
-SPSR = "SRGAN: SPSR README (github.com/Maclory/SPSR)"
+"""The generator is trained already, its optimiser and the critic are not: large first steps would undo the training."""
 
 
 def build(scale: int, *, batch_norm: bool = True, enlarge: Enlargement = "sub-pixel") -> nn.Module:
@@ -75,86 +74,85 @@ def wgan_gp(net: nn.Module, training: Training) -> Recipe:
     return Adversarial(net, critic, training, objective="wgan-gp", loss="mse", weight=1e-3, lr=1e-4, critic_lr=4e-4)
 
 
-def published(method: str, figures: dict[str, float]) -> list[Published]:
-    return [Published(name, 4, "psnr", value, "srgan-paper", f"{method}: {TABLE}") for name, value in figures.items()]
-
-
 @hookimpl
 def srbench_models() -> list[ModelSpec]:
-    common: dict[str, Any] = {"scales": SCALES, "build": build, "weights": WEIGHTS, "family": "srresnet", "halo": 40}
-    srgan, lpips = {"set5": 29.40, "set14": 26.02, "bsd100": 25.16}, {"set5": 0.0882, "set14": 0.1663, "bsd100": 0.1980}
-    published_gan = [
-        *published("SRGAN", srgan),
-        *(Published(name, 4, "lpips", value, "lpips-alex rgb uncropped", SPSR) for name, value in lpips.items()),
+    common: dict[str, Any] = {
+        "scales": SCALES,
+        "build": build,
+        "weights": WEIGHTS,
+        "about": ABOUT,
+        "family": "srresnet",
+        "halo": 40,
+    }
+    psnr, lpips = {"set5": 29.40, "set14": 26.02, "bsd100": 25.16}, {"set5": 0.0882, "set14": 0.1663, "bsd100": 0.1980}
+    published_srgan = [
+        *published("psnr", "srgan-paper", f"SRGAN: {SRGAN_TABLE}", psnr),
+        *published("lpips", SPSR_PROTOCOL, f"SRGAN: {SPSR_README}", lpips),
     ]
     srresnet = ModelSpec(
         name="srresnet",
         summary="16 residual blocks, sub-pixel enlargement, MSE",
         recipe=partial(pixels, "mse"),
-        about=about.NETWORK + about.MSE,
         paper=PAPER,
-        published=published("SRResNet", {"set5": 32.05, "set14": 28.49, "bsd100": 27.58}),
+        published=published(
+            "psnr", "srgan-paper", f"SRResNet: {SRGAN_TABLE}", {"set5": 32.05, "set14": 28.49, "bsd100": 27.58}
+        ),
         **common,
     )
-    builds = [
+    architectures = [
         ModelSpec(
             name=name,
-            summary=f"SRResNet {how}",
+            summary=f"SRResNet {difference}",
             **{**common, "build": partial(build, **options)},
             recipe=partial(pixels, "mse"),
-            about=about.NETWORK + text,
             paper=paper,
         )
-        for name, how, options, text, paper in (
-            ("srresnet-resize", "with resize-convolutions", {"enlarge": "resize"}, about.RESIZE, RESIZE),
-            ("srresnet-nobn", "without batch normalisation", {"batch_norm": False}, about.NO_NORM, PAPER),
+        for name, difference, options, paper in (
+            ("srresnet-resize", "with resize-convolutions", {"enlarge": "resize"}, RESIZE),
+            ("srresnet-nobn", "without batch normalisation", {"batch_norm": False}, PAPER),
         )
     ]
     common["start_from"] = "srresnet"
     features = [
         ModelSpec(
             name=f"srresnet-{layer}",
-            summary=f"SRResNet on {layer} features, pixels holding the colours",
+            summary=f"SRResNet on {layer} features, with a term on pixels for the colours",
             recipe=partial(pixels, FEATURES[layer]),
-            about=about.NETWORK + about.FEATURES.format(layer=maps, depth=depth),
             paper=PAPER,
             **common,
         )
-        for layer, maps, depth in (("vgg22", "relu2_2", about.SHALLOW), ("vgg54", "relu5_4", about.DEEP))
+        for layer in ("vgg22", "vgg54")
     ]
     gans = [
         ModelSpec(
             name=f"srgan-{loss}",
-            summary=f"SRResNet against the paper's discriminator, content loss {loss}",
+            summary=f"SRResNet, trained with the paper's discriminator and content loss {loss}",
             recipe=partial(gan, CONTENT[loss], "batch"),
-            about=about.NETWORK + about.GAN.format(content=about.CONTENTS[loss]),
             paper=PAPER,
             aliases=("srgan",) if loss == "vgg22" else (),
-            published=published_gan if loss == "vgg54" else (),
+            published=published_srgan if loss == "vgg54" else (),
             **common,
         )
         for loss in ("mse", "vgg22", "vgg54")
     ]
     virtual = ModelSpec(
         name="srgan-vgg22-vbn",
-        summary="srgan-vgg22, the discriminator with virtual batch normalisation",
+        summary="srgan-vgg22 with virtual batch normalisation in the discriminator",
         recipe=partial(gan, CONTENT["vgg22"], "virtual"),
-        about=about.NETWORK + about.GAN.format(content=about.CONTENTS["vgg22"]) + about.VIRTUAL,
         paper="arXiv:1606.03498",
         **common,
     )
     wgans = [
         ModelSpec(
             name=name,
-            summary=f"SRResNet against a Wasserstein critic with {how}",
+            summary=f"SRResNet, trained with a Wasserstein critic with {constraint}",
             recipe=recipe,
-            about=about.NETWORK + about.WGAN + text,
             paper=paper,
             **common,
         )
-        for name, recipe, how, text, paper in (
-            ("wgan", wgan, "clipped weights", about.CLIPPED, "arXiv:1701.07875"),
-            ("wgan-gp", wgan_gp, "gradient penalty", about.PENALTY, "arXiv:1704.00028"),
+        for name, recipe, constraint, paper in (
+            ("wgan", wgan, "clipped weights", "arXiv:1701.07875"),
+            ("wgan-gp", wgan_gp, "gradient penalty", "arXiv:1704.00028"),
         )
     ]
-    return [srresnet, *builds, *features, *gans, virtual, *wgans]
+    return [srresnet, *architectures, *features, *gans, virtual, *wgans]

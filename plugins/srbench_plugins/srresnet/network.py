@@ -11,7 +11,15 @@ from srbench.blocks import Enlargement, ResidualBlock, enlargement, factors
 
 
 class SRResNet(nn.Module):
-    """16 residual blocks of 64 channels at LR size, then sub-pixel stages; k9n64 in front, k9n3 at the end."""
+    """Residual blocks at LR size between two 9x9 convolutions, then stages of enlargement.
+
+    Args:
+        scale: 3 or a power of 2.
+        blocks: number of residual blocks; 16 in the paper.
+        channels: channels of the blocks; 64 in the paper.
+        batch_norm: True for the paper's batch normalisation in the blocks.
+        enlarge: kind of enlargement; ``sub-pixel`` in the paper.
+    """
 
     def __init__(
         self,
@@ -24,11 +32,11 @@ class SRResNet(nn.Module):
     ) -> None:
         super().__init__()
         self.head = nn.Sequential(nn.Conv2d(3, channels, 9, padding=4), nn.PReLU())
-        after: list[nn.Module] = [nn.Conv2d(channels, channels, 3, padding=1, bias=not batch_norm)]
+        last: list[nn.Module] = [nn.Conv2d(channels, channels, 3, padding=1, bias=not batch_norm)]
         if batch_norm:
-            after.append(nn.BatchNorm2d(channels))
-            nn.init.zeros_(after[-1].weight)  # type: ignore[arg-type]  # starts as identity (arXiv:1706.02677)
-        self.body = nn.Sequential(*(ResidualBlock(channels, batch_norm=batch_norm) for _ in range(blocks)), *after)
+            last.append(nn.BatchNorm2d(channels))
+            nn.init.zeros_(last[-1].weight)  # type: ignore[arg-type]  # starts as identity (arXiv:1706.02677)
+        self.body = nn.Sequential(*(ResidualBlock(channels, batch_norm=batch_norm) for _ in range(blocks)), *last)
         stages = [nn.Sequential(enlargement(channels, factor, enlarge), nn.PReLU()) for factor in factors(scale)]
         self.tail = nn.Sequential(*stages, nn.Conv2d(channels, 3, 9, padding=4))
 
@@ -39,12 +47,17 @@ class SRResNet(nn.Module):
 
 
 Norm = Literal["batch", "virtual", "none"]
+"""Normalisation in the discriminator."""
 
 
 class VirtualBatchNorm2d(nn.Module):
-    """Normalises each image by the statistics of a fixed reference batch and its own (Salimans et al. 2016).
+    """Virtual batch normalisation (Salimans et al. 2016, arXiv:1606.03498, section 3.4).
 
-    Unlike with batch normalisation, no image of a batch depends on the others (arXiv:1606.03498, section 3.4).
+    Each image is normalised by the statistics of a fixed reference batch and of the image itself. Unlike with batch
+    normalisation, the output for an image does not depend on the other images of its batch.
+
+    Args:
+        channels: channels of input and output.
     """
 
     def __init__(self, channels: int) -> None:
@@ -65,14 +78,15 @@ class VirtualBatchNorm2d(nn.Module):
 class Discriminator(nn.Module):
     """Eight convolutions of 64 to 512 channels, LeakyReLU, every second one strided, then two dense layers.
 
-    Returns one logit per image: a critic for WGAN, or, behind a sigmoid, a probability. WGAN-GP asks for a critic
-    without batch normalisation, for which the gradient of one image would depend on the others.
+    The output is one logit per image: the score of a WGAN critic, or, after a sigmoid, a probability. WGAN-GP needs a
+    critic without batch normalisation, since with it the gradient for one image would depend on the others.
 
     Args:
-        norm: ``batch``, ``virtual`` (the first batch that is seen becomes the reference) or ``none``.
+        norm: ``batch``, ``virtual`` (the first batch becomes the reference) or ``none``.
     """
 
     reference: torch.Tensor
+    """Reference batch of virtual batch normalisation, ``(N, 3, patch, patch)``; empty before the first batch."""
 
     def __init__(self, *, norm: Norm = "batch") -> None:
         super().__init__()
@@ -86,13 +100,13 @@ class Discriminator(nn.Module):
             previous = channels
         self.features = nn.ModuleList(layers)
         self.judge = nn.Sequential(
-            nn.AdaptiveAvgPool2d(6),  # 96x96, as in the paper, are 6x6 here already; other patch sizes fit too
+            nn.AdaptiveAvgPool2d(6),  # the paper's 96x96 are 6x6 here; other patch sizes are pooled
             nn.Flatten(),
             nn.Linear(512 * 6**2, 1024),
             nn.LeakyReLU(0.2, inplace=True),
             nn.Linear(1024, 1),
         )
-        if norm == "none":  # nothing else keeps the signal from fading on its way through ten layers
+        if norm == "none":  # without a norm the default initialisation would shrink the signal from layer to layer
             for layer in self.modules():
                 if isinstance(layer, nn.Conv2d | nn.Linear):
                     nn.init.kaiming_normal_(layer.weight, a=0.2)
@@ -110,6 +124,6 @@ class Discriminator(nn.Module):
         return logits.squeeze(1)
 
     def _load_from_state_dict(self, state_dict: dict[str, torch.Tensor], prefix: str, *args: Any) -> None:
-        saved = state_dict.get(f"{prefix}reference", self.reference)  # its size is not known before
+        saved = state_dict.get(f"{prefix}reference", self.reference)  # its size is known only now
         self.reference = torch.empty_like(saved, device=self.reference.device)
         super()._load_from_state_dict(state_dict, prefix, *args)

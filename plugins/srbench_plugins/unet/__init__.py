@@ -1,4 +1,4 @@
-"""U-Nets: one network, trained on pixels, on features, and against critics that see pairs.
+"""U-Nets: one network, trained on pixels, on features, and with critics that see pairs.
 
 Ronneberger et al. 2015 (arXiv:1505.04597); Johnson et al. 2016 (arXiv:1603.08155); Isola et al. 2017
 (arXiv:1611.07004); lesson 7 and NoGAN of fastai (2019).
@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench import ModelSpec, hookimpl
-from srbench_plugins.unet import about
 
 if TYPE_CHECKING:
     from torch import nn
 
     from srbench.training import Recipe, Training
 
-WEIGHTS = Path(__file__).parent / "weights"
+ABOUT = Path(__file__).with_name("about.md")
+WEIGHTS = Path(__file__).with_name("weights")
 JOHNSON = "arXiv:1603.08155"
 FEATURES = "vgg16.relu3_3+100*mse"
-"""Features hardly see a shift of all colours. The paper matches histograms with LR's afterwards; here pixels, a smaller
-term, hold the colours while training."""
+"""A shift of all colours hardly changes the features. The paper matches histograms with LR's afterwards; here a small
+term on pixels preserves the colours in training."""
 
 
 def build(scale: int) -> nn.Module:
@@ -70,6 +70,7 @@ def srbench_models() -> list[ModelSpec]:
         "scales": {2, 3, 4, 8},
         "build": build,
         "weights": WEIGHTS,
+        "about": ABOUT,
         "family": "unet",
         "halo": 45,
         "multiple": 16,
@@ -79,39 +80,34 @@ def srbench_models() -> list[ModelSpec]:
             name="unet",
             summary="U-Net, residual to the bicubic enlargement, MSE",
             recipe=partial(supervised, "mse", "psnr"),
-            about=about.NETWORK + about.MSE,
             paper="arXiv:1505.04597",
             **common,
         ),
         ModelSpec(
             name="unet-perceptual",
-            summary="the same network on VGG16 relu3_3 features, pixels holding the colours",
+            summary="U-Net on VGG16 relu3_3 features, with a term on pixels for the colours",
             recipe=partial(supervised, FEATURES, "lpips"),
-            about=about.NETWORK + about.PERCEPTUAL,
             paper=JOHNSON,
             **common,
         ),
         ModelSpec(
             name="unet-perceptual-gram",
-            summary="the same network on fastai's pixels, features and Gram matrices of VGG16-BN",
+            summary="U-Net on fastai's loss: pixels, features and Gram matrices of VGG16-BN",
             recipe=partial(supervised, "fastai-features", "lpips"),
-            about=about.NETWORK + about.GRAM,
             paper=JOHNSON,
             **common,
         ),
         ModelSpec(
             name="unet-gan",
-            summary="the same network, NoGAN: pixels first, then a critic of pairs with fastai's adaptive switch",
+            summary="U-Net by NoGAN: on pixels, then with a critic of pairs and fastai's adaptive switch",
             recipe=nogan,
-            about=about.NETWORK + about.NOGAN,
             paper="fastai lesson 7, github.com/jantic/DeOldify",
             **common,
         ),
         ModelSpec(
             name="pix2pix",
-            summary="the same network as a conditional GAN: 70x70 PatchGAN on pairs, 100 L1 + adversarial",
+            summary="U-Net as a conditional GAN: 70x70 PatchGAN on pairs, 100 L1 + adversarial",
             recipe=pix2pix,
-            about=about.NETWORK + about.PIX2PIX,
             paper="arXiv:1611.07004",
             **common,
         ),

@@ -1,4 +1,4 @@
-"""The U-Net of Ronneberger et al. 2015 (arXiv:1505.04597), on the bicubic enlargement and residual to it."""
+"""The U-Net of Ronneberger et al. 2015 (arXiv:1505.04597), applied and added to the bicubic enlargement."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ WIDTHS = (32, 64, 128, 192)
 
 
 class UNet(nn.Module):
-    """Down by strided convolutions, up by sub-pixel stages, and past every level its skip connection.
+    """Encoder of strided convolutions, decoder of sub-pixel stages, and a skip connection at every level.
 
-    At full size the skip is the image itself, added at the end. Without normalisation: it would take away each image's
-    own brightness and contrast, which SR has to keep.
+    At full size the skip connection is the image itself, added at the end. There is no normalisation, which would
+    remove the brightness and contrast that SR has to preserve.
+
+    Args:
+        scale: factor of the bicubic enlargement before the encoder.
+        widths: channels of each level, finest first.
     """
 
     def __init__(self, scale: int, widths: tuple[int, ...] = WIDTHS) -> None:
@@ -54,5 +58,5 @@ class UNet(nn.Module):
 
 
 def convolution(inner: int, outer: int, stride: int = 1) -> nn.Sequential:
-    """Return a 3x3 convolution and ReLU."""
+    """Return a 3x3 convolution followed by a ReLU."""
     return nn.Sequential(nn.Conv2d(inner, outer, 3, stride=stride, padding=1), nn.ReLU(inplace=True))

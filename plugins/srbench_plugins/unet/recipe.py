@@ -1,9 +1,9 @@
-"""NoGAN (Antic, Howard and fast.ai, 2019): most of the training happens without the critic.
+"""The recipe NoGAN (Antic, Howard and fast.ai, 2019): most of the training is done without the critic.
 
-The generator learns on pixels, then the critic on what the generator makes, and only then they meet: in each step the
-critic learns, and the generator follows only if the critic's loss is below a threshold, that is if its opinion is worth
-something. This is fastai's AdaptiveGANSwitcher, in which each step of the generator is followed by steps of the critic
-until it is good enough again.
+The generator is trained on pixels, then the critic on the generator's outputs, and only then both together. In that
+phase the critic is updated in each step, and the generator only if the critic's loss is below a threshold. This
+corresponds to fastai's AdaptiveGANSwitcher, which after each step of the generator trains the critic until its loss is
+below the threshold again.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ if TYPE_CHECKING:
     from srbench.training import Training
 
 PIXELS, CRITIC = 0.5, 0.1
-"""Parts of the steps in which the generator and then the critic learn alone."""
+"""Fractions of the steps in which the generator alone and then the critic alone is trained."""
 THRESHOLD = 0.65
-"""fastai's: a critic that cannot tell has a loss of ln 2 = 0.69."""
+"""fastai's threshold of the critic's loss; a critic that guesses has a loss of ln 2 = 0.69."""
 FASTER = 5.0
-"""Factor of the learning rate on pixels, where no critic asks for caution."""
+"""Factor of the learning rate in the phase on pixels, which is stable without a critic."""
 
 
 class NoGAN:
-    """Three phases by fractions of the steps; both networks and their optimizers are those of an `Adversarial`.
+    """NoGAN's recipe: three phases; both networks and their optimizers are those of an `Adversarial`.
 
     Args:
         generator: the method's network.
-        critic: maps pairs, ``(N, 6, patch, patch)``, to logits.
-        training: what the command line chose, and the way to losses, precision and devices.
+        critic: network from pairs, ``(N, 6, patch, patch)``, to logits.
+        training: settings, losses, precision and devices.
     """
 
     def __init__(self, generator: nn.Module, critic: nn.Module, training: Training) -> None:
@@ -43,41 +43,43 @@ class NoGAN:
         self.gan = Adversarial(
             generator, critic, training, weight=1e-3, lr=2e-4, smooth=1.0, steps=50_000, pairs=True, betas=(0.5, 0.99)
         )
-        self.meet_critic = max(1, round(PIXELS * training.steps))
-        self.meet = max(self.meet_critic + 1, round((PIXELS + CRITIC) * training.steps))
-        self.judged: list[Tensor] = []
+        self.critic_start = max(1, round(PIXELS * training.steps))
+        """Step from which the critic is trained."""
+        self.joint_start = max(self.critic_start + 1, round((PIXELS + CRITIC) * training.steps))
+        """Step from which both are trained."""
+        self.critic_losses: list[Tensor] = []
+        """Losses of the parts of the current step so far."""
 
     @property
     def formula(self) -> str:
-        """The GAN's, and when which network learns."""
-        pixels, meet = self.meet_critic, self.meet
+        """The objective of the GAN, and the steps in which each network is trained."""
         return "\n".join(
             [
-                f"to step {pixels}: min G: loss(G(x), y), at {FASTER:g} times the learning rate",
-                f"to step {meet}: D alone; then D always, and G while D's loss, halved, is below {THRESHOLD:g}:",
+                f"to step {self.critic_start}: min G: loss(G(x), y), at {FASTER:g} times the learning rate",
+                f"to step {self.joint_start}: D alone; then D, and G while half of D's loss is below {THRESHOLD:g}:",
                 self.gan.formula,
             ]
         )
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Learn as the phase asks."""
+        """Update the networks that the phase trains."""
         phase = self.phase(self.training.step_number)
         if phase == 0:
-            return self._learn_pixels(lr, hr)
+            return self._update_on_pixels(lr, hr)
         with torch.no_grad():
             fake = self.gan.generator(lr)
         logs = self.gan.judge(lr, hr, fake)
         if phase == 1:
             return logs
-        return {**logs, **self._please_if(logs["critic"], lr, hr)}
+        return {**logs, **self._update_generator_if_useful(logs["critic"], lr, hr)}
 
     def phase(self, number: int) -> int:
-        """Return 0 while the generator learns on pixels, 1 while the critic learns alone, 2 when they have met."""
-        return (number >= self.meet_critic) + (number >= self.meet)
+        """Return 0 while only the generator is trained, 1 while only the critic is, and 2 while both are."""
+        return (number >= self.critic_start) + (number >= self.joint_start)
 
-    def _learn_pixels(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
+    def _update_on_pixels(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
         for group in self.gan.generator_optimizer.inner.param_groups:
-            group["lr"] *= FASTER if self.training.part == 0 else 1  # the step has set it anew
+            group["lr"] *= FASTER if self.training.part == 0 else 1  # the schedule sets it again in each step
         self.gan.generator_optimizer.zero_grad()
         loss = self.gan.content(self.gan.generator(lr), hr)
         self.training.backward(loss)
@@ -85,24 +87,27 @@ class NoGAN:
         self.gan.generator_optimizer.step()
         return {"content": loss.detach()}
 
-    def _please_if(self, judged: Tensor, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Let the generator learn, and take it back where the critic was not good enough: nothing waits to know."""
-        self.judged = [judged] if self.training.part == 0 else [*self.judged, judged]
-        loss = self.training.mean(torch.stack(self.judged).mean()) / 2  # over real and fake, as fastai takes it
-        good = loss < THRESHOLD
-        touched = self._touched()
-        before = [value.clone() for value in touched]
+    def _update_generator_if_useful(self, critic_loss: Tensor, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
+        """Update the generator, and undo the update if the critic's loss is not below the threshold.
+
+        The host does not wait for the loss: the choice is made on the device.
+        """
+        self.critic_losses = [critic_loss] if self.training.part == 0 else [*self.critic_losses, critic_loss]
+        loss = self.training.mean(torch.stack(self.critic_losses).mean()) / 2  # mean of real and fake, as in fastai
+        useful = loss < THRESHOLD
+        state = self._generator_state()
+        before = [value.clone() for value in state]
         logs = self.gan.please(lr, hr)
         with torch.no_grad():
-            for value, old in zip(touched, before, strict=True):
-                value.copy_(torch.where(good, value, old))
-        return {**logs, "generator_moves": good.float()}
+            for value, old in zip(state, before, strict=True):
+                value.copy_(torch.where(useful, value, old))
+        return {**logs, "generator_moves": useful.float()}
 
-    def _touched(self) -> list[Tensor]:
-        """Return all that a step of the generator changes: its weights and what Adam keeps of each."""
+    def _generator_state(self) -> list[Tensor]:
+        """Return all tensors that an update of the generator changes: its weights and the optimizer's state."""
         weights: list[Tensor] = [weight.data for weight in self.gan.generator.parameters()]
-        kept = [value for state in self.gan.generator_optimizer.inner.state.values() for value in state.values()]
-        return weights + kept
+        moments = [value for state in self.gan.generator_optimizer.inner.state.values() for value in state.values()]
+        return weights + moments
 
     def state(self) -> Mapping[str, Any]:
         """Return both networks and both optimizers; the phase follows from the step."""

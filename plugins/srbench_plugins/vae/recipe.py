@@ -1,4 +1,4 @@
-"""The evidence lower bound of a conditional VAE, with a decoder that knows its own noise."""
+"""The recipe of a conditional VAE: the evidence lower bound, with a decoder that learns its variance."""
 
 from __future__ import annotations
 
@@ -18,36 +18,36 @@ if TYPE_CHECKING:
     from srbench_plugins.vae.network import VAE, Gaussian, Posterior
 
 ANNEALING = 0.3
-"""Part of the steps in which the weight of the KL rises from 0 to 1 (Bowman et al. 2016, arXiv:1511.06349)."""
+"""Fraction of the steps in which the weight of the KL rises from 0 to 1 (Bowman et al. 2016, arXiv:1511.06349)."""
 
 
 class Both(nn.Module):
-    """The method's network and the posterior, as one module to prepare."""
+    """The method's network and the posterior as one module, so that they are prepared together."""
 
     def __init__(self, net: VAE, posterior: Posterior) -> None:
         super().__init__()
         self.net, self.posterior = net, posterior
 
     def forward(self, lr: Tensor, hr: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return the reconstruction from a posterior's sample, the output without HR, and the KL of each value."""
+        """Return the reconstruction from a posterior sample, the output from LR alone, and the KL of each value."""
         features, prior = self.net.prior(lr)
         posterior: Gaussian = self.posterior(lr, hr)
-        seen = self.net.decode(lr, features, posterior.sample())
-        unseen = self.net.decode(lr, features, prior.mean)
-        return seen, unseen, posterior.divergence(prior)
+        reconstruction = self.net.decode(lr, features, posterior.sample())
+        output = self.net.decode(lr, features, prior.mean)
+        return reconstruction, output, posterior.divergence(prior)
 
 
 class ConditionalVAE:
-    """Maximise log p(HR | z, LR) - KL(q(z | HR, LR) | p(z | LR)), z from the posterior.
+    """Recipe that maximises log p(HR | z, LR) - KL(q(z | HR, LR) | p(z | LR)), with z drawn from the posterior.
 
-    The decoder's variance is the mean squared error that it has (sigma-VAE, Rybkin et al. 2021, arXiv:2006.13202), so
-    that no weight between reconstruction and KL is to be found by trial. What the decoder makes of the prior's mean,
-    the method's output, is learned along, as in the hybrid objective of Sohn et al. 2015.
+    The decoder's variance is its mean squared error (sigma-VAE, Rybkin et al. 2021, arXiv:2006.13202), so the weight
+    between reconstruction and KL need not be tuned. The method's output, the decoder's image for the prior's mean, is
+    trained too, as in the hybrid objective of Sohn et al. 2015.
 
     Args:
         net: the method's network.
         posterior: q(z | HR, LR).
-        training: what the command line chose, and the way to losses, precision and devices.
+        training: settings, losses, precision and devices.
     """
 
     def __init__(self, net: VAE, posterior: Posterior, training: Training) -> None:
@@ -61,24 +61,24 @@ class ConditionalVAE:
 
     @property
     def formula(self) -> str:
-        """The negative evidence lower bound, and the output's own term."""
+        """The negative evidence lower bound, and the term of the output."""
         return (
             "min: ½ ln loss(G(x, z), y) + ½ ln loss(G(x, μ), y) + β · KL(q(z | y, x) ‖ p(z | x)) per HR value\n"
-            "z drawn from q, μ the mean of p; ½ ln MSE is the Gaussian likelihood at its best variance\n"
+            "z: drawn from q, μ: mean of p; ½ ln MSE is the Gaussian likelihood at the optimal variance\n"
             f"β rises from 0 to 1 over the first {ANNEALING * self.training.steps:g} steps"
         )
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Take one gradient step; all terms in nats per HR value."""
+        """Take one gradient step; all terms are in nats per HR value."""
         self.optimizer.zero_grad()
-        seen, unseen, divergence = self.both(lr, hr)
-        content, output = self.loss(seen, hr), self.loss(unseen, hr)
+        reconstructed, predicted, divergence = self.both(lr, hr)
+        reconstruction, output = self.loss(reconstructed, hr), self.loss(predicted, hr)
         weight = min(1.0, (self.training.step_number + 1) / (ANNEALING * self.training.steps))
-        loss = 0.5 * content.log() + 0.5 * output.log() + weight * divergence.sum() / hr.numel()
+        loss = 0.5 * reconstruction.log() + 0.5 * output.log() + weight * divergence.sum() / hr.numel()
         self.training.backward(loss)
         self.training.clip(self.both, self.optimizer)
         self.optimizer.step()
-        logs = {"loss": loss, "reconstruction": content, "output": output, "kl": divergence.mean()}
+        logs = {"loss": loss, "reconstruction": reconstruction, "output": output, "kl": divergence.mean()}
         return {name: value.detach() for name, value in logs.items()}
 
     def state(self) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from srbench.catalog.plugin import HOOKS
 from srbench.conformance.bench import require
 from srbench.conformance.outcome import FaultError
+from srbench.errors import SpecError
 
 if TYPE_CHECKING:
     from srbench.conformance.bench import Bench
@@ -34,3 +35,8 @@ def frozen(bench: Bench) -> None:
         require(Path(path).is_file(), f"weights of x{scale} are not there: {path}", "ship the file with the package")
     start = getattr(spec, "start_from", "")
     require(not start or start in bench.catalog.models, f"start_from names {start!r}, and there is no such method")
+    if read_about := getattr(spec, "read_about", None):
+        try:
+            read_about()
+        except SpecError as error:
+            raise FaultError(str(error), "ship the file with the package") from error
