@@ -11,24 +11,25 @@ from srbench.errors import SRBenchError, printable, unknown
 from srbench.version import __version__
 
 COMMANDS = {
-    "run": "srbench.cli.run",
-    "report": "srbench.cli.report",
-    "compare": "srbench.cli.compare",
-    "speed": "srbench.cli.speed",
-    "leaderboard": "srbench.cli.leaderboard",
-    "verify": "srbench.cli.verify",
-    "rerun": "srbench.cli.rerun",
-    "train": "srbench.cli.train",
-    "list": "srbench.cli.list",
-    "info": "srbench.cli.info",
-    "fetch": "srbench.cli.fetch",
-    "new": "srbench.cli.new",
-    "check": "srbench.cli.check",
-    "export": "srbench.cli.export",
-    "upscale": "srbench.cli.upscale",
-    "score": "srbench.cli.score",
-    "degrade": "srbench.cli.degrade",
+    "run": "Score and time methods; save and show the leaderboard.",
+    "report": "Make one self-contained HTML page of one or more runs.",
+    "compare": "Draw a crop of an image as each method makes it.",
+    "speed": "Time methods over input and batch sizes.",
+    "leaderboard": "Show, merge and convert the results of runs.",
+    "verify": "Check whether a run's values still hold.",
+    "rerun": "Do a run once more, from its run.json alone.",
+    "train": "Make a method's weights.",
+    "list": "List methods, datasets, metrics and all else there is.",
+    "info": "Explain a method: idea, layers, recipe, weights.",
+    "fetch": "Get datasets or backbones ahead of time.",
+    "new": "Write a plugin to start from.",
+    "check": "Check that a plugin keeps its promises.",
+    "export": "Write a network as ONNX, or its weights alone.",
+    "upscale": "Enlarge an image, or every image of a folder.",
+    "score": "Score images that any other tool made.",
+    "degrade": "Make LR images from HR, as a run does.",
 }
+"""What each command does, as ``srbench --help`` lists it; each stands in the module of its name."""
 
 
 class Commands(click.Group):
@@ -44,8 +45,15 @@ class Commands(click.Group):
             return None
         import importlib
 
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), f"{cmd_name}_command")
+        module = importlib.import_module(f"srbench.cli.{cmd_name}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command.short_help = COMMANDS[cmd_name]
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import FiniteNumber, device_option, plugin_option
+from srbench.cli.options import device_option
+from srbench.cli.parameters import FiniteNumber
+from srbench.cli.plugins import plugin_option
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

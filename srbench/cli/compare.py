@@ -7,14 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import (
-    Names,
-    device_option,
-    load_catalog,
-    plugin_option,
-    report_faults,
-    split_choices,
-)
+from srbench.cli.options import device_option, report_faults, split_choices
+from srbench.cli.parameters import Names
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import click
 
-from srbench.cli.options import (
-    SCALE,
-    degradation_option,
-    report_faults,
-)
+from srbench.cli.options import degradation_option, report_faults
+from srbench.cli.parameters import SCALE
 
 
 @click.command("degrade")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import load_catalog, plugin_option
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.specs import ModelSpec

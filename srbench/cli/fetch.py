@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from srbench.cli.options import Scales, load_catalog, plugin_option
+from srbench.cli.parameters import Scales
+from srbench.cli.plugins import load_catalog, plugin_option
 
 
 @click.command("fetch")

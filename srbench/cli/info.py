@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srbench.cli.options import load_catalog, plugin_option
+from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
 
 if TYPE_CHECKING:

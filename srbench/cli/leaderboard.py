@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import load_catalog, plugin_option
+from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from srbench.cli.options import plugin_option
+from srbench.cli.plugins import plugin_option
 
 if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog

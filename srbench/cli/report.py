@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from srbench.cli.options import Memory
+from srbench.cli.parameters import Memory
 
 
 @click.command("report")

@@ -11,14 +11,9 @@ import click
 
 from srbench import defaults
 from srbench.cli.options import (
-    Memory,
-    Names,
-    Scales,
     compile_option,
     degradation_option,
     device_option,
-    load_catalog,
-    plugin_option,
     precision_option,
     run_option,
     split_choices,
@@ -26,6 +21,8 @@ from srbench.cli.options import (
     tile_option,
     weights_option,
 )
+from srbench.cli.parameters import Memory, Names, Scales
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.runs.harness import Scored

@@ -11,15 +11,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import (
-    SCALE,
-    device_option,
-    load_catalog,
-    metrics_option,
-    plugin_option,
-    protocol_option,
-    report_faults,
-)
+from srbench.cli.options import device_option, metrics_option, protocol_option, report_faults
+from srbench.cli.parameters import SCALE
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.scoring.folders import FolderScores

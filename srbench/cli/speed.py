@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import (
-    Counts,
-    FiniteNumber,
-    Memory,
-    Names,
     compile_option,
     device_option,
-    load_catalog,
-    plugin_option,
     precision_option,
     split_choices,
     threads_option,
     weights_option,
 )
+from srbench.cli.parameters import Counts, FiniteNumber, Memory, Names
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.runs.speed_sweep import Curves

@@ -9,15 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import (
-    FiniteNumber,
-    Memory,
-    Names,
-    degradation_option,
-    device_option,
-    load_catalog,
-    plugin_option,
-)
+from srbench.cli.options import degradation_option, device_option
+from srbench.cli.parameters import FiniteNumber, Memory, Names
+from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
     from srbench.training.data.patches import Crop

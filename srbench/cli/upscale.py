@@ -8,14 +8,9 @@ from typing import Literal
 
 import click
 
-from srbench.cli.options import (
-    SCALE,
-    device_option,
-    load_catalog,
-    plugin_option,
-    report_faults,
-    tile_option,
-)
+from srbench.cli.options import device_option, report_faults, tile_option
+from srbench.cli.parameters import SCALE
+from srbench.cli.plugins import load_catalog, plugin_option
 
 PASS = 2**29
 """Bytes that a pass may hold on a CPU: with more, tiles are no faster, and large images take more than they must."""

@@ -23,12 +23,13 @@ def to_8bit(image: torch.Tensor) -> torch.Tensor:
     return (image.clamp(0, 1) * 255 + 0.5).floor().to(torch.uint8)
 
 
-def to_picture(sr: torch.Tensor, *, grey: bool) -> Picture:
-    """Turn ``(3, H, W)`` uint8 into a picture that can be written; grey where the source was."""
-    pixels = sr.permute(1, 2, 0).cpu().numpy()
-    if grey:
-        from srbench.protocols import grey_values
+def to_picture(image: torch.Tensor, *, grey: bool) -> Picture:
+    """Turn ``(3, H, W)`` uint8 into a picture that can be written, and read back as the same values.
 
-        values = np.floor(grey_values(pixels.transpose(2, 0, 1).astype(np.float64)) + 0.5).astype(np.uint8)
-        pixels = np.repeat(values.transpose(1, 2, 0), 3, axis=2)
-    return Picture(np.ascontiguousarray(pixels), grey=grey)
+    Args:
+        image: SR, HR or LR.
+        grey: whether HR is stored without colour. A network may colour such an image all the same: then the picture is
+            in colour too, since grey would be another image than the one that was scored.
+    """
+    pixels = np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
+    return Picture(pixels, grey=grey and bool((pixels == pixels[..., :1]).all()))

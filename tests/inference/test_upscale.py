@@ -12,7 +12,7 @@ import torch
 
 from srbench import MetricSpec, ModelSpec
 from srbench.errors import MethodError, SRBenchError, UndefinedScoreError
-from srbench.images.tensors import to_8bit, to_float, to_picture
+from srbench.images.tensors import to_8bit, to_float
 from srbench.inference.build import build_net
 from srbench.inference.upscale import upscale
 from srbench.protocols import PROTOCOLS
@@ -236,10 +236,3 @@ def test_metric_without_protocol_sees_whole_rgb():
     spec = MetricSpec(name="shape", summary="c", better="lower", build=Shape, uses_protocol=False)
     scorer = Scorer(ReferenceStore(10**6))
     assert scorer.score(sample().hr, sample(), PROTOCOLS["y"], spec, "a").value == 3 * 32 * 32
-
-
-def test_grey_sources_become_grey_pictures():
-    colour = to_picture(sample().hr, grey=False)
-    assert np.array_equal(colour.pixels, sample().hr.permute(1, 2, 0).numpy())
-    grey = to_picture(sample().hr, grey=True).pixels
-    assert (grey == grey[..., :1]).all()

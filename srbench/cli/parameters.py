@@ -1,0 +1,140 @@
+"""Types of command-line values: lists of names and numbers, sizes in bytes, sides of tiles."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from srbench.defaults import LEAST_TILE
+
+SCALE = click.IntRange(2, 16)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """A comma-separated list of names; duplicates are dropped."""
+
+    name = "NAME[,NAME...]"
+
+    def __init__(self, shelf: str = "") -> None:
+        self.shelf = shelf
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: it is empty.
+        """
+        if isinstance(value, tuple):
+            return value
+        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        if not names:
+            self.fail("no name is given", param, ctx)
+        return names
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the last name of the list."""
+        if not self.shelf:
+            return []
+        from srbench.catalog.catalog import Catalog
+
+        head, comma, last = incomplete.rpartition(",")
+        specs = getattr(Catalog.load(ctx.params.get("plugins") or ()), self.shelf).specs
+        return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
+
+
+class Scales(click.ParamType[tuple[int, ...]]):
+    """A comma-separated list of whole scale factors."""
+
+    name = "N[,N...]"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: a part is no whole number from 2 to 16.
+        """
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip().lower().removeprefix("x") for part in str(value).split(",")]
+        if not all(part.isascii() and part.isdigit() and 2 <= int(part) <= 16 for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers from 2 to 16", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """A comma-separated list of whole numbers within a range."""
+
+    name = "N[,N...]"
+
+    def __init__(self, least: int, most: int) -> None:
+        self.least, self.most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split the list.
+
+        Raises:
+            click.BadParameter: a part is no whole number of the range.
+        """
+        if isinstance(value, tuple):
+            return value
+        parts = [part.strip() for part in str(value).split(",")]
+        if not all(re.fullmatch(r"[0-9]{1,9}", part) and self.least <= int(part) <= self.most for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers from {self.least} to {self.most}", param, ctx)
+        return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+class FiniteNumber(click.FloatRange):
+    """A number within a range; nan and infinity are none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read the number.
+
+        Raises:
+            click.BadParameter: it is no finite number of the range.
+        """
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number", param, ctx)
+        return number
+
+
+class Memory(click.ParamType[int]):
+    """A size in bytes with a unit: 500MB, 2GiB."""
+
+    name = "SIZE"
+    UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}  # noqa: RUF012
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read the size.
+
+        Raises:
+            click.BadParameter: it is no size.
+        """
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
+        if not match or match[2] not in self.UNITS or not float(match[1]):
+            self.fail(f"{value!r} is no size; write for example 2GiB or 500MB", param, ctx)
+        return int(float(match[1]) * self.UNITS[match[2]])
+
+
+class TileOption(click.ParamType[int | str]):
+    """``auto``, ``off`` or a number of pixels."""
+
+    name = "auto|N|off"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int | str:
+        """Read it.
+
+        Raises:
+            click.BadParameter: it is none of these.
+        """
+        if isinstance(value, int) or value in {"auto", "off"}:
+            return value  # type: ignore[no-any-return]
+        if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < LEAST_TILE:
+            self.fail(f"{value!r} is neither auto, off nor a number of LR pixels from {LEAST_TILE}", param, ctx)
+        return int(value)

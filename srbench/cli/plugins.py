@@ -1,0 +1,33 @@
+"""``--plugin``, and the catalog that it adds to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from srbench.catalog.catalog import Catalog
+
+plugin_option = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py",
+    help="Also load this file as a plugin; repeatable.",
+)
+
+
+def load_catalog(plugins: tuple[str, ...]) -> Catalog:
+    """Load the catalog; a plugin that was asked for by file and is broken is said at once.
+
+    Raises:
+        UsageError: a plugin file does not exist.
+    """
+    from srbench.catalog.catalog import Catalog
+    from srbench.errors import printable
+
+    catalog = Catalog.load(plugins)
+    for complaint in catalog.complaints(plugins):
+        click.echo(f"warning: {printable(complaint)}", err=True)
+    return catalog
