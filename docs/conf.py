@@ -45,7 +45,7 @@ nitpick_ignore_regex = [
     # Offline there is no inventory of Python's, torch's or numpy's manual: names outside of srbench are not linked.
     (r"py:.*", r"(?!srbench\.).*"),
     # Signatures name classes where they are defined; the manual documents them where they are imported from.
-    (r"py:class", r"srbench\.(specs|training|conformance|catalog)\..*"),
+    (r"py:class", r"srbench\.[a-z_]+\..*"),
 ]
 
 html_theme = "pydata_sphinx_theme"

@@ -263,6 +263,22 @@ def index(methods: list[dict[str, Any]], files: list[dict[str, Any]], shown: dic
     yield ":::"
 
 
+def lists(shelves: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
+    """Yield the page of what there is beside methods, as ``srbench list`` gives it."""
+    yield "# Datasets and losses\n"
+    yield "What `srbench list` prints, apart from the [methods](methods/index.md). How metrics, protocols and degradations"
+    yield "are defined stands in [](protocols.md).\n"
+    for kind in ("datasets", "losses", "metrics", "backbones"):
+        keys = [key for key in ("scales", "paper", "source") if any(entry.get(key) for entry in shelves[kind])]
+        rows = []
+        for entry in shelves[kind]:
+            names = ", ".join(filter(None, [entry["name"], entry.get("aliases", "")]))
+            more = [link(str(entry.get(key, ""))) if key == "paper" else entry.get(key, "") for key in keys]
+            rows.append([names, entry["summary"], *more])
+        yield f"## {kind.capitalize()}\n"
+        yield from table(["name", "what it is", *keys], rows)
+
+
 def write(path: Path, lines: Iterator[str]) -> None:
     """Write a page, unless it is already what it should be: Sphinx reads again what is newer."""
     text = "\n".join(lines) + "\n"
@@ -277,7 +293,9 @@ def generate(app: Sphinx) -> None:
     os.environ.pop("SRBENCH_MIRROR", None)
     folder = Path(app.srcdir) / FOLDER
     pictures = Pictures(home, folder)
-    listed = ask("list", "methods", "--json")
+    shelves = ask("list", "--json")
+    write(folder.parent / "datasets.md", lists(shelves))
+    listed = shelves["methods"]
     files = [entry for entry in listed if "files" in entry]
     methods = [ask("info", entry["name"], "--format", "json") for entry in listed if "files" not in entry]
     for facts in methods:
