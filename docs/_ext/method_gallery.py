@@ -136,6 +136,11 @@ def link(paper: str) -> str:
     return f"[{paper}]({host}{number})" if host else paper
 
 
+def is_ready(facts: dict[str, Any]) -> bool:
+    """Whether a method makes images with what is shipped."""
+    return facts["scale"] == SCALE and (facts["recipe"] is None or bool(facts["weights"]))
+
+
 def page(facts: dict[str, Any], pictures: Pictures) -> Iterator[str]:
     """Yield the lines of a method's page."""
     name, network, recipe, weights = (facts[key] for key in ("name", "network", "recipe", "weights"))
@@ -143,12 +148,12 @@ def page(facts: dict[str, Any], pictures: Pictures) -> Iterator[str]:
     yield f"{facts['summary'][:1].upper()}{facts['summary'][1:]}.\n"
     shipped = weights is not None and weights["origin"] == "shipped"
     scale = facts["scale"]
-    if scale == SCALE and (shipped or recipe is None):
+    if is_ready(facts):
         shown = [("hr", "", "HR"), ("bicubic", "", "bicubic")]
         if name != "bicubic":
             shown.append((name, weights["digest"] if weights else "", name))
         yield from figure([(pictures.save(method, digest), caption) for method, digest, caption in shown])
-    elif not shipped:
+    else:
         yield ":::{note}"
         yield f"No weights are shipped for this method, so there is no picture: `srbench train {name} --data ...` makes"
         yield "them.\n:::\n"
@@ -234,33 +239,36 @@ def card(entries: dict[str, Any]) -> Iterator[str]:
     yield from table(["entry", "value"], rows)
 
 
-def index(methods: list[dict[str, Any]], files: list[dict[str, Any]], shown: dict[str, str]) -> Iterator[str]:
-    """Yield the lines of the gallery's front page, the methods by family in the order of ``srbench list``."""
+def index(methods: list[dict[str, Any]], files: list[dict[str, Any]], shown: set[str]) -> Iterator[str]:
+    """Yield the lines of the gallery's front page, in the order of ``srbench list``."""
     yield "# Gallery of methods\n"
     yield "Every method that srbench brings, as `srbench info METHOD` describes it. Pictures show a part of the sample"
-    yield f"photograph `cat` at x{SCALE}, made by the weights that are shipped when this manual was built."
-    yield "The [leaderboards](../results.md) say how good each is.\n"
-    families: dict[str, list[dict[str, Any]]] = {}
-    for facts in methods:
-        families.setdefault(facts["family"] or "other", []).append(facts)
-    for family, members in families.items():
-        yield f"## {family}\n\n:::::{{container}} method-cards\n"
-        for facts in members:
-            name = facts["name"]
-            yield "::::{container} method-card\n"
-            if name in shown:
-                yield f":::{{image}} {shown[name]}\n:alt: the cat's eye and fur by {name}, x{SCALE}\n:target: {name}.html\n:::\n"
-            else:
-                yield ":::{container} method-no-picture\n\nno weights shipped\n:::\n"
-            yield f"[{name}]({name}.md)\n\n{cell(facts['summary'])}\n\n"
-            yield f"{count(facts['network']['params'])} parameters\n\n::::\n"
-        yield ":::::\n"
+    yield f"photograph `cat` at x{SCALE}, made by the shipped weights when this manual was built. The"
+    yield "[leaderboards](../results.md) say how good each method is.\n"
+    yield "## Ready to use\n\nInterpolation, and methods whose weights are shipped.\n"
+    yield from cards([facts for facts in methods if facts["name"] in shown], picture=True)
+    yield "## To be trained\n\nNo weights are shipped for these: `srbench train METHOD --data ...` makes them.\n"
+    yield from cards([facts for facts in methods if facts["name"] not in shown], picture=False)
     yield "## Files that are methods\n"
     yield from table(["name", "what it is", "files"], [[f["name"], f["summary"], f["files"]] for f in files])
     yield "See [](../../howto/checkpoints.md).\n"
     yield ":::{toctree}\n:hidden:\n"
     yield from (facts["name"] for facts in methods)
     yield ":::"
+
+
+def cards(methods: list[dict[str, Any]], *, picture: bool) -> Iterator[str]:
+    """Yield a card for each method: its picture, name, summary and size."""
+    yield ":::::{container} method-cards\n"
+    for facts in methods:
+        name = facts["name"]
+        yield "::::{container} method-card\n"
+        if picture:
+            alt = f"the cat's eyes and fur by {name}, x{SCALE}"
+            yield f":::{{image}} {name}.png\n:alt: {alt}\n:target: {name}.html\n:::\n"
+        yield f"[{name}]({name}.md)\n\n{cell(facts['summary'])}\n"
+        yield f"{count(facts['network']['params'])} parameters\n\n::::\n"
+    yield ":::::\n"
 
 
 def lists(shelves: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
@@ -300,8 +308,7 @@ def generate(app: Sphinx) -> None:
     methods = [ask("info", entry["name"], "--format", "json") for entry in listed if "files" not in entry]
     for facts in methods:
         write(folder / f"{facts['name']}.md", page(facts, pictures))
-    shown = {facts["name"]: f"{facts['name']}.png" for facts in methods}
-    shown = {name: file for name, file in shown.items() if (folder / file).exists()}
+    shown = {facts["name"] for facts in methods if is_ready(facts)}
     write(folder / "index.md", index(methods, files, shown))
 
 
