@@ -29,18 +29,24 @@ def test_table_of_the_readme_is_what_its_command_gives(here, tmp_path):
     done = here(*command.split(), "--metrics", "psnr,ssim", "--no-speed", "--out", "out")
     assert done.returncode == 0, done.stderr
     board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
-    printed = re.findall(r"^\| (\w+) +\| +([\d.]+)\*? \| +([\d.]+ to [\d.]+) \| +(\w+) \| +([\d.]+)\*? \|", README, re.M)
+    printed = re.findall(
+        r"^\| (\w+) +\| +([\d.]+)\*? \| +([\d.]+ to [\d.]+) \| +(\w+) \| +([\d.]+)\*? \|", README, re.MULTILINE
+    )
     assert [row[0] for row in printed] == list(board.index)
     for method, psnr, interval, verdict, ssim in printed:
         row = board.loc[method]
         assert float(psnr) == pytest.approx(row.psnr, abs=0.0051)
         assert float(ssim) == pytest.approx(row.ssim, abs=0.000051)
-        assert [float(end) for end in interval.split(" to ")] == pytest.approx([row.psnr_low, row.psnr_high], abs=0.0051)
+        assert [float(end) for end in interval.split(" to ")] == pytest.approx(
+            [row.psnr_low, row.psnr_high], abs=0.0051
+        )
         assert verdict == row.vs_best
 
 
 def test_readme_counts_the_methods_that_there_are(here):
-    methods = [entry for entry in json.loads(here("list", "methods", "--json").stdout)["methods"] if "files" not in entry]
+    methods = [
+        entry for entry in json.loads(here("list", "methods", "--json").stdout)["methods"] if "files" not in entry
+    ]
     shipped = {path.name.rpartition("_x")[0] for path in (ROOT / "plugins").rglob("*_x*.safetensors")}
     assert f"| {len(methods)} methods |" in README
     assert f"; {len(shipped)} of them with weights" in README

@@ -69,7 +69,7 @@ class Pictures:
     def _make(self, method: str) -> Any:
         import srbench
 
-        left, top, width, height = CROP
+        _, _, width, height = CROP
         hr = self._surroundings()
         inside = (MARGIN, MARGIN, MARGIN + width, MARGIN + height)
         if method == "hr":
@@ -231,11 +231,15 @@ def card(entries: dict[str, Any]) -> Iterator[str]:
     rows: list[list[object]] = []
     for name, value in entries.items():
         if name == "data":
-            value = "; ".join(f"{entry['name']} ({entry['images']} images, {entry['hash']})" for entry in value)
+            rows.append(
+                [name, "; ".join(f"{set_['name']} ({set_['images']} images, {set_['hash']})" for set_ in value)]
+            )
         elif isinstance(value, dict):
-            value = ", ".join(f"{key} {v:.4f}" if isinstance(v, float) else f"{key} {v}" for key, v in value.items())
-        if name != "command" and value not in ("", None):
+            parts = (f"{key} {v:.4f}" if isinstance(v, float) else f"{key} {v}" for key, v in value.items())
+            rows.append([name, ", ".join(parts)])
+        elif name != "command" and value not in ("", None):
             rows.append([name, value])
+    rows = [row for row in rows if row[1]]
     yield from table(["entry", "value"], rows)
 
 
@@ -274,8 +278,8 @@ def cards(methods: list[dict[str, Any]], *, picture: bool) -> Iterator[str]:
 def lists(shelves: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Yield the page of what there is beside methods, as ``srbench list`` gives it."""
     yield "# Datasets and losses\n"
-    yield "What `srbench list` prints, apart from the [methods](methods/index.md). How metrics, protocols and degradations"
-    yield "are defined stands in [](protocols.md).\n"
+    yield "What `srbench list` prints, apart from the [methods](methods/index.md). [](protocols.md) defines metrics,"
+    yield "protocols and degradations.\n"
     for kind in ("datasets", "losses", "metrics", "backbones"):
         keys = [key for key in ("scales", "paper", "source") if any(entry.get(key) for entry in shelves[kind])]
         rows = []

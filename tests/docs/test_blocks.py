@@ -181,7 +181,9 @@ def quick(code: str) -> str:
 
 
 def test_blocks_are_found():
-    text = "\n".join(["<!-- not run: why -->", "```sh", "A=1 srbench list", "```", "", "```python", "# a.py", "x", "```"])
+    text = "\n".join(
+        ["<!-- not run: why -->", "```sh", "A=1 srbench list", "```", "", "```python", "# a.py", "x", "```"]
+    )
     found = [Block(*block) for block in BLOCK.findall(text + "\n")]
     assert found[0].reason == "why"
     assert found[0].commands == [["srbench", "list"]]

@@ -92,7 +92,9 @@ def settings(method: str, args: list[str]) -> dict:
 @pytest.mark.usefixtures("mirror")
 def test_figures_of_set5_come_out_again(here, tmp_path):
     options = ["--metrics", "psnr,ssim", "--no-speed", "--out", "out"]
-    done = here("run", "--methods", "nearest,bicubic,lanczos", "--dataset", "set5", "--protocol", "y,y-uint8,rgb", *options)
+    done = here(
+        "run", "--methods", "nearest,bicubic,lanczos", "--dataset", "set5", "--protocol", "y,y-uint8,rgb", *options
+    )
     assert done.returncode == 0, done.stderr
     frame = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index(["method", "protocol"])
     results = board("set5")
@@ -169,7 +171,7 @@ def test_every_column_and_file_of_a_run_is_documented(here, tmp_path, save_image
     assert here("run", "--methods", "bicubic", "--dataset", "set", *options).returncode == 0
     text = page("reference/files")
     for column in pd.read_csv(tmp_path / "out" / "leaderboard.csv").columns:
-        assert f"`{re.sub('^ssim', 'psnr', column)}`" in text, column
+        assert f"`{re.sub('^(ssim|lpips)', 'psnr', column)}`" in text, column
     for file in (tmp_path / "out").iterdir():
         assert file.name.startswith(".") or f"`{file.name}{'/' if file.is_dir() else ''}`" in text, file
     for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines():
