@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import click
+    from sphinx.application import Sphinx
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
@@ -27,6 +32,7 @@ extensions = [
 exclude_patterns = ["_build", "_ext"]
 root_doc = "index"
 language = "en"
+smartquotes = False  # two hyphens begin an option
 
 myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
@@ -67,3 +73,16 @@ html_theme_options = {
 html_sidebars = {"index": [], "changelog": []}
 copybutton_exclude = ".linenos, .gp, .go"
 html_math_renderer = "mathml"
+
+
+def examples_as_code(_app: Sphinx, _context: click.Context, lines: list[str]) -> None:
+    """Set the examples in a command's help as code."""
+    for i, line in enumerate(lines):
+        text = line.removeprefix("|").strip()
+        if line.startswith("|") and text.startswith("srbench "):
+            lines[i] = f"| ``{text}``"
+
+
+def setup(app: Sphinx) -> None:
+    """Connect what is done to the pages of commands."""
+    app.connect("sphinx-click-process-description", examples_as_code)

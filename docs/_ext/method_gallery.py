@@ -24,6 +24,7 @@ CROP = (150, 20, 214, 176)
 """Of the samples image 'cat', in HR pixels: left, top, width and height, multiples of the scale."""
 MARGIN = 16
 """HR pixels enlarged around what is shown, so that no picture shows its border; a multiple of the scale."""
+DOT = "·\u00a0"
 RECIPE = {
     "lr": "peak learning rate",
     "batch": "patches per step",
@@ -158,15 +159,7 @@ def page(facts: dict[str, Any], pictures: Pictures) -> Iterator[str]:
         yield f"No weights are shipped for this method, so there is no picture: `srbench train {name} --data ...` makes"
         yield "them.\n:::\n"
     yield facts["about"].strip() + "\n"
-    yield from table(["", ""], list(overview(facts)))
-    if network["layers"]:
-        yield f"## Layers at x{scale}\n"
-        rows: list[list[object]] = []
-        for layer in network["layers"]:
-            kind = layer["kind"] if layer["count"] == 1 else f"{layer['count']} x {layer['kind']}"
-            shape = " x ".join(map(str, layer["shape"]))
-            rows.append([f"{'· ' * layer['depth']}{layer['name']}", kind, shape, f"{layer['params']:,}"])
-        yield from table(["layer", "module", "output (channels x height x width)", "parameters"], rows)
+    yield from table(["property", "value"], list(overview(facts)))
     if recipe:
         yield from training(facts)
     if facts["published"]:
@@ -178,6 +171,19 @@ def page(facts: dict[str, Any], pictures: Pictures) -> Iterator[str]:
         yield from table(["dataset", "metric", "value", "protocol", "source"], rows)
     if shipped:
         yield from card(weights["card"])
+    if network["layers"]:
+        yield from layers(network["layers"], scale)
+
+
+def layers(entries: list[dict[str, Any]], scale: int) -> Iterator[str]:
+    """Yield the layers of a network; what is inside of another stands behind dots."""
+    yield f"## Layers at x{scale}\n"
+    rows: list[list[object]] = []
+    for layer in entries:
+        kind = layer["kind"] if layer["count"] == 1 else f"{layer['count']} x {layer['kind']}"
+        depth = DOT * layer["depth"]
+        rows.append([depth + layer["name"], kind, " x ".join(map(str, layer["shape"])), f"{layer['params']:,}"])
+    yield from table(["layer", "module", "output (channels x height x width)", "parameters"], rows)
 
 
 def overview(facts: dict[str, Any]) -> Iterator[list[object]]:
@@ -249,8 +255,9 @@ def index(methods: list[dict[str, Any]], files: list[dict[str, Any]], shown: set
     yield "Every method that srbench brings, as `srbench info METHOD` describes it. Pictures show a part of the sample"
     yield f"photograph `cat` at x{SCALE}, made by the shipped weights when this manual was built. The"
     yield "[leaderboards](../results.md) say how good each method is.\n"
-    yield "## Ready to use\n\nInterpolation, and methods whose weights are shipped.\n"
-    yield from cards([facts for facts in methods if facts["name"] in shown], picture=True)
+    yield "## Ready to use\n\nInterpolation, and methods whose weights are shipped, from the smallest to the largest.\n"
+    ready = [facts for facts in methods if facts["name"] in shown]
+    yield from cards(sorted(ready, key=lambda facts: facts["network"]["params"]), picture=True)
     yield "## To be trained\n\nNo weights are shipped for these: `srbench train METHOD --data ...` makes them.\n"
     yield from cards([facts for facts in methods if facts["name"] not in shown], picture=False)
     yield "## Files that are methods\n"
