@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 
+from docutils import nodes
+
 import srbench
 
 project = "srbench"
@@ -68,7 +70,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "footer_start": ["copyright"],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc"],
+    "secondary_sidebar_items": {"**": ["page-toc"], "reference/results": []},  # its tables are wide
 }
 html_sidebars = {"index": [], "changelog": []}
 copybutton_exclude = ".linenos, .gp, .go"
@@ -83,6 +85,14 @@ def examples_as_code(_app: Sphinx, _context: click.Context, lines: list[str]) ->
             lines[i] = f"| ``{text}``"
 
 
+def colon_after_names(_app: Sphinx, doctree: nodes.document) -> None:
+    """Put a colon between a parameter's name and its description, where Sphinx relies on smart quotes for a dash."""
+    for text in list(doctree.findall(nodes.Text)):
+        if text == " -- ":
+            text.parent.replace(text, nodes.Text(": "))
+
+
 def setup(app: Sphinx) -> None:
-    """Connect what is done to the pages of commands."""
+    """Connect what is done to pages of commands and of the API."""
+    app.connect("doctree-read", colon_after_names)
     app.connect("sphinx-click-process-description", examples_as_code)

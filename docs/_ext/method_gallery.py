@@ -25,6 +25,8 @@ CROP = (150, 20, 214, 176)
 MARGIN = 16
 """HR pixels enlarged around what is shown, so that no picture shows its border; a multiple of the scale."""
 DOT = "·\u00a0"
+BREAK = "/\u200b"
+"""A slash behind which a line may end."""
 RECIPE = {
     "lr": "peak learning rate",
     "batch": "patches per step",
@@ -292,7 +294,7 @@ def lists(shelves: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
         rows = []
         for entry in shelves[kind]:
             names = ", ".join(filter(None, [entry["name"], entry.get("aliases", "")]))
-            more = [link(str(entry.get(key, ""))) if key == "paper" else entry.get(key, "") for key in keys]
+            more = [link(entry[key]) if key == "paper" else BREAK.join(entry.get(key, "").split("/")) for key in keys]
             rows.append([names, entry["summary"], *more])
         yield f"## {kind.capitalize()}\n"
         yield from table(["name", "what it is", *keys], rows)

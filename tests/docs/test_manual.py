@@ -141,6 +141,14 @@ def test_protocols_metrics_and_degradations_are_defined_in_their_version(here):
         assert any(f"`{metric['name']}`" in row[0] and metric["better"] in row for row in rows)
 
 
+def test_tests_that_the_page_of_protocols_names_exist():
+    names = re.findall(r"`(test_\w+)`", page("reference/protocols"))
+    tests = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(names) >= 7
+    for name in names:
+        assert f"def {name}(" in tests, name
+
+
 def test_every_check_is_described():
     contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     lists = dict(re.findall(r"^\| (plugin|method|loss|metric|dataset) \| (.*) \|$", contributing, re.MULTILINE))
