@@ -128,7 +128,7 @@ def figure(pictures: list[tuple[str, str]]) -> Iterator[str]:
     """Yield pictures beside each other, each with its caption."""
     yield "::::{container} methods-pictures\n"
     for name, caption in pictures:
-        yield f":::{{figure}} {name}\n:alt: {caption}: the cat's eye and fur, x{SCALE}\n\n{caption}\n:::\n"
+        yield f":::{{figure}} {name}\n:alt: {caption}: the cat's eyes and fur, x{SCALE}\n\n{caption}\n:::\n"
     yield "::::\n"
 
 
@@ -319,6 +319,9 @@ def generate(app: Sphinx) -> None:
     listed = shelves["methods"]
     files = [entry for entry in listed if "files" in entry]
     methods = [ask("info", entry["name"], "--format", "json") for entry in listed if "files" not in entry]
+    for old in folder.glob("*.md"):
+        if old.stem not in {"index", *(facts["name"] for facts in methods)}:
+            old.unlink()
     for facts in methods:
         write(folder / f"{facts['name']}.md", page(facts, pictures))
     shown = {facts["name"] for facts in methods if is_ready(facts)}

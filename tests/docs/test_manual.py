@@ -194,15 +194,18 @@ def test_every_column_and_file_of_a_run_is_documented(here, tmp_path, save_image
         assert set(re.findall(r"`(\w+)`", described[2])) == set(row) - named, row["kind"]
 
 
-def test_pages_of_the_gallery_say_what_info_says(here):
-    if importlib.util.find_spec("sphinx") is None:
-        pytest.skip("needs Sphinx: pip install 'srbench[docs]'")
+@pytest.fixture(scope="module")
+def gallery():
+    """The extension of Sphinx that makes the gallery; it needs no Sphinx until a build calls it."""
     spec = importlib.util.spec_from_file_location("method_gallery", DOCS / "_ext" / "method_gallery.py")
     assert spec
     assert spec.loader
-    gallery = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(gallery)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
+
+def test_pages_of_the_gallery_say_what_info_says(here, gallery):
     class NoPictures:
         def save(self, method: str, digest: str) -> str:
             return f"{method}.png"
@@ -213,6 +216,20 @@ def test_pages_of_the_gallery_say_what_info_says(here):
     assert "## Card of the shipped weights" in espcn
     assert "No weights are shipped" in edsr
     assert ".png" not in edsr
+
+
+def test_pictures_of_the_gallery_are_made_once_for_each_digest(gallery, tmp_path):
+    from PIL import Image
+
+    pictures = gallery.Pictures(tmp_path / "cache", tmp_path / "pages")
+    files = {name: tmp_path / "pages" / pictures.save(name, "1") for name in ("hr", "bicubic", "espcn")}
+    images = {name: Image.open(file).tobytes() for name, file in files.items()}
+    assert len(set(images.values())) == 3
+    assert {Image.open(file).size for file in files.values()} == {gallery.CROP[2:]}
+    cached = next((tmp_path / "cache").glob("espcn_1_*.png"))
+    cached.write_bytes(files["bicubic"].read_bytes())
+    assert Image.open(tmp_path / "pages" / pictures.save("espcn", "1")).tobytes() == images["bicubic"]
+    assert Image.open(tmp_path / "pages" / pictures.save("espcn", "2")).tobytes() == images["espcn"]
 
 
 def test_nothing_of_a_private_machine_is_in_the_documents():
