@@ -222,14 +222,17 @@ def test_pictures_of_the_gallery_are_made_once_for_each_digest(gallery, tmp_path
     from PIL import Image
 
     pictures = gallery.Pictures(tmp_path / "cache", tmp_path / "pages")
-    files = {name: tmp_path / "pages" / pictures.save(name, "1") for name in ("hr", "bicubic", "espcn")}
-    images = {name: Image.open(file).tobytes() for name, file in files.items()}
-    assert len(set(images.values())) == 3
-    assert {Image.open(file).size for file in files.values()} == {gallery.CROP[2:]}
-    cached = next((tmp_path / "cache").glob("espcn_1_*.png"))
-    cached.write_bytes(files["bicubic"].read_bytes())
-    assert Image.open(tmp_path / "pages" / pictures.save("espcn", "1")).tobytes() == images["bicubic"]
-    assert Image.open(tmp_path / "pages" / pictures.save("espcn", "2")).tobytes() == images["espcn"]
+
+    def made(method: str, digest: str) -> bytes:
+        with Image.open(tmp_path / "pages" / pictures.save(method, digest)) as image:
+            assert image.size == gallery.CROP[2:]
+            return image.tobytes()
+
+    first = {name: made(name, "1") for name in ("hr", "bicubic", "espcn")}
+    assert len(set(first.values())) == 3
+    next((tmp_path / "cache").glob("espcn_1_*.png")).write_bytes((tmp_path / "pages" / "bicubic.png").read_bytes())
+    assert made("espcn", "1") == first["bicubic"]
+    assert made("espcn", "2") == first["espcn"]
 
 
 def test_nothing_of_a_private_machine_is_in_the_documents():
