@@ -1,12 +1,14 @@
-"""README and CONTRIBUTING say what is so."""
+"""README, CONTRIBUTING, CHANGELOG and CITATION say what is so; the manual has its tests in docs/."""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 
 import pandas as pd
+import pytest
 from PIL import Image
 
 from srbench import hookspecs
@@ -14,6 +16,50 @@ from srbench.catalog.plugin import HOOKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HOOKS = [name for name in vars(hookspecs) if name.startswith("srbench_")]
+
+
+def test_readme_is_short_and_shows_how_to_score_and_how_to_add():
+    assert len(README.splitlines()) <= 130
+    assert "## Score your own outputs" in README
+    assert "## Add your network" in README
+
+
+def test_table_of_the_readme_is_what_its_command_gives(here, tmp_path):
+    (command,) = re.findall(r"&& \.venv/bin/srbench (run .*)\n", README)
+    done = here(*command.split(), "--metrics", "psnr,ssim", "--no-speed", "--out", "out")
+    assert done.returncode == 0, done.stderr
+    board = pd.read_csv(tmp_path / "out" / "leaderboard.csv").set_index("method")
+    printed = re.findall(
+        r"^\| (\w+) +\| +([\d.]+)\*? \| +([\d.]+ to [\d.]+) \| +(\w+) \| +([\d.]+)\*? \|", README, re.MULTILINE
+    )
+    assert [row[0] for row in printed] == list(board.index)
+    for method, psnr, interval, verdict, ssim in printed:
+        row = board.loc[method]
+        assert float(psnr) == pytest.approx(row.psnr, abs=0.0051)
+        assert float(ssim) == pytest.approx(row.ssim, abs=0.000051)
+        assert [float(end) for end in interval.split(" to ")] == pytest.approx(
+            [row.psnr_low, row.psnr_high], abs=0.0051
+        )
+        assert verdict == row.vs_best
+
+
+def test_readme_counts_the_methods_that_there_are(here):
+    methods = [
+        entry for entry in json.loads(here("list", "methods", "--json").stdout)["methods"] if "files" not in entry
+    ]
+    shipped = {path.name.rpartition("_x")[0] for path in (ROOT / "plugins").rglob("*_x*.safetensors")}
+    assert f"| {len(methods)} methods |" in README
+    assert f"; {len(shipped)} of them with weights" in README
+
+
+def test_citation_is_of_the_last_release():
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert "\n## [Unreleased]\n" in changelog
+    version, date = re.findall(r"^## \[([\d.]+)\] - ([\d-]+)$", changelog, re.MULTILINE)[0]
+    assert f"\nversion: {version}\n" in citation
+    assert f'\ndate-released: "{date}"\n' in citation
 
 
 def test_plugin_of_the_readme_has_15_lines_and_works(here, tmp_path, save_image):
@@ -60,6 +106,7 @@ def test_what_specs_hold_is_documented_with_its_signature():
 
 def test_python_of_the_readme_works(tmp_path, save_image, monkeypatch, capsys):
     (code,) = re.findall(r"```python\n(import srbench\n.*?)```", README, flags=re.DOTALL)
+    assert len(code.splitlines()) == 4
     save_image(tmp_path / "photo.jpg")
     monkeypatch.chdir(tmp_path)
     exec(compile(code, "README.md", "exec"), {})
@@ -68,13 +115,20 @@ def test_python_of_the_readme_works(tmp_path, save_image, monkeypatch, capsys):
         assert large.size == (160, 144)
 
 
-def test_the_readmes_way_to_a_plugin_is_the_one_that_is_tested():
-    (block,) = re.findall(r"```\n(srbench new mynet\n.*?)```", README, flags=re.DOTALL)
-    assert block.splitlines()[1:] == [
+def test_the_manuals_way_to_a_plugin_is_the_one_that_is_tested():
+    manual = (ROOT / "docs" / "tutorial" / "your-method.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```sh\n(pip install \./mynet\n.*?)```", manual, flags=re.DOTALL)
+    assert block.splitlines() == [
         "pip install ./mynet",
         "srbench check mynet",
         "srbench run --methods mynet,bicubic",
     ]
+
+
+def test_manual_and_readme_show_the_same_plugin():
+    pattern = r"```python\n(# sharpened\.py.*?)```"
+    manual = (ROOT / "docs" / "tutorial" / "your-method.md").read_text(encoding="utf-8")
+    assert re.findall(pattern, manual, flags=re.DOTALL) == re.findall(pattern, README, flags=re.DOTALL)
 
 
 def test_ci_runs_the_readmes_second_command():
