@@ -16,7 +16,6 @@ from srbench.catalog.plugin import HOOKS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HOOKS = [name for name in vars(hookspecs) if name.startswith("srbench_")]
 
 
 def test_readme_is_short_and_shows_how_to_score_and_how_to_add():
