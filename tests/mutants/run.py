@@ -1,8 +1,9 @@
 """Mutation testing of the modules whose numbers people quote: ``tox -e mutants -- [--jobs N] [MODULE ...]``.
 
 Cosmic Ray's operators change one thing of a module at a time; the module's own fast tests must notice. Each mutant is a
-child of one process that has torch and pytest loaded, and comes to its tests by import: no file is changed. What
-survives with good reason stands in ``survivors.toml``. The exit status is 1 where less than 90 % of the others are killed.
+child of one process that has torch and pytest loaded, and comes to its tests by import: no file is changed. Tests that
+start the command line are left out, and hypothesis tries few examples. What survives with good reason stands in
+``survivors.toml``; the exit status is 1 where less than 90 % of the others are killed.
 """
 
 from __future__ import annotations
@@ -179,6 +180,29 @@ def load_once() -> None:
     gc.freeze()
 
 
+class _Fast:
+    """Leaves out the tests that start the command line."""
+
+    def pytest_collection_modifyitems(self, items):
+        items[:] = [item for item in items if not {"here", "srbench"} & set(item.fixturenames)]
+
+
+def _hurry_hypothesis() -> None:
+    """Try the same few examples each time, and do not look for the smallest that fails."""
+    from hypothesis import Phase, settings
+
+    init = settings.__init__
+
+    def few(self, parent=None, **options):
+        init(self, parent, **{**options, "max_examples": 12})
+
+    settings.register_profile(
+        "mutants", database=None, derandomize=True, phases=[Phase.explicit, Phase.generate], max_examples=12
+    )
+    settings.load_profile("mutants")
+    settings.__init__ = few
+
+
 def start(path: str, source: str) -> int:
     """Run a module's tests with another source of it in a child process, and return its number."""
     pid = os.fork()
@@ -193,14 +217,13 @@ def start(path: str, source: str) -> int:
             os.dup2(silence, 1)
             os.dup2(silence, 2)
         import pytest
-        from hypothesis import Phase, settings
 
-        quick = settings(database=None, derandomize=True, phases=[Phase.explicit, Phase.generate])
-        settings.register_profile("mutants", quick)
-        settings.load_profile("mutants")
+        _hurry_hypothesis()
         sys.meta_path.insert(0, _Finder(path, source))
-        code = int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", *TESTS[path]]))
-    except BaseException:
+        code = int(
+            pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--assert=plain", *TESTS[path]], plugins=[_Fast()])
+        )
+    except BaseException:  # noqa: BLE001 (the child must end here, whatever happened)
         traceback.print_exc()
     finally:
         sys.stdout.flush()
@@ -224,9 +247,11 @@ def killed_by_tests(path: str, mutants: list[Mutant], jobs: int, limit: float) -
                 done, status = os.waitpid(pid, 0)
             if done:
                 killed[i] = status != 0
+                if sys.stderr.isatty():
+                    print(f"\r{len(mutants) - len(waiting)} of {len(mutants)}", end="\r", file=sys.stderr)
                 del running[pid]
                 if "SHOW" in os.environ:
-                    print("killed  " if killed[i] else "survived", mutants[i], flush=True)
+                    print("killed  " if killed[i] else "SURVIVED", mutants[i], flush=True)
     return killed
 
 

@@ -36,6 +36,14 @@ def test_p_counts_the_sign_patterns_that_are_at_least_as_extreme():
     assert against_zero([-1, 2, 3, 4, 5, 6, 7, 8]) == pytest.approx(4 / 256)
 
 
+def test_p_is_that_of_the_differences():
+    rival = [5.0, 1, 9, 2, 8, 3, 7, 4]
+    best = named(value + n + 1 for n, value in enumerate(rival))
+    assert p_value(best, named(rival)) == pytest.approx(2 / 2**8)
+    best["i0"] = 4.0
+    assert p_value(best, named(rival)) == pytest.approx(4 / 2**8)
+
+
 def test_nothing_is_tested_below_8_images():
     assert FEWEST_FOR_TEST == 8
     assert against_zero(range(1, 8)) is None
