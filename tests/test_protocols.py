@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import skimage
 import torch
-from skimage.color import rgb2ycbcr
 
 from srbench.errors import UsageError
 from srbench.protocols import PROTOCOLS, get_protocol
@@ -17,7 +17,7 @@ def rgb():
 
 
 def test_luma_is_that_of_bt601(rgb):
-    expected = rgb2ycbcr(rgb.astype(np.uint8), channel_axis=0)[0]
+    expected = skimage.color.rgb2ycbcr(rgb.astype(np.uint8), channel_axis=0)[0]
     np.testing.assert_allclose(PROTOCOLS["y"].channels(rgb, grey=False)[0], expected, atol=1e-9)
 
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+import scipy
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.board import load_board
@@ -46,7 +46,9 @@ def test_mean_and_bootstrap_interval_agree_with_scipy(run):
     run.method("a", values)
     row = run.board().frame.iloc[0]
     assert row.psnr == pytest.approx(np.mean(values))
-    expected = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=5).confidence_interval
+    expected = scipy.stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, rng=5
+    ).confidence_interval
     assert row.psnr_low == pytest.approx(expected.low, abs=0.1)
     assert row.psnr_high == pytest.approx(expected.high, abs=0.1)
 
@@ -65,7 +67,7 @@ def test_holm_is_applied_over_the_section(run):
     """Two rivals whose p alone is below 5 % but above 2.5 %: with Holm neither is claimed."""
     best = [30.0] * 10
     signs = [1, 2, 3, 4, 5, 6, -7, 8, 9, 10]
-    assert 0.025 < stats.wilcoxon(signs).pvalue < 0.05
+    assert 0.025 < scipy.stats.wilcoxon(signs).pvalue < 0.05
     run.method("best", best)
     run.method("one", [30 - 0.01 * s for s in signs])
     run.method("two", [30 - 0.02 * s for s in signs])
