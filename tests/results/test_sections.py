@@ -103,6 +103,14 @@ def test_a_ranking_in_which_nothing_could_be_scored_shows_the_status(run):
     assert section.remarks == ["a failed: ValueError: no", "b unsupported: does not do x4"]
 
 
+def test_a_ranking_without_quality_shows_what_was_measured(run):
+    run.job("a")
+    run.speed("a", 5.0, params=None, macs=None, latency_ms=None, images_per_s=None, peak_mem_mib=None)
+    (section,) = sections(run.board())
+    assert section.headings == ["method", "MPix/s"]
+    assert section.rows == [["a", "5"]]
+
+
 def test_failed_methods_keep_their_row_and_are_never_best(run):
     run.method("good", [1.0] * 10)
     run.method("worse", [0.5] * 10)
@@ -143,12 +151,15 @@ def test_a_column_with_one_value_or_the_same_everywhere_has_no_best(run):
 def test_counts_have_three_digits_and_a_prefix(shown):
     counts = [0, 999, 1000, 1234, 999_000, 1_000_000, 12_345_678, 1e9, 2.5e11, 1e12, 3.456e13]
     expected = ["0", "999", "1 k", "1.23 k", "999 k", "1 M", "12.3 M", "1 G", "250 G", "1 T", "34.6 T"]
+    counts += [999_499, 999_600, 999_499_000, 999_600_000, 999_499_000_000, 999_600_000_000]
+    expected += ["999 k", "1 M", "999 M", "1 G", "999 G", "1 T"]
     assert shown("params", "params", *counts) == expected
 
 
 def test_other_costs_have_three_digits_or_are_whole(shown):
-    values = [0.012345, 1.5, 999.4, 1000.0, 12345.6]
-    assert shown("img/s", "images_per_s", *values) == ["0.0123", "1.5", "999", "1000", "12346"]
+    values = [0.012345, 1.5, 998.5, 999.4, 999.5, 999.7, 1000.0, 12345.6]
+    expected = ["0.0123", "1.5", "998", "999", "1000", "1000", "1000", "12346"]
+    assert shown("img/s", "images_per_s", *values) == expected
 
 
 def test_decimals_are_those_that_the_metric_says(run):
