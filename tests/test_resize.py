@@ -199,8 +199,21 @@ def test_degrade_refuses_what_it_cannot_do(bad):
         degrade(bad, 4)
 
 
-def test_imresize_refuses_integers_and_nothing():
+def test_imresize_refuses_integers():
     with pytest.raises(ValueError, match="floating-point"):
         imresize(torch.zeros(4, 4, dtype=torch.uint8), (8, 8))
-    with pytest.raises(ValueError, match="cannot resize"):
-        imresize(torch.zeros(4, 4), (0, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((4, 4), (0, 8)), ((4, 4), (8, 0)), ((3, 0, 5), (2, 2)), ((3, 5, 0), (2, 2)), ((2, 0), (2, 2))]
+)
+def test_imresize_refuses_images_of_no_pixels(shape, size):
+    height, width = shape[-2:]
+    with pytest.raises(ValueError, match=rf"cannot resize \({height}, {width}\) to \({size[0]}, {size[1]}\)"):
+        imresize(torch.zeros(shape), size)
+
+
+def test_the_least_image_is_one_pixel_and_there_may_be_none():
+    assert imresize(torch.ones(1, 1), (1, 1)).tolist() == [[1.0]]
+    torch.testing.assert_close(imresize(torch.ones(2, 1, 1), (1, 3)), torch.ones(2, 1, 3))
+    assert imresize(torch.ones(0, 4, 4), (2, 2)).shape == (0, 2, 2)

@@ -278,7 +278,7 @@ def main() -> None:
         mutants = [m for m in mutants_of(source) if not options.line or m.line in options.line]
         killed = killed_by_tests(path, mutants, options.jobs, limit)
         survivors = [mutant for mutant, dead in zip(mutants, killed, strict=True) if not dead]
-        known = {m: _reason(reasons.get(path, {}), m) for m in survivors}
+        known = {m: _reason({**reasons["every"], **reasons.get(path, {})}, m) for m in survivors}
         bad = [m for m in survivors if not known[m]]
         matter = len(mutants) - len(survivors) + len(bad)
         enough = enough and sum(killed) >= ENOUGH * matter
