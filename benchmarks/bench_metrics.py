@@ -6,13 +6,9 @@ import warnings
 from itertools import count
 from typing import TYPE_CHECKING
 
-import lpips
 import numpy as np
-import piq
 import pytest
 import torch
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from torchmetrics.functional import image as tm
 
 from benchmarks.side_by_side import side_by_side
 from srbench.catalog.catalog import Catalog
@@ -26,6 +22,7 @@ from srbench.store.backbones import load_features, only_local
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import lpips
     from numpy.typing import NDArray
     from pytest_benchmark.fixture import BenchmarkFixture
 
@@ -71,6 +68,8 @@ def luma(image: torch.Tensor) -> NDArray[np.float64]:
 
 
 def scikit_image(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+
     ours, theirs = luma(sr), luma(hr)
     return [peak_signal_noise_ratio(theirs, ours, data_range=255), structural_similarity(theirs, ours, **SSIM)]
 
@@ -80,12 +79,16 @@ def _luma_tensor(image: torch.Tensor) -> torch.Tensor:
 
 
 def torchmetrics_pair(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    from torchmetrics.functional import image as tm
+
     ours, theirs = _luma_tensor(sr), _luma_tensor(hr)
     similar = tm.structural_similarity_index_measure(ours, theirs, data_range=255.0)
     return [float(tm.peak_signal_noise_ratio(ours, theirs, data_range=255.0)), float(similar)]  # type: ignore[arg-type]
 
 
 def piq_pair(sr: torch.Tensor, hr: torch.Tensor) -> list[float]:
+    import piq
+
     ours, theirs = _luma_tensor(sr), _luma_tensor(hr)
     return [float(piq.psnr(ours, theirs, 255)), float(piq.ssim(ours, theirs, data_range=255, downsample=False))]
 
@@ -120,6 +123,8 @@ def test_psnr_and_ssim_by_srbench(benchmark: BenchmarkFixture, hr: torch.Tensor,
 
 @pytest.fixture(scope="module")
 def lpips_package() -> lpips.LPIPS:
+    import lpips
+
     """The package's own network with the weights that srbench uses."""
     try:
         with only_local():

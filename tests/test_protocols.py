@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import skimage
 import torch
-from skimage.color import rgb2ycbcr
 
 from srbench.errors import UsageError
 from srbench.protocols import PROTOCOLS, get_protocol
@@ -17,7 +17,7 @@ def rgb():
 
 
 def test_luma_is_that_of_bt601(rgb):
-    expected = rgb2ycbcr(rgb.astype(np.uint8), channel_axis=0)[0]
+    expected = skimage.color.rgb2ycbcr(rgb.astype(np.uint8), channel_axis=0)[0]
     np.testing.assert_allclose(PROTOCOLS["y"].channels(rgb, grey=False)[0], expected, atol=1e-9)
 
 
@@ -26,6 +26,30 @@ def test_rounded_luma_is_whole_and_near(rgb):
     rounded = PROTOCOLS["y-uint8"].channels(rgb, grey=False)
     assert (rounded == np.floor(rounded)).all()
     assert np.abs(rounded - exact).max() <= 0.5
+
+
+HALVES = np.array([[[0.0, 10.4], [10.5, 255]]] * 3)
+
+
+def test_only_the_rounding_protocol_rounds_and_it_rounds_half_up():
+    rounded = [[0, 10], [11, 255]]
+    for name, grey_values_of in (("y", HALVES[0]), ("y-uint8", rounded), ("rgb", HALVES[0])):
+        np.testing.assert_allclose(PROTOCOLS[name].channels(HALVES, grey=True)[0], grey_values_of, atol=1e-12)
+    np.testing.assert_array_equal(PROTOCOLS["rgb"].channels(HALVES, grey=False), HALVES)
+    one = np.array([30.0, 20, 10]).reshape(3, 1, 1)  # (65.481 * 30 + 128.553 * 20 + 24.966 * 10) / 255 + 16 = 34.766
+    assert PROTOCOLS["y-uint8"].channels(one, grey=False).item() == 35
+
+
+def test_grey_values_of_colour_are_full_range_bt601(rgb):
+    expected = np.tensordot([0.299, 0.587, 0.114], rgb, axes=1)
+    for name in ("y", "rgb"):
+        grey = PROTOCOLS[name].channels(rgb, grey=True)
+        assert grey.shape == (1, 20, 24)
+        np.testing.assert_allclose(grey[0], expected, atol=1e-9)
+
+
+def test_luma_has_one_channel(rgb):
+    assert PROTOCOLS["y"].channels(rgb, grey=False).shape == (1, 20, 24)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

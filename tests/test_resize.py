@@ -16,6 +16,86 @@ def planes(path):
     return torch.from_numpy(np.array(Image.open(path).convert("RGB"))).permute(2, 0, 1)
 
 
+def keys(x):
+    """Keys 1981 with a = -0.5."""
+    x = abs(x)
+    return 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
+
+
+def lanczos(x):
+    return float(np.sinc(x) * np.sinc(x / 3)) if abs(x) < 3 else 0.0
+
+
+BY_DEFINITION = {"bilinear": lambda x: max(0.0, 1 - abs(x)), "bicubic": keys, "lanczos3": lanczos}
+
+
+def matrix(length, out, kernel, antialias, border):
+    """Return what maps a line to its resized one, element by element as the documentation of imresize has it."""
+    factor = out / length
+    shrink = min(factor, 1.0) if antialias else 1.0
+    rows = np.zeros((out, length))
+    for i in range(out):
+        centre = (i + 0.5) / factor - 0.5
+        for j in range(-10 * length - 30, 11 * length + 30):
+            weight = BY_DEFINITION[kernel](shrink * (centre - j))
+            folded = j % (2 * length)
+            mirrored = folded if folded < length else 2 * length - 1 - folded
+            rows[i, mirrored if border == "mirror" else min(max(j, 0), length - 1)] += weight
+    return rows / rows.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("border", ["mirror", "replicate"])
+@pytest.mark.parametrize("antialias", [True, False])
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(
+    ("size", "out"), [((7, 9), (14, 27)), ((9, 8), (4, 5)), ((5, 6), (8, 6)), ((12, 3), (3, 4)), ((1, 2), (2, 1))]
+)
+def test_resizing_is_the_matrix_of_its_definition(size, out, kernel, antialias, border):
+    image = np.random.default_rng(0).normal(size=(2, *size))
+    rows, columns = (matrix(length, end, kernel, antialias, border) for length, end in zip(size, out, strict=True))
+    resized = imresize(torch.from_numpy(image), out, kernel, antialias=antialias, border=border)
+    np.testing.assert_allclose(resized.numpy(), rows @ image @ columns.T, atol=1e-12)
+    single = imresize(torch.from_numpy(image).float(), out, kernel, antialias=antialias, border=border)
+    assert single.dtype == torch.float32
+    np.testing.assert_allclose(single.numpy(), resized.numpy(), atol=1e-5)
+
+
+def test_without_a_choice_it_is_bicubic_widened_and_mirrored():
+    image = torch.rand(9, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for size in ((4, 3), (18, 21)):
+        chosen = imresize(image, size, "bicubic", antialias=True, border="mirror")
+        assert torch.equal(imresize(image, size), chosen)
+
+
+def test_the_same_size_is_the_image_itself():
+    image = torch.rand(3, 4, 5)
+    assert imresize(image, (4, 5)) is image
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4, 5, 8, 16])
+def test_degrade_is_the_matrix_of_its_definition_rounded_half_up_after_each_pass(scale):
+    """Sums that lie on a half are exact for powers of two; for other scales the published files tell."""
+    hr = np.random.default_rng(scale).integers(0, 256, (2, 3 * scale, 4 * scale), dtype=np.uint8)
+    hr[0, : 2 * scale] = 255 * (np.arange(4 * scale) // 2 % 2)  # overshoots on both sides
+    lr = degrade(torch.from_numpy(hr), scale)
+    assert (lr.dtype, lr.shape, lr.is_contiguous()) == (torch.uint8, (2, 3, 4), True)
+    rows, columns = (matrix(n * scale, n, "bicubic", True, "replicate") for n in (3, 4))
+    exact = scale & (scale - 1) == 0
+    first = np.round(rows @ hr.astype(float), 9)
+    between = np.clip(np.floor(first + 0.5), 0, 255)
+    second = np.round(between @ columns.T, 9)
+    expected = np.clip(np.floor(second + 0.5), 0, 255)
+    on_half = (np.abs(second % 1 - 0.5) < 1e-8) & (not exact)
+    if exact or not (np.abs(first % 1 - 0.5) < 1e-8).any():
+        np.testing.assert_array_equal(np.where(on_half, 0, lr.numpy()), np.where(on_half, 0, expected))
+
+
+def test_degrade_leaves_its_input_as_it_was():
+    hr = torch.full((1, 4, 4), 7, dtype=torch.uint8)
+    assert int(degrade(hr, 2).unique()) == 7
+    assert int(hr.unique()) == 7
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_degrade_equals_the_lr_files_of_set5(mirror, scale):
     folder = mirror / "datasets" / "set5" / f"image_SRF_{scale}"
@@ -95,16 +175,12 @@ def test_degrade_rounds_between_the_passes(scale, rows, columns, seed):
     """Against a plain numpy loop over pixels."""
     hr = np.random.default_rng(seed).integers(0, 256, (rows * scale, columns * scale), dtype=np.uint8)
 
-    def cubic(x):
-        x = abs(x)
-        return 1.5 * x**3 - 2.5 * x**2 + 1 if x <= 1 else -0.5 * x**3 + 2.5 * x**2 - 4 * x + 2 if x <= 2 else 0.0
-
     def shrink(lines):
         result = np.empty((lines.shape[0] // scale, lines.shape[1]))
         for i in range(result.shape[0]):
             centre = scale * (i + 0.5) - 0.5
             taps = [j for j in range(-3 * scale, lines.shape[0] + 3 * scale) if abs(j - centre) < 2 * scale]
-            weights = np.array([cubic((j - centre) / scale) for j in taps])
+            weights = np.array([keys((j - centre) / scale) for j in taps])
             inside = [min(max(j, 0), lines.shape[0] - 1) for j in taps]
             result[i] = (weights / weights.sum()) @ lines[inside]
         return np.clip(np.floor(result + 0.5 + 1e-9), 0, 255)
@@ -123,8 +199,21 @@ def test_degrade_refuses_what_it_cannot_do(bad):
         degrade(bad, 4)
 
 
-def test_imresize_refuses_integers_and_nothing():
+def test_imresize_refuses_integers():
     with pytest.raises(ValueError, match="floating-point"):
         imresize(torch.zeros(4, 4, dtype=torch.uint8), (8, 8))
-    with pytest.raises(ValueError, match="cannot resize"):
-        imresize(torch.zeros(4, 4), (0, 8))
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((4, 4), (0, 8)), ((4, 4), (8, 0)), ((3, 0, 5), (2, 2)), ((3, 5, 0), (2, 2)), ((2, 0), (2, 2))]
+)
+def test_imresize_refuses_images_of_no_pixels(shape, size):
+    height, width = shape[-2:]
+    with pytest.raises(ValueError, match=rf"cannot resize \({height}, {width}\) to \({size[0]}, {size[1]}\)"):
+        imresize(torch.zeros(shape), size)
+
+
+def test_the_least_image_is_one_pixel_and_there_may_be_none():
+    assert imresize(torch.ones(1, 1), (1, 1)).tolist() == [[1.0]]
+    torch.testing.assert_close(imresize(torch.ones(2, 1, 1), (1, 3)), torch.ones(2, 1, 3))
+    assert imresize(torch.ones(0, 4, 4), (2, 2)).shape == (0, 2, 2)

@@ -46,7 +46,7 @@ def _heading(column: str) -> str:
 
 def _si(value: float) -> str:
     for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if value >= size:
+        if value >= 0.9995 * size:  # what three digits round up to it
             return f"{value / size:.3g} {unit}"
     return f"{value:.0f}"
 
@@ -68,7 +68,7 @@ def _number(board: Board, value: float | None, column: str) -> str:
         return f"{value:.{int(board.metrics[column]['decimals'])}f}"
     if column in ("params", "macs"):
         return _si(value)
-    return f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"
 
 
 @dataclass(frozen=True)

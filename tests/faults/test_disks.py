@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-import torchvision
 from safetensors.torch import load_file
 
 from srbench.catalog.catalog import Catalog
@@ -153,6 +152,8 @@ def test_a_download_that_the_disk_refuses_leaves_the_cache_clean(tmp_path, monke
 
 
 def test_a_backbone_that_the_disk_refuses_is_missing_and_nothing_else(monkeypatch):
+    import torchvision
+
     state = torchvision.models.squeezenet1_1(weights=None).state_dict()
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda url, *args, **kwargs: state)
     path = assets.home() / "weights" / "squeezenet1_1_features.safetensors"

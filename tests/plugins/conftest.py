@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-import skimage.data
+import skimage
 import torch
 
 from srbench.catalog.catalog import Catalog

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import warnings
 
-import lpips
 import numpy as np
 import pytest
 import torch
@@ -41,6 +40,8 @@ def test_equals_published_values_to_the_printed_digits(reference):
 @pytest.mark.parametrize(("net", "backbone"), [("alex", "alexnet"), ("squeeze", "squeezenet1_1")])
 @pytest.mark.parametrize("size", [(64, 48), (35, 90)])
 def test_equals_the_lpips_package(mirror, net, backbone, size):
+    import lpips
+
     generator = torch.Generator().manual_seed(0)
     sr, hr = torch.rand(2, 3, *size, generator=generator)
     with warnings.catch_warnings():

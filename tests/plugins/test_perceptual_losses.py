@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-import torchvision
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import AssetError, UsageError
@@ -14,6 +13,8 @@ from srbench.vgg import layer_indices
 
 def body_of(letter, *, batch_norm=False):
     """Return a VGG's layers, as torchvision has them, and their weights: random, without the large classifier."""
+    import torchvision
+
     torch.manual_seed(0)
     body = torchvision.models.vgg.make_layers(torchvision.models.vgg.cfgs[letter], batch_norm)
     for module in body:
@@ -25,6 +26,8 @@ def body_of(letter, *, batch_norm=False):
 
 @pytest.mark.parametrize("network", ["vgg16", "vgg16_bn", "vgg19"])
 def test_layers_stand_where_torchvision_has_them(network):
+    import torchvision
+
     with torch.device("meta"):
         body = getattr(torchvision.models, network)(weights=None).features
     names, block, i = {}, 1, 0
@@ -54,6 +57,8 @@ def test_vgg22_falls_back_to_vgg16_and_says_so(mirror, monkeypatch, tmp_path):
 
 
 def test_features_are_those_of_torchvision_after_normalisation(monkeypatch):
+    import torchvision
+
     body, state = body_of("D")
     monkeypatch.setattr("srbench.features.load_features", lambda name: state)
     image = torch.rand(1, 3, 40, 40)
@@ -65,6 +70,8 @@ def test_features_are_those_of_torchvision_after_normalisation(monkeypatch):
 
 
 def test_esrgans_features_are_taken_before_the_last_activation(monkeypatch):
+    import torchvision
+
     body, state = body_of("E")
     monkeypatch.setattr("srbench.features.load_features", lambda name: state)
     sr, hr = torch.rand(2, 1, 3, 32, 32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import warnings
+from importlib.util import find_spec
 
 import pytest
 import torch
@@ -19,7 +20,7 @@ from srbench.inference.build import build_net
 from srbench.inference.upscale import upscale
 from srbench_plugins.esrgan.network import RRDBNet
 
-pytest.importorskip("spandrel", reason="needs the extra srbench[spandrel]")
+pytestmark = pytest.mark.skipif(find_spec("spandrel") is None, reason="needs the extra srbench[spandrel]")
 CPU = torch.device("cpu")
 
 

@@ -8,80 +8,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+import scipy
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.board import load_board
 from srbench.results.formats import to_csv, to_json, to_latex, to_markdown
-from srbench.results.rows import ResultsFile, encode_value
+from srbench.results.rows import ResultsFile
 from srbench.results.sections import sections
 from srbench.results.tables import render
-
-METRICS = {"psnr": "higher", "ssim": "higher", "lpips": "lower"}
-
-
-class Run:
-    """Writes a run's folder row by row."""
-
-    def __init__(self, folder, images=10, device="cpu, one", protocols=("y",)):
-        self.folder, self.device = folder, device
-        folder.mkdir(parents=True)
-        self.images = {f"i{n}": f"hash{n}" for n in range(images)}
-        described = {
-            "schema": 1,
-            "commands": [],
-            "methods": {},
-            "metrics": {
-                name: {"identity": f"{name}/1", "better": better, "decimals": 4} for name, better in METRICS.items()
-            },
-            "datasets": {"set x4": {"source": "", "hash": "h", "images": self.images, "left_out": []}},
-            "protocols": {f"{name}/1": {"name": name, "version": 1} for name in protocols},
-        }
-        (folder / "run.json").write_text(json.dumps(described))
-        self.file = ResultsFile(folder / "results.jsonl")
-
-    def who(self, method, plugin="p"):
-        common = {"method": method, "scale": 4, "plugin": plugin, "weights": "", "device": self.device}
-        return {**common, "precision": "fp32"}
-
-    def job(self, method, status="ok", reason="", **who):
-        self.file.append(
-            {"kind": "job", **self.who(method, **who), "dataset": "set", "status": status, "reason": reason}
-        )
-
-    def score(self, method, metric, values, protocol="y/1", **who):
-        for (image, digest), given in zip(self.images.items(), values, strict=False):
-            row = {"kind": "score", **self.who(method, **who), "dataset": "set", "image": image, "image_sha256": digest}
-            value, reason = given if isinstance(given, tuple) else (given, "")
-            row |= {"protocol": protocol, "metric": f"{metric}/1", "value": encode_value(value), "reason": reason}
-            self.file.append(row)
-
-    def method(self, method, values, status="ok", **who):
-        self.score(method, "psnr", values, **who)
-        self.job(method, status, **who)
-
-    def speed(self, method, mpix, size=256, **more_yet):
-        figures = {
-            "params": 5,
-            "macs": 7,
-            "latency_ms": 1.5,
-            "images_per_s": 2.0,
-            "mpix_per_s": mpix,
-            "peak_mem_mib": 3.0,
-        }
-        more = {"latency_p10_ms": 1.0, "latency_p90_ms": 2.0, "size": size, "batch": 1, **more_yet}
-        self.file.append({"kind": "speed", **self.who(method), **figures, **more})
-
-    def board(self, sort="psnr"):
-        self.file.close()
-        return load_board([self.folder], sort)
-
-
-@pytest.fixture
-def run(tmp_path):
-    made = Run(tmp_path / "run")
-    yield made
-    made.file.close()
 
 
 def noise(seed, count=10, centre=30.0, spread=2.0):
@@ -112,7 +46,9 @@ def test_mean_and_bootstrap_interval_agree_with_scipy(run):
     run.method("a", values)
     row = run.board().frame.iloc[0]
     assert row.psnr == pytest.approx(np.mean(values))
-    expected = stats.bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=5).confidence_interval
+    expected = scipy.stats.bootstrap(
+        (values,), np.mean, method="percentile", n_resamples=20_000, rng=5
+    ).confidence_interval
     assert row.psnr_low == pytest.approx(expected.low, abs=0.1)
     assert row.psnr_high == pytest.approx(expected.high, abs=0.1)
 
@@ -131,15 +67,15 @@ def test_holm_is_applied_over_the_section(run):
     """Two rivals whose p alone is below 5 % but above 2.5 %: with Holm neither is claimed."""
     best = [30.0] * 10
     signs = [1, 2, 3, 4, 5, 6, -7, 8, 9, 10]
-    assert 0.025 < stats.wilcoxon(signs).pvalue < 0.05
+    assert 0.025 < scipy.stats.wilcoxon(signs).pvalue < 0.05
     run.method("best", best)
     run.method("one", [30 - 0.01 * s for s in signs])
     run.method("two", [30 - 0.02 * s for s in signs])
     assert run.board().frame.set_index("method").vs_best[["one", "two"]].tolist() == ["tie", "tie"]
 
 
-def test_nothing_is_claimed_below_8_images(tmp_path):
-    run = Run(tmp_path / "few", images=7)
+def test_nothing_is_claimed_below_8_images(new_run):
+    run = new_run("few", images=7)
     run.method("a", noise(0, 7))
     run.method("b", [value - 5 for value in noise(0, 7)])
     assert run.board().frame.vs_best.tolist() == ["best", ""]
@@ -206,9 +142,9 @@ def test_only_the_latest_code_of_a_method_counts(run):
     assert run.board().frame.psnr.tolist() == [2.0]
 
 
-def test_devices_never_share_a_ranking(tmp_path):
+def test_devices_never_share_a_ranking(new_run, tmp_path):
     for name, device in (("one", "cpu, A"), ("two", "cuda, B")):
-        run = Run(tmp_path / name, device=device)
+        run = new_run(name, device=device)
         run.method("a", noise(0))
         run.method("b", [v - 3 for v in noise(0)])
         run.file.close()
@@ -217,17 +153,17 @@ def test_devices_never_share_a_ranking(tmp_path):
     assert board.frame.vs_best.tolist() == ["best", "worse", "best", "worse"]
 
 
-def test_of_the_same_method_in_two_runs_the_later_counts(tmp_path):
+def test_of_the_same_method_in_two_runs_the_later_counts(new_run, tmp_path):
     for name, value in (("one", 1.0), ("two", 2.0)):
-        run = Run(tmp_path / name)
+        run = new_run(name)
         run.method("a", [value] * 10)
         run.file.close()
     assert load_board([tmp_path / "one", tmp_path / "two"]).frame.psnr.tolist() == [2.0]
     assert load_board([tmp_path / "two", tmp_path / "one"]).frame.psnr.tolist() == [1.0]
 
 
-def test_merging_keeps_what_only_one_run_measured(tmp_path):
-    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+def test_merging_keeps_what_only_one_run_measured(new_run, tmp_path):
+    one, two = new_run("one"), new_run("two")
     one.method("a", [1.0] * 10)
     one.speed("a", 5.0)
     two.score("a", "ssim", [0.5] * 10)
@@ -245,8 +181,8 @@ def test_going_back_to_earlier_code_shows_its_numbers(run):
     assert run.board().frame.psnr.tolist() == [1.0]
 
 
-def test_speeds_of_different_settings_are_not_compared(tmp_path):
-    one, two = Run(tmp_path / "one"), Run(tmp_path / "two")
+def test_speeds_of_different_settings_are_not_compared(new_run, tmp_path):
+    one, two = new_run("one"), new_run("two")
     one.method("a", [1.0] * 10)
     one.speed("a", 5.0)
     two.method("b", [2.0] * 10)
@@ -275,11 +211,11 @@ def test_timings_on_a_shared_device_are_never_ranked(run):
     assert note.startswith("b x4: timed on a shared device (other work on node7)")
 
 
-def test_values_count_alike_in_whatever_order_they_came(tmp_path):
+def test_values_count_alike_in_whatever_order_they_came(new_run):
     values = noise(3)
     tables = []
     for name, order in (("one", range(10)), ("two", reversed(range(10)))):
-        run = Run(tmp_path / name)
+        run = new_run(name)
         for i in order:
             images, run.images = run.images, {f"i{i}": f"hash{i}"}
             run.score("a", "psnr", [values[i]])

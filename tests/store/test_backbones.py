@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-import torchvision
 
 from srbench.errors import AssetError, UsageError
 from srbench.store import assets
@@ -23,6 +22,8 @@ def test_mirror_holds_the_pinned_features(mirror, name):
 
 
 def test_conversion_from_torchvision_keeps_the_features_alone(monkeypatch):
+    import torchvision
+
     net = torchvision.models.squeezenet1_1(weights=None)
     state = net.state_dict()
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", lambda url, *args, **kwargs: state)
@@ -38,6 +39,8 @@ def test_conversion_from_torchvision_keeps_the_features_alone(monkeypatch):
 
 
 def test_a_silent_server_is_not_waited_for_forever(monkeypatch, tmp_path):
+    import torchvision
+
     monkeypatch.setattr("srbench.store.backbones.TIMEOUT_S", 0.3)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -66,6 +69,8 @@ def test_missing_backbone_names_mirror_and_address(monkeypatch, tmp_path):
 
 
 def test_torchvision_knows_every_name():
+    import torchvision
+
     for backbone in BACKBONES.values():
         if backbone.torchvision:
             enum, member = backbone.torchvision.split(".")

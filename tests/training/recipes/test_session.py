@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 
@@ -38,20 +40,157 @@ def test_settings_out_of_range_are_refused(wrong):
         session(**wrong).choose(DEFAULTS)
 
 
-def test_schedules():
-    def factors(schedule):
-        settings = Settings("mse", 1, 1, 1, 1000, schedule, 0, 0)
-        return [settings.lr_factor(step) for step in range(1001)]
+def factors(schedule, steps=1000):
+    settings = Settings("mse", 1, 1, 1, steps, schedule, 0, 0)
+    return [settings.lr_factor(step) for step in range(steps + 1)]
 
+
+def test_a_constant_rate_stays():
     assert set(factors("constant")) == {1.0}
-    cosine = factors("cosine")
-    assert cosine[0] == 1
-    assert cosine[-1] == pytest.approx(0)
-    assert cosine == sorted(cosine, reverse=True)
+
+
+def test_the_cosine_falls_from_1_to_0_as_half_a_wave():
+    assert factors("cosine")[500] == pytest.approx(0.5, abs=1e-15)
+    expected = {0: 1, 200: (2 + math.sqrt(3)) / 4, 300: (2 + math.sqrt(2)) / 4, 400: 0.75, 600: 0.5, 800: 0.25, 1200: 0}
+    cosine = factors("cosine", 1200)
+    assert {step: cosine[step] for step in expected} == pytest.approx(expected, abs=1e-15)
+
+
+def test_one_cycle_rises_for_three_tenths_from_a_25th_and_falls_to_a_thousandth():
+    """Between its ends each part is half a wave of the cosine: a quarter, a half and three quarters by angles of 60."""
+    low, end = 1 / 25, 1 / 1000
+    expected = {
+        0: low,
+        100: low + (1 - low) / 4,
+        150: low + (1 - low) / 2,
+        200: low + (1 - low) * 3 / 4,
+        300: 1,
+        650: end + (1 - end) / 2,
+        1000: end,
+    }
     cycle = factors("onecycle")
-    assert cycle[0] == pytest.approx(1 / 25)
-    assert max(cycle) == cycle[300] == 1
-    assert cycle[-1] == pytest.approx(1e-3)
+    assert {step: cycle[step] for step in expected} == pytest.approx(expected, abs=1e-15)
+    assert max(cycle) == cycle[300]
+    longer = factors("onecycle", 2100)  # a fall of 1470 steps: thirds of it are whole
+    assert longer[630 + 490] == pytest.approx(end + (1 - end) * 3 / 4, abs=1e-15)
+    assert longer[630 + 980] == pytest.approx(end + (1 - end) / 4, abs=1e-15)
+
+
+def test_a_step_sets_its_number_and_every_rate():
+    training = session(schedule="cosine", steps=4)
+    training.choose(DEFAULTS)
+    net = Net()
+    groups = [{"params": [net.conv.weight], "lr": 0.5}, {"params": [net.conv.bias], "lr": 2.0}]
+    _, optimizer = training.prepare(net, torch.optim.Adam(groups))
+    for step, factor in ((0, 1), (2, 0.5), (4, 0), (1, (2 + math.sqrt(2)) / 4)):
+        training.begin(step)
+        assert training.step_number == step
+        assert [group["lr"] for group in optimizer.inner.param_groups] == pytest.approx([0.5 * factor, 2 * factor])
+
+
+def test_a_rate_that_is_a_tensor_is_set_in_place():
+    training = session(schedule="cosine", steps=4)
+    training.choose(DEFAULTS)
+    net = Net()
+    _, optimizer = training.prepare(net, torch.optim.Adam(net.parameters(), lr=0.5))
+    rate = optimizer.inner.param_groups[0]["lr"] = torch.tensor(0.5)
+    training.begin(2)
+    assert optimizer.inner.param_groups[0]["lr"] is rate
+    assert float(rate) == 0.25
+
+
+def test_settings_without_a_choice_are_those_that_are_documented():
+    settings = Settings("mse", 1.0, 1, 1, 1)
+    chosen = (settings.schedule, settings.clip, settings.ema, settings.draws, settings.best)
+    assert chosen == ("onecycle", 0.0, 0.999, 1, "psnr")
+
+
+@pytest.mark.parametrize(
+    "edge", [{"ema": 0.0}, {"ema": 0.999}, {"clip": 0.0}, {"lr": 1e-9}, {"batch": 1}, {"steps": 1}]
+)
+def test_settings_at_the_edge_of_their_range_are_taken(edge):
+    (name,) = edge
+    assert getattr(session(**edge).choose(DEFAULTS), name) == edge[name]
+
+
+def test_a_recipe_that_never_chose_is_told_so():
+    training = session()
+    for ask in (lambda: training.steps, lambda: training.begin(0)):
+        with pytest.raises(UsageError, match=r"must call training\.choose"):
+            ask()
+    training.choose(DEFAULTS)
+    assert (training.steps, training.default_loss) == (100, "mse")
+
+
+def test_the_recipes_own_loss_is_kept_beside_the_one_chosen():
+    training = session(loss="l1")
+    assert training.choose(DEFAULTS).loss == "l1"
+    assert training.default_loss == "mse"
+
+
+@pytest.mark.parametrize(("clip", "expected"), [(0.0, 5.0), (1.0, 1.0), (10.0, 5.0)])
+def test_gradients_are_clipped_to_the_norm_chosen_when_they_are_complete(clip, expected):
+    training = session(2, clip=clip)
+    training.choose(DEFAULTS)
+    net = torch.nn.Linear(2, 1, bias=False)
+    net, optimizer = training.prepare(net, torch.optim.SGD(net.parameters(), lr=1.0))
+
+    def norm_after(part):
+        net.weight.grad = torch.tensor([[3.0, 4.0]])
+        training.part = part
+        training.clip(net, optimizer)
+        return float(net.weight.grad.norm())
+
+    assert norm_after(0) == 5.0
+    assert norm_after(1) == pytest.approx(expected, abs=1e-4)
+
+
+def test_an_optimizer_clears_before_the_first_part_and_steps_after_the_last():
+    training = session(3)
+    training.choose(DEFAULTS)
+    net = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(net.weight, 1.0)
+    net, optimizer = training.prepare(net, torch.optim.SGD(net.parameters(), lr=1.0))
+    net.weight.grad = torch.full((1, 1), 99.0)
+    weights = []
+    for training.part in range(3):
+        optimizer.zero_grad()
+        training.backward(net(torch.ones(1, 1)).sum() * 0.3)
+        optimizer.step()
+        weights.append(float(net.weight.detach()))
+    assert weights == pytest.approx([1.0, 1.0, 0.7])
+
+
+def test_who_only_judges_passes_gradients_and_learns_nothing():
+    training = session()
+    training.choose(DEFAULTS)
+    net = torch.nn.Linear(1, 1)
+    net.bias.requires_grad = False
+    net, _ = training.prepare(net, torch.optim.SGD([net.weight], lr=1.0))
+    x = torch.ones(1, 1, requires_grad=True)
+    with training.judging(net):
+        assert not net.weight.requires_grad
+        training.backward(net(x).sum())
+    assert (net.weight.requires_grad, net.bias.requires_grad) == (True, False)
+    assert net.weight.grad is None
+    assert float(x.grad) == float(net.weight.detach())
+
+
+def test_a_mean_over_one_process_is_its_value():
+    assert float(session().mean(torch.tensor(3.5))) == 3.5
+
+
+def test_no_step_is_captured_on_a_cpu():
+    training = session()
+    training.choose(DEFAULTS)
+    net = Net()
+    _, optimizer = training.prepare(net, torch.optim.Adam(net.parameters()))
+    assert not training.can_be_captured
+    assert not optimizer.can_be_captured
+    optimizer.inner.param_groups[0]["capturable"] = True
+    assert optimizer.can_be_captured
+    _, plain = training.prepare(net, torch.optim.SGD(net.parameters(), lr=1.0))
+    assert not plain.can_be_captured
 
 
 def test_accumulation_equals_the_whole_batch():
