@@ -1,4 +1,4 @@
-"""srbench from Python: `run` scores methods, `load` gives one to enlarge images with. The command line uses this too.
+"""srbench from Python: `run` scores methods, `load` returns a method to enlarge images with.
 
 import srbench
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 OVERSHOOT = 0.5
-"""By which networks and filters may leave [0, 1]."""
+"""How far networks and filters may leave [0, 1]."""
 
 
 def run(
@@ -84,40 +84,39 @@ def run(
 ) -> pd.DataFrame:
     """Score and time methods on datasets, as ``srbench run`` does.
 
-    A method that fails costs its own row: ``status`` is then ``failed`` and ``reason`` says why.
+    If a method fails, only its rows are affected: ``status`` is ``failed`` and ``reason`` says why.
 
     Args:
         methods: names of methods.
         dataset: names of datasets, and folders of images.
-        scale: factors.
-        protocol: ``y``, ``y-uint8``, ``rgb``.
+        scale: scale factors.
+        protocol: names of protocols: ``y``, ``y-uint8``, ``rgb``.
         metrics: names of metrics.
-        degradation: how LR is made from HR.
-        out: the run's folder; the same call on the same folder goes on where it stopped. ``runs/<date-time>`` if None.
-        sort: the column that ranks.
-        speed: whether speed is measured.
-        speed_size: LR height and width for it, in pixels.
-        speed_batch: images per batch for it.
-        speed_seconds: how long each speed is measured.
-        weights: by method, a path, ``trained`` or ``shipped``.
-        train: training sets; methods without weights are trained on them first.
-        train_steps: steps of each such training; the recipes' own where None.
-        save_images: keep SR, HR and LR as PNG in the folder.
-        force: score again what is already there.
+        degradation: name of the degradation that makes LR from HR.
+        out: the run's folder, ``runs/<date-time>`` if None. The same call on the same folder resumes.
+        sort: the column to rank by.
+        speed: whether to measure speed.
+        speed_size: LR height and width for speed, in pixels.
+        speed_batch: images per batch for speed.
+        speed_seconds: duration of each measurement of speed.
+        weights: a path, ``trained`` or ``shipped``, by method.
+        train: training datasets; methods without weights are trained on them first.
+        train_steps: steps of each such training; None for the recipe's default.
+        save_images: save SR, HR and LR as PNG in the folder.
+        force: score again what has been scored already.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
-        threads: CPU threads; 0 for torch's choice.
-        precision: ``fp32``, ``bf16`` or ``fp16``, the latter two by autocast.
-        compiled: run networks by torch.compile.
-        tile: ``auto``: images are enlarged in tiles where memory would not do; a tile's height and width in LR pixels;
-            ``off``.
-        timeout_s: longest time for one image or one measurement of speed; 0 for no limit.
-        max_memory: most bytes that a method's process may use; 0 for no limit.
-        inline: work in this process, without isolation.
+        threads: CPU threads; 0 for torch's default.
+        precision: ``fp32``, ``bf16`` or ``fp16``; the latter two use autocast.
+        compiled: run networks through torch.compile.
+        tile: ``auto`` to use tiles if an image does not fit in memory; a tile's height and width in LR pixels; ``off``.
+        timeout_s: time limit in seconds for one image or one measurement of speed; 0 for no limit.
+        max_memory: memory limit of a method's process, in bytes; 0 for no limit.
+        inline: run jobs in this process, without isolation.
         executor: where jobs run: ``local``, ``dask``, ``slurm``.
-        scheduler: address of Dask's scheduler; a local cluster without it.
-        workers: workers of a local Dask cluster, or most SLURM jobs at once; 0 for the default.
-        slurm: what SLURM jobs need, each ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``.
-        plugins: plugin files to load too.
+        scheduler: address of a Dask scheduler; empty starts a local cluster.
+        workers: workers of a local Dask cluster, or the most SLURM jobs at once; 0 for the default.
+        slurm: resources of SLURM jobs, each ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``.
+        plugins: plugin files to load as well.
         quiet: print nothing.
 
     Returns:
@@ -126,7 +125,7 @@ def run(
 
     Raises:
         UsageError: a name, scale or combination does not exist; nothing was started.
-        SRBenchError: the run cannot be done at all (no such device, a folder that cannot be written).
+        SRBenchError: the run cannot start (no such device, a folder that cannot be written).
     """
     arguments = {name: value for name, value in locals().items() if value != (run.__kwdefaults__ or {}).get(name)}
     ui: UI = Silent() if quiet else Terminal()
@@ -170,7 +169,7 @@ def run(
 
 
 def open_catalog(plugins: Sequence[str | Path], ui: UI) -> Catalog:
-    """Load all plugins, warning of those that are broken.
+    """Load all plugins, and warn about broken ones.
 
     Raises:
         UsageError: a plugin file does not exist.
@@ -182,7 +181,7 @@ def open_catalog(plugins: Sequence[str | Path], ui: UI) -> Catalog:
 
 
 def _several(value: Any) -> tuple[Any, ...]:
-    """Return one value, or several, as a tuple without duplicates."""
+    """Return one or several values as a tuple without duplicates."""
     return tuple(dict.fromkeys(value)) if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
 
 
@@ -192,15 +191,14 @@ class Upscaler:
     Args:
         spec: the method.
         scale: one of its scales.
-        weights: ``shipped``, ``trained``, a path, or empty for the first that there is.
+        weights: ``shipped``, ``trained``, a path, or empty for shipped weights, else trained ones.
         device: ``auto``, ``cpu``, ``cuda``.
-        asked: how the weights were asked for, for messages.
-        tile: ``auto``: large images are enlarged in tiles where memory would not do; a tile's height and width in LR
-            pixels; ``off``.
+        option: the option that chose the weights, for messages.
+        tile: ``auto`` to use tiles if an image does not fit in memory; a tile's height and width in LR pixels; ``off``.
 
     Raises:
-        UsageError: the method does not do the scale or such tiles, or the weights asked for do not exist.
-        MethodError: it has to learn and there are no weights, or it cannot be built.
+        UsageError: the method does not support the scale or tiling, or the chosen weights do not exist.
+        MethodError: the method needs weights and has none, or its network cannot be built.
         SRBenchError: there is no such device.
     """
 
@@ -239,22 +237,22 @@ class Upscaler:
     def __call__(
         self, image: str | Path | Image.Image | torch.Tensor | Array, *, seed: int = SEED
     ) -> Image.Image | torch.Tensor | Array:
-        """Enlarge an image; what comes back is of the same kind.
+        """Enlarge an image, and return one of the same type.
 
         Args:
             image: a file or a Pillow image (grey, alpha and 16 bits of grey are kept); an array ``(H, W)``,
                 ``(H, W, 3)`` or ``(H, W, 4)``, uint8, uint16 or floating point in [0, 1]; a tensor ``(3, H, W)`` or
                 ``(N, 3, H, W)``, floating point in [0, 1], on any device.
-            seed: of what is random in the method.
+            seed: random seed of stochastic methods.
 
         Returns:
             An image ``scale`` times as high and wide; a Pillow image for a file. Values are in [0, 1], or rounded to
-            the whole numbers of the input's type.
+            the input's integer dtype.
 
         Raises:
-            UsageError: it is no image of these kinds.
+            UsageError: the image is of none of these types, shapes or ranges.
             ImageError: the file cannot be read.
-            MethodError: the method fails or breaks the contract.
+            MethodError: the method fails, or its output has a wrong shape or is not finite.
         """
         if isinstance(image, torch.Tensor):
             return self._tensor(image, seed)
@@ -264,20 +262,20 @@ class Upscaler:
             return to_pillow(self.picture(from_pillow(image), seed))
         if isinstance(image, np.ndarray):
             return self._array(image, seed)
-        raise UsageError(f"{type(image).__name__} is no image: give a file, a Pillow image, an array or a tensor")
+        raise UsageError(f"{type(image).__name__} is not an image: give a file, a Pillow image, an array or a tensor")
 
     def picture(self, picture: Picture, seed: int = SEED) -> Picture:
-        """Enlarge a decoded file, keeping grey, alpha, 16 bits and its profile.
+        """Enlarge a decoded file, keeping greyscale, alpha, 16 bits and the colour profile.
 
         Raises:
-            MethodError: the method fails or breaks the contract.
+            MethodError: the method fails, or its output has a wrong shape or is not finite.
         """
         return upscale_picture(picture, self.tiler, seed)
 
     def _tensor(self, image: torch.Tensor, seed: int) -> torch.Tensor:
         if image.ndim not in (3, 4) or image.shape[-3] != 3 or not image.is_floating_point() or not image.numel():
             raise UsageError(
-                f"a tensor image is (3, H, W) or (N, 3, H, W), floating point in [0, 1], not {tuple(image.shape)} "
+                f"a tensor image must be (3, H, W) or (N, 3, H, W), floating point in [0, 1], not {tuple(image.shape)} "
                 f"of {image.dtype}"
             )
         _check_range(float(image.min()), float(image.max()))
@@ -294,7 +292,7 @@ class Upscaler:
             or not (floating or image.dtype in (np.uint8, np.uint16))
         ):
             raise UsageError(
-                "an array image is (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or floating point in [0, 1], "
+                "an array image must be (H, W), (H, W, 3) or (H, W, 4), uint8, uint16 or floating point in [0, 1], "
                 f"not {image.shape} of {image.dtype}"
             )
         if floating:
@@ -309,15 +307,15 @@ class Upscaler:
 
 
 def _check_range(lowest: float, highest: float) -> None:
-    """Refuse floating-point images that are not of [0, 1], give or take an overshoot.
+    """Reject floating-point images outside [0, 1] by more than `OVERSHOOT`.
 
     Raises:
-        UsageError: they are of another range, or hold NaN.
+        UsageError: the image has another range, or holds NaN.
     """
     if not (lowest >= -OVERSHOOT and highest <= 1 + OVERSHOOT):
         raise UsageError(
-            f"a floating-point image is in [0, 1], and this one reaches from {lowest:.4g} to {highest:.4g}; divide by "
-            "255 what is in [0, 255]"
+            f"a floating-point image must be in [0, 1], but this one reaches from {lowest:.4g} to {highest:.4g}; "
+            "divide by 255 what is in [0, 255]"
         )
 
 
@@ -333,17 +331,16 @@ def load(
     """Return a method to call on images.
 
     Args:
-        method: its name.
-        scale: the factor.
-        weights: a path, ``trained`` or ``shipped``; without it those shipped with the plugin, else those trained here.
+        method: the method's name.
+        scale: the scale factor.
+        weights: a path, ``trained`` or ``shipped``; if empty, those shipped with the plugin, else those trained here.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
-        tile: ``auto``: large images are enlarged in tiles where memory would not do; a tile's height and width in LR
-            pixels; ``off``.
-        plugins: plugin files to load too.
+        tile: ``auto`` to use tiles if an image does not fit in memory; a tile's height and width in LR pixels; ``off``.
+        plugins: plugin files to load as well.
 
     Raises:
-        UsageError: there is no such method, scale or tiling, or the weights asked for do not exist.
-        MethodError: it has to learn and there are no weights, or it cannot be built.
+        UsageError: there is no such method, scale or tiling, or the chosen weights do not exist.
+        MethodError: the method needs weights and has none, or its network cannot be built.
         SRBenchError: there is no such device.
     """
     catalog = Catalog.load(_several(plugins))

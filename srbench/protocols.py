@@ -1,6 +1,6 @@
-"""The named, versioned ways to score: channel, border, rounding, SSIM definition and greyscale policy.
+"""Scoring protocols, named and versioned: channel, border, rounding, SSIM definition and greyscale policy.
 
-SR is clamped and rounded to 8 bits once before any protocol looks at it, as if saved and read back.
+SR is clamped and rounded to 8 bits once before a protocol is applied, as if saved and read back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ Planes = Any  # a numpy array or a torch tensor: the arithmetic is the same
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to score. A number is only comparable to another with the same ``identity``."""
+    """A way to score. Values are comparable only under the same ``identity``."""
 
     name: str
     version: int
@@ -23,22 +23,22 @@ class Protocol:
     round_luma: bool
     summary: str
     border: str = "scale"
-    """Pixels cut from each side before scoring: as many as the scale."""
+    """Pixels cut from each side before scoring; ``scale``: as many as the scale factor."""
     ssim: str = "11x11 Gaussian, sigma 1.5, K=(0.01, 0.03), L=255, population covariance, valid part"
     grey: str = "grey-as-stored"
-    """A file without colour is scored on its grey values; studio-range luma is for colour files."""
+    """How greyscale files are scored: on their stored values; studio-range luma is for colour files."""
 
     @property
     def identity(self) -> str:
-        """Name and version, e.g. ``y/1``, as recorded with every value."""
+        """Name and version, e.g. ``y/1``, recorded with every value."""
         return f"{self.name}/{self.version}"
 
     def channels(self, rgb: Planes, *, grey: bool) -> Planes:
-        """Return what is scored, before the border cut.
+        """Return the channels to score, before the border is cut.
 
         Args:
-            rgb: ``(..., 3, H, W)``, whole values in [0, 255], as float64 array or tensor.
-            grey: the HR file is stored without colour.
+            rgb: ``(..., 3, H, W)``, float64 array or tensor of integers in [0, 255].
+            grey: whether the HR file is greyscale.
 
         Returns:
             ``(..., 1, H, W)`` or ``(..., 3, H, W)`` in [0, 255] (luma in [16, 235]).
@@ -52,7 +52,7 @@ class Protocol:
         return _rounded(luma) if self.round_luma else luma
 
     def view(self, rgb: Planes, *, grey: bool, scale: int) -> Planes:
-        """Return the scored channels with the border cut; empty when nothing is left."""
+        """Return the channels to score with the border cut; empty if the image is too small."""
         planes = self.channels(rgb, grey=grey)
         return planes[..., scale:-scale, scale:-scale]
 
@@ -62,13 +62,13 @@ def _rounded(values: Planes) -> Planes:
 
 
 def studio_luma(rgb: Planes) -> Planes:
-    """BT.601 luma in [16, 235] of ``(..., 3, H, W)`` values in [0, 255] (MATLAB ``rgb2ycbcr``), unrounded."""
+    """Return unrounded BT.601 luma in [16, 235] of ``(..., 3, H, W)`` RGB in [0, 255], as MATLAB's ``rgb2ycbcr``."""
     r, g, b = (rgb[..., i : i + 1, :, :] for i in range(3))
     return (65.481 * r + 128.553 * g + 24.966 * b) / 255 + 16
 
 
 def grey_values(rgb: Planes) -> Planes:
-    """Full-range BT.601 luma, ``(..., 1, H, W)``; of grey pixels exactly their value."""
+    """Return full-range BT.601 luma, ``(..., 1, H, W)``; for grey pixels exactly their value."""
     r, g, b = (rgb[..., i : i + 1, :, :] for i in range(3))
     return g + (0.299 * (r - g) + 0.114 * (b - g))
 
@@ -96,10 +96,10 @@ PROTOCOLS = {
 
 
 def get_protocol(name: str) -> Protocol:
-    """Look a protocol up by name.
+    """Return a protocol by name.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no such protocol.
     """
     if name in PROTOCOLS:
         return PROTOCOLS[name]

@@ -1,7 +1,7 @@
-"""Image resizing as MATLAB's ``imresize`` does it, and the benchmark LR made with it, in torch on any device.
+"""Image resizing as in MATLAB's ``imresize``, and benchmark LR images made with it, in torch on any device.
 
-The field's LR files come from MATLAB: bicubic with a = -0.5, the kernel widened when shrinking. Libraries that
-call themselves bicubic differ (OpenCV does not widen it and takes a = -0.75), which costs up to 1.2 dB.
+Benchmark LR files come from MATLAB: bicubic with a = -0.5, with the kernel widened when shrinking (antialiasing).
+Bicubic in other libraries differs (OpenCV: a = -0.75, no antialiasing), which costs up to 1.2 dB.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ KERNELS: dict[str, tuple[Callable[[torch.Tensor], torch.Tensor], int]] = {
 
 @lru_cache(maxsize=256)
 def _contributions(length: int, out: int, kernel: str, antialias: bool) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return, per output position, which inputs it mixes (past the borders too) and by how much.
+    """Return the input positions (beyond the borders too) and weights of each output position.
 
-    Both ``(out, taps)``: int64 and float64.
+    Both are ``(out, taps)``: int64 and float64.
     """
     function, width = KERNELS[kernel]
     scale = out / length
     stretch = scale if antialias and scale < 1 else 1.0
     support = width / stretch
     centre = (torch.arange(out, dtype=torch.float64) + 0.5) / scale - 0.5
-    left = torch.floor(centre - support / 2)
-    index = left[:, None] + torch.arange(math.ceil(support) + 2, dtype=torch.float64)
+    first = torch.floor(centre - support / 2)
+    index = first[:, None] + torch.arange(math.ceil(support) + 2, dtype=torch.float64)
     weights = stretch * function(stretch * (centre[:, None] - index))
     weights = weights / weights.sum(dim=1, keepdim=True)
     used = weights.abs().amax(dim=0) > 0
@@ -62,10 +62,10 @@ def _contributions(length: int, out: int, kernel: str, antialias: bool) -> tuple
 
 
 def _inside(index: torch.Tensor, length: int, border: str) -> torch.Tensor:
-    """Map positions past the borders to the pixels that stand for them."""
+    """Map positions beyond the borders to positions inside the image."""
     if border == "replicate":
         return index.clamp(0, length - 1)
-    # mirrored with the edge pixel repeated, as MATLAB does; by a tensor, as ONNX knows no other remainder
+    # mirrored with the edge pixel repeated, as in MATLAB; the divisor is a tensor because ONNX export needs one
     index = index.remainder(torch.full_like(index, 2 * length))
     return torch.where(index < length, index, 2 * length - 1 - index)
 
@@ -75,26 +75,26 @@ def _resize_dim(x: torch.Tensor, dim: int, out: int, kernel: str, antialias: boo
     if length == out:
         return x
     if out % length == 0:
-        return _enlarge_dim(x, dim, int(out // length), kernel, border)  # int: of sizes that an export leaves open
+        return _enlarge_dim(x, dim, int(out // length), kernel, border)  # int: sizes are symbolic in an export
     index, weights = _contributions(length, out, kernel, antialias)
     index, weights = _inside(index, length, border).to(x.device), weights.to(x)
     shape = [1] * x.ndim
     shape[dim] = out
     result = x.index_select(dim, index[:, 0]) * weights[:, 0].view(shape)
-    for tap in range(1, index.shape[1]):  # a few large products: faster than gathering all taps at once
+    for tap in range(1, index.shape[1]):  # few large products are faster than gathering all taps at once
         result.addcmul_(x.index_select(dim, index[:, tap]), weights[:, tap].view(shape))
     return result
 
 
 def _enlarge_dim(x: torch.Tensor, dim: int, factor: int, kernel: str, border: str) -> torch.Tensor:
-    """Enlarge by a whole factor: the weights repeat with that period, so each phase is a sum of shifted copies."""
+    """Enlarge by an integer factor: weights repeat with that period, so each phase is a sum of shifted copies."""
     length = x.shape[dim]
     before, after, taps = _phases(factor, kernel)
     padded = x.index_select(dim, _inside(torch.arange(-before, length + after, device=x.device), length, border))
     phases = []
-    for (first, factor_of_first), *others in taps:
-        phase = padded.narrow(dim, first, length) * factor_of_first
-        for start, weight in others:
+    for (first, first_weight), *remaining in taps:
+        phase = padded.narrow(dim, first, length) * first_weight
+        for start, weight in remaining:
             phase.add_(padded.narrow(dim, start, length), alpha=weight)
         phases.append(phase)
     return torch.stack(phases, dim=dim + 1).flatten(dim, dim + 1)
@@ -104,13 +104,13 @@ def _phases(factor: int, kernel: str) -> tuple[int, int, tuple[tuple[tuple[int, 
     return _cached_phases(factor, kernel)
 
 
-# torch.compile takes the result as it is (torch.compiler.assume_constant_result, without its slow import)
+# torch.compile treats the result as a constant (torch.compiler.assume_constant_result, without its slow import)
 _phases._dynamo_marked_constant = True  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 @lru_cache(maxsize=64)
 def _cached_phases(factor: int, kernel: str) -> tuple[int, int, tuple[tuple[tuple[int, float], ...], ...]]:
-    """Return how far an enlargement reaches before and after the input, and each phase's (start, weight) pairs."""
+    """Return the padding before and after the input, and the (start, weight) pairs of each phase."""
     index, weights = _contributions(1, factor, kernel, antialias=False)
     before, after = int(-index.min()), int(index.max())
     rows = zip((index + before).tolist(), weights.tolist(), strict=True)
@@ -126,7 +126,7 @@ def imresize(
     antialias: bool = True,
     border: Border = "mirror",
 ) -> torch.Tensor:
-    """Resize as MATLAB's ``imresize(x, size, kernel, 'Antialiasing', antialias)`` does for floating-point images.
+    """Resize floating-point images as MATLAB's ``imresize(x, size, kernel, 'Antialiasing', antialias)``.
 
     Args:
         x: ``(..., H, W)``, floating point, any range.
@@ -136,7 +136,7 @@ def imresize(
         border: ``mirror`` (MATLAB's) or ``replicate``.
 
     Returns:
-        ``(..., *size)``, same dtype; may overshoot the input's range.
+        ``(..., *size)``, same dtype and device; values may overshoot the input's range.
 
     Raises:
         ValueError: x is not floating point or a size is below 1.
@@ -150,27 +150,27 @@ def imresize(
 
 
 def degrade(hr: torch.Tensor, scale: int) -> torch.Tensor:
-    """Make the benchmark LR, equal to the field's LR files in every pixel.
+    """Return the bicubic LR of HR images, equal to the published LR files of benchmarks in every pixel.
 
-    Bicubic with a widened kernel over replicated borders: down the rows first, rounded to 8 bits (half up) and
-    clamped, then along the columns, rounded again, as MATLAB works on uint8 images.
+    As MATLAB does with uint8 images: bicubic with antialiasing and replicated borders, along the height first, rounded
+    (half up) and clamped to 8 bits, then along the width, rounded again.
 
     Args:
         hr: ``(..., H, W)``, uint8, H and W multiples of the scale.
-        scale: integer shrink factor.
+        scale: integer downscaling factor.
 
     Returns:
         ``(..., H/scale, W/scale)``, uint8.
 
     Raises:
-        ValueError: hr is not uint8, or H or W is no multiple of the scale.
+        ValueError: hr is not uint8, or H or W is not a multiple of the scale.
     """
     height, width = hr.shape[-2:]
     if hr.dtype != torch.uint8:
         raise ValueError("degrade takes uint8 images")
     if height % scale or width % scale or not height or not width:
-        raise ValueError(f"{width}x{height} is no multiple of {scale}")
-    if scale & (scale - 1) == 0 and scale <= 8:  # the weights are fractions of a power of two: float32 is exact
+        raise ValueError(f"{width}x{height} is not a multiple of {scale}")
+    if scale & (scale - 1) == 0 and scale <= 8:  # weights are dyadic fractions: float32 is exact
         lr = _shrink_rows(_shrink_rows(hr, scale).mT, scale).mT
         return lr.to(torch.uint8, memory_format=torch.contiguous_format)
     x = hr.double()
@@ -180,7 +180,7 @@ def degrade(hr: torch.Tensor, scale: int) -> torch.Tensor:
 
 
 def _shrink_rows(x: torch.Tensor, scale: int) -> torch.Tensor:
-    """Shrink down the rows by a whole factor and round: every output has the same weights, so it is a sum of slices."""
+    """Shrink the height by an integer factor and round; all outputs share their weights: a sum of strided slices."""
     index, weights = _contributions(scale, 1, "bicubic", antialias=True)
     before, after = int(-index.min()), int(index.max()) + 1 - scale
     first, last = (

@@ -162,7 +162,7 @@ def test_tensors_keep_their_type_and_batch():
         (np.zeros((3, 4, 4, 3), dtype=np.uint8), r"not \(3, 4, 4, 3\) of uint8"),
         (torch.zeros(3, 4, 4, dtype=torch.uint8), r"not \(3, 4, 4\) of torch.uint8"),
         (torch.zeros(1, 4, 4), r"not \(1, 4, 4\)"),
-        (7, "int is no image"),
+        (7, "int is not an image"),
         (torch.full((3, 4, 4), 128.0), r"from 128 to 128; divide by 255"),
         (np.array([[0.0, 255.0]]), r"from 0 to 255; divide by 255"),
         (np.array([[-1.0, 1.0]], dtype=np.float32), r"from -1 to 1"),

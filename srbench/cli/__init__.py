@@ -1,4 +1,4 @@
-"""The command line. Every command imports what it needs when it runs, so that help and lists stay quick."""
+"""The command line. Commands import their dependencies when they run, so that help and lists stay fast."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ COMMANDS = {
 
 
 class Commands(click.Group):
-    """Imports a command's module when it is asked for, and suggests the nearest name for one that is unknown."""
+    """Imports a command's module on first use, and suggests the nearest name for an unknown command."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order a user meets them."""
@@ -58,10 +58,10 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one might be meant.
+        """Return the command and its arguments.
 
         Raises:
-            click.UsageError: there is none of this name.
+            click.UsageError: there is no such command; the message suggests the nearest name.
         """
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
             raise click.UsageError(str(unknown("command", args[0], COMMANDS)), ctx)
@@ -71,7 +71,7 @@ class Commands(click.Group):
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="srbench")
 def cli() -> None:
-    """Score, compare and time image super-resolution methods by one named protocol.
+    """Score, compare and time image super-resolution methods under named protocols.
 
     \b
     Start here (no download needed):
@@ -83,7 +83,7 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; every expected failure is one line on standard error."""
+    """Run the command line and exit; each expected failure is printed as one line on standard error."""
     try:
         code = cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as error:
@@ -97,7 +97,7 @@ def main() -> None:
 
 
 def _explain(error: BaseException) -> tuple[int | None, str]:
-    """Return the exit code and the line for an error; no code where Python should show it itself."""
+    """Return an error's exit code and message; the code is None if Python should print the traceback."""
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
@@ -110,5 +110,5 @@ def _explain(error: BaseException) -> tuple[int | None, str]:
         return 130, "stopped"
     if not isinstance(error, Exception) or os.environ.get("SRBENCH_DEBUG"):
         return None, ""
-    what = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return 1, f"error: srbench itself failed, a bug to report: {what} (SRBENCH_DEBUG=1 shows where)"
+    message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    return 1, f"error: srbench itself failed, a bug to report: {message} (SRBENCH_DEBUG=1 shows the traceback)"

@@ -1,4 +1,4 @@
-"""``srbench check``: is a plugin right?"""
+"""``srbench check``: test a plugin's methods, losses, datasets and metrics."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 @click.command("check")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@click.option("--all", "everything", is_flag=True, help="Check all that is installed.")
+@click.option("--all", "everything", is_flag=True, help="Check every installed plugin.")
 @click.option(
     "--timeout",
     type=FiniteNumber(0, min_open=True),
     default=120,
     show_default=True,
     metavar="SECONDS",
-    help="Longest time for one check; training, data and published figures have several times as long.",
+    help="Time limit of one check; training, datasets and published figures get several times as long.",
 )
 @click.option(
     "--format",
@@ -39,18 +39,18 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="How to show it.",
+    help="Output format.",
 )
 @device_option
 @plugin_option
 def check_command(
     *, names: tuple[str, ...], everything: bool, timeout: float, style: str, device: str, plugins: tuple[str, ...]
 ) -> None:
-    """Check that a plugin keeps its promises, before others rely on them.
+    """Check that plugins do what their specs declare.
 
-    NAME is a method, loss, dataset, metric or installed plugin; without it, all that the --plugin files bring is
-    checked. Plugins run in a process of their own: one that crashes or hangs fails its check. Nothing is downloaded.
-    Exit code 1 when a check fails. 'pytest --pyargs srbench.conformance' runs the same on SRBENCH_CHECK=NAME.
+    NAME is a method, loss, dataset, metric or installed plugin; without NAME, everything in the --plugin files is
+    checked. Plugins run in a separate process, so a crash or hang only fails that check. Nothing is downloaded.
+    Exit code 1 if a check fails. 'pytest --pyargs srbench.conformance' runs the same checks on SRBENCH_CHECK=NAME.
 
     \b
     Examples:
@@ -62,10 +62,10 @@ def check_command(
     from srbench.errors import UsageError
 
     if everything and names:
-        raise UsageError("--all checks everything; it does not go with names")
+        raise UsageError("--all checks everything; it cannot be combined with names")
     plan = make_plan(names, plugins, everything=everything, timeout_s=timeout)
     with Examiner(plan, device, timeout) as examiner:
-        results = list(_said(examiner.run_all())) if style == "table" else list(examiner.run_all())
+        results = list(_printed(examiner.run_all())) if style == "table" else list(examiner.run_all())
     if style == "json":
         click.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
     counts = Counter(result.status for result in results)
@@ -75,8 +75,8 @@ def check_command(
         raise click.exceptions.Exit(1)
 
 
-def _said(results: Iterable[Result]) -> Iterable[Result]:
-    """Print each result as it comes: a title for each subject, a line for each check, the reason and the fix below."""
+def _printed(results: Iterable[Result]) -> Iterable[Result]:
+    """Print each result as it arrives: a title per subject, a line per check, a failure's reason and fix below it."""
     subject = None
     for result in results:
         if result.subject != subject:

@@ -1,4 +1,4 @@
-"""``srbench compare``: the picture that every paper needs."""
+"""``srbench compare``: a figure of one image and a crop of it, by several methods."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 @click.argument("image")
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
-@click.option("--crop", metavar="X,Y,W,H", help="Part to enlarge, in HR pixels.")
-@click.option("--auto", is_flag=True, help="Enlarge the part where the methods differ most; the default.")
+@click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")
+@click.option("--auto", is_flag=True, help="Crop where the methods differ most; the default.")
 @click.option("--protocol", default="y", show_default=True, help="Scoring protocol: y, y-uint8, rgb.")
 @click.option("--metrics", type=Names("metrics"), default="psnr,ssim,lpips", show_default=True, help="Metrics.")
 @click.option(
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     "outs",
     multiple=True,
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File: .png, .pdf or .svg; repeatable  [default: compare_IMAGE.png]",
+    help="Output file: .png, .pdf or .svg; repeatable  [default: compare_IMAGE.png]",
 )
 @click.option("--weights", multiple=True, metavar="METHOD=PATH|trained|shipped", help="Weights to use. Repeatable.")
 @device_option
@@ -48,10 +48,10 @@ def compare_command(
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
-    """Draw IMAGE and a crop of it as each of several methods makes it, with the scores below.
+    """Draw IMAGE and a crop of each method's output, with the scores below.
 
-    IMAGE is an HR file, or an image of a dataset as DATASET/NAME; LR is made from it. Scores are those of the whole
-    image. A method that fails is named and the others are drawn; then the exit code is 1.
+    IMAGE is an HR file, or DATASET/NAME for an image of a dataset; LR is made from it. Scores are of the whole image.
+    If a method fails, the others are still drawn and the exit code is 1.
 
     \b
     Examples:
@@ -64,9 +64,9 @@ def compare_command(
 
     catalog = load_catalog(plugins)
     if crop and auto:
-        raise UsageError("--crop and --auto exclude each other")
+        raise UsageError("--crop and --auto cannot be combined")
     if wrong := [path for path in outs if path.suffix.lower() not in compare.FORMATS]:
-        raise UsageError(f"--out {wrong[0]}: takes a file ending in {', '.join(compare.FORMATS)}")
+        raise UsageError(f"--out {wrong[0]}: the file must end in {', '.join(compare.FORMATS)}")
     pair = _find(catalog, image, scale)
     ui = Terminal()
     picture, faults = compare.compare(
@@ -89,10 +89,10 @@ def compare_command(
 
 
 def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
-    """Return the file, else the image of a dataset.
+    """Return the image of a file or of a dataset.
 
     Raises:
-        UsageError: it is neither.
+        UsageError: there is neither such a file nor such an image of a dataset.
     """
     from srbench.errors import UsageError, unknown
     from srbench.specs import ImagePair
@@ -103,7 +103,7 @@ def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
         return ImagePair(path.stem, path)
     dataset, slash, name = image.partition("/")
     if not slash or dataset not in catalog.datasets:
-        raise UsageError(f"{image}: no such file, and no image of a dataset either (DATASET/NAME)")
+        raise UsageError(f"{image}: neither a file nor an image of a dataset (DATASET/NAME)")
     pairs = {pair.name: pair for pair in catalog.datasets[dataset].pairs(scale)}
     if name not in pairs:
         raise unknown(f"image of {dataset}", name, pairs)

@@ -1,4 +1,4 @@
-"""``srbench degrade``: make LR from HR."""
+"""``srbench degrade``: make LR images from HR images."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from srbench.cli.parameters import SCALE
 @click.command("degrade")
 @click.argument("source", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
-@click.option("--scale", type=SCALE, required=True, help="Factor to shrink by.")
+@click.option("--scale", type=SCALE, required=True, help="Downscaling factor.")
 @degradation_option("from HR")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of what is random; a run has 0.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed; runs use 0.")
 @click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 def degrade_command(*, source: Path, target: Path, scale: int, degradation: str, seed: int, overwrite: bool) -> None:
-    """Make the LR of an image, or of every image of a folder, as 'srbench run' does; PNG under the same names.
+    """Make the LR of an image, or of every image of a folder, as 'srbench run' does.
 
-    HR is cropped to multiples of the scale; the bicubic equals the field's LR files in every pixel.
+    Outputs are PNG files with the same names. HR is cropped to multiples of the scale. Bicubic equals the LR files of
+    the standard benchmarks in every pixel.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""``srbench export``: a method's network, or its weights alone, for use elsewhere."""
+"""``srbench export``: write a method's network as ONNX, or its weights as safetensors."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
     "--safetensors",
     type=click.Path(path_type=Path),
     metavar="PATH",
-    help="File of weights to write, with its card, as --weights and a plugin take it.",
+    help="Weights file to write, with its card; --weights and plugins can load it.",
 )
 @click.option(
     "--dtype",
     type=click.Choice(["fp32", "fp16"]),
     default="fp16",
     show_default=True,
-    help="Of --safetensors; loading casts to fp32.",
+    help="Dtype of the --safetensors file; loading casts to fp32.",
 )
-@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest it does]")
+@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
 @click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @plugin_option
@@ -47,11 +47,10 @@ def export_command(
     overwrite: bool,
     plugins: tuple[str, ...],
 ) -> None:
-    """Write METHOD's network and weights as an ONNX file that takes images of any size, or the weights alone.
+    """Write METHOD's network and weights as an ONNX file for images of any size, or the weights alone.
 
-    Input of ONNX: float32 RGB in [0, 1], (n, 3, h, w); h and w multiples of what the file's metadata says
-    (srbench.multiple). The file is kept only if onnxruntime gives torch's output to within 1e-4, and 'onnx:PATH' is a
-    method.
+    The ONNX input is float32 RGB in [0, 1], (n, 3, h, w); h and w must be multiples of the metadata value
+    srbench.multiple. The file is kept only if onnxruntime matches torch to within 1e-4. 'onnx:PATH' is then a method.
 
     \b
     Examples:
@@ -63,7 +62,7 @@ def export_command(
     from srbench.errors import UsageError
 
     if onnx is None and safetensors is None:
-        raise UsageError("name the file to write: --onnx PATH, --safetensors PATH, or both")
+        raise UsageError("give a file to write: --onnx PATH, --safetensors PATH, or both")
 
     spec = load_catalog(plugins).models[method]
     chosen = scale or (4 if 4 in spec.scales else min(spec.scales))
@@ -124,5 +123,5 @@ def _write_onnx(spec: ModelSpec, chosen: int, weights_file: Weights | None, targ
         raise MethodError(f"{spec.name} x{chosen}: {error}") from error
     used = f", {weights_file.origin} weights {weights_file.digest}" if weights_file else ""
     click.echo(f"{spec.name} x{chosen}{used}: {exported.path}")
-    click.echo(f"onnxruntime gives torch's output to within {exported.difference:.1g}")
+    click.echo(f"onnxruntime matches torch to within {exported.difference:.1g}")
     click.echo(f"score it: srbench run --methods bicubic,onnx:{shlex.quote(str(target))} --scale {chosen}")

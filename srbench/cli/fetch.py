@@ -1,4 +1,4 @@
-"""``srbench fetch``: get datasets and backbones ahead of time."""
+"""``srbench fetch``: download datasets and backbones ahead of time."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from srbench.cli.plugins import load_catalog, plugin_option
 
 @click.command("fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--scale", "scales", type=Scales(), help="Scales of datasets to fetch [default: all they have]")
+@click.option("--scale", "scales", type=Scales(), help="Scales of datasets to fetch [default: all]")
 @plugin_option
 def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plugins: tuple[str, ...]) -> None:
-    """Fetch datasets or backbones ahead of time, into SRBENCH_HOME.
+    """Download datasets or backbones into SRBENCH_HOME ahead of time.
 
     \b
     Examples:

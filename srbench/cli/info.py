@@ -1,4 +1,4 @@
-"""``srbench info``: a method explained: idea, network, loss, recipe, published figures, weights."""
+"""``srbench info``: explain a method: idea, network, loss, recipe, published figures, weights."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ MEANINGS = {
     "steps": "steps",
     "schedule": "of the learning rate",
     "clip": "largest gradient norm; 0: no limit",
-    "ema": "decay of the weights' moving average, which is what is kept; 0: none",
+    "ema": "decay of the moving average of the weights, which is saved; 0: none",
     "draws": "batches per step",
-    "best": "validation metric that chooses the weights kept",
+    "best": "validation metric that selects the saved weights",
 }
 
 
 @click.command("info")
 @click.argument("method")
-@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest it does]")
+@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
 @click.option(
     "--format",
     "style",
     type=click.Choice(["terminal", "json"]),
     default="terminal",
     show_default=True,
-    help="How to show it.",
+    help="Output format.",
 )
 @plugin_option
 def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[str, ...]) -> None:
-    """Explain METHOD: the idea, its layers, its loss and recipe, published figures, the weights a run would use.
+    """Explain METHOD: its idea, layers, loss and recipe, published figures, and the weights a run would use.
 
-    Nothing is written by hand but the idea and the formulas: layers and numbers come from the network and the recipe
-    that srbench builds.
+    Layers and numbers are read from the network and the recipe as srbench builds them; only the idea and the formulas
+    are written by hand.
 
     \b
     Examples:
@@ -77,7 +77,7 @@ def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[s
 
 @dataclass(frozen=True)
 class Facts:
-    """All that is known of a method at a scale."""
+    """What `srbench info` shows of a method at a scale."""
 
     spec: ModelSpec
     scale: int
@@ -89,10 +89,10 @@ class Facts:
 
 
 def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
-    """Build the network and the recipe, and look at them.
+    """Build a method's network and recipe, and describe them.
 
     Raises:
-        SRBenchError: they cannot be built.
+        SRBenchError: the network or the recipe cannot be built.
     """
     import torch
 
@@ -120,7 +120,7 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
-    """Return the facts as plain data."""
+    """Return the facts as JSON data."""
     spec, weights = facts.spec, facts.weights
     return {
         "name": spec.name,
@@ -151,7 +151,7 @@ def to_json(facts: Facts) -> dict[str, Any]:
 
 
 def show(facts: Facts, console: Console, *, plain: bool) -> None:
-    """Print the facts, part by part."""
+    """Print the facts, section by section."""
     from rich.text import Text
 
     spec, network = facts.spec, facts.network
@@ -179,14 +179,12 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
             for layer in network.layers
         ]
         console.print(_table(["layer", "module", "output", "parameters"], rows, right=(3,), plain=plain))
-        console.print("A line counts what is indented below it; of layers built alike the first is shown.")
-    macs = "not counted outside of torch" if network.macs is None else f"{network.macs:,}"
+        console.print("A line includes what is indented below it; of identical layers only the first is shown.")
+    macs = "not counted outside torch" if network.macs is None else f"{network.macs:,}"
     console.print(f"parameters: {network.params:,}; multiply-accumulates: {macs}")
     part("Training")
     if facts.recipe is None:
-        console.print(
-            "It cannot be trained here: the file is all there is." if spec.file else "There is nothing to learn."
-        )
+        console.print("Cannot be trained: the method is a model file." if spec.file else "Has no parameters to train.")
     else:
         _show_recipe(facts, facts.recipe, console, plain=plain)
     if spec.published:
@@ -194,7 +192,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
         rows = [[f"{p.dataset} x{p.scale}", p.metric, _value(p.value), p.protocol, p.source] for p in spec.published]
         console.print(_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
     if facts.recipe is not None or spec.file is not None:
-        part(f"Weights that a run takes at x{facts.scale}")
+        part(f"Weights that a run uses at x{facts.scale}")
         _show_weights(facts, console, plain=plain)
 
 
@@ -207,7 +205,7 @@ def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: 
         weight = "" if term.weight == 1 else f"{term.weight:g} · "
         console.print(f"  {weight}{term.name}: {term.formula or term.summary}")
         if term.uses:
-            console.print(f"    looks through {term.uses}")
+            console.print(f"    uses {term.uses}")
         if term.missing:
             console.print(f"    cannot be built here: {term.missing}")
     rows = [[name, str(recipe.settings[name]), meaning] for name, meaning in MEANINGS.items()]
@@ -216,13 +214,13 @@ def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: 
         options = ", ".join(f"{name} {value}" for name, value in learner.options.items())
         console.print(f"{learner.network}, {learner.params:,} parameters: {learner.optimizer}, {options}")
     if facts.spec.start_from:
-        console.print(f"It starts from the weights of {facts.spec.start_from}.")
+        console.print(f"Training starts from the weights of {facts.spec.start_from}.")
 
 
 def _show_weights(facts: Facts, console: Console, *, plain: bool) -> None:
     weights = facts.weights
     if weights is None:
-        console.print(f"There are none: 'srbench train {facts.spec.name} --scale {facts.scale} --data ...' makes them.")
+        console.print(f"None yet; train them: srbench train {facts.spec.name} --scale {facts.scale} --data ...")
         return
     console.print(printable(f"{weights.origin}, {weights.digest}, {weights.path}"), soft_wrap=True)
     if weights.remark:

@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     type=click.Choice(["terminal", "csv", "markdown", "latex", "json"]),
     default="terminal",
     show_default=True,
-    help="How to show it.",
+    help="Output format.",
 )
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks.")
-@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
 @click.option(
-    "--against-published", "published", is_flag=True, help="Show the figures that papers print beside the runs' own."
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to standard output."
+)
+@click.option(
+    "--against-published", "published", is_flag=True, help="Show the figures of papers beside those of the runs."
 )
 @plugin_option
 def leaderboard_command(
@@ -41,8 +43,8 @@ def leaderboard_command(
 ) -> None:
     """Show the leaderboard of one or more runs.
 
-    Rankings never mix datasets, scales, protocols, devices or precisions. Of a method that several runs scored with the
-    same code and weights, the last run named counts.
+    Rankings never mix datasets, scales, protocols, devices or precisions. If several runs scored a method with the same
+    code and weights, the last run given counts.
 
     \b
     Examples:
@@ -75,7 +77,7 @@ def leaderboard_command(
 
 
 def terminal(board: Board) -> str:
-    """Return the board for standard output; plain and uncut when piped."""
+    """Return the board as text for standard output; plain and untruncated when piped."""
     from srbench.results.tables import render
 
     return _printed(lambda plain, width: render(board, plain=plain, width=width))
@@ -93,17 +95,17 @@ def _printed(render: Callable[[bool, int], Iterable[RenderableType]]) -> str:
 
 
 def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog: Catalog) -> str:
-    """Return the board beside what papers print.
+    """Return the board beside published figures.
 
     Raises:
-        UsageError: papers print nothing for these methods on these datasets.
+        UsageError: there are no published figures for these methods on these datasets.
     """
     from srbench.results import formats, published
     from srbench.results.run_file import read_run_file
     from srbench.results.tables import render_section
 
     weights = [read_run_file(run).get("weights", {}) for run in runs]
-    cards = {digest: described["card"] for one in weights for digest, described in one.items()}
+    cards = {digest: entry["card"] for by_digest in weights for digest, entry in by_digest.items()}
     comparisons = published.compare(board, catalog, cards)
     if not comparisons:
         raise UsageError("no method of these runs has published figures for their datasets and scales")

@@ -1,4 +1,4 @@
-"""``srbench list``: what there is."""
+"""``srbench list``: list everything that can be named."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ KINDS = ("methods", "losses", "datasets", "metrics", "protocols", "degradations"
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @plugin_option
 def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -> None:
-    """List methods, losses, datasets, metrics, protocols, degradations, backbones, plugins, and what is broken.
+    """List methods, losses, datasets, metrics, protocols, degradations, backbones, plugins and broken plugins.
 
     \b
-    KIND: methods, losses, datasets, metrics, protocols, degradations, backbones or plugins; all without it.
+    KIND: methods, losses, datasets, metrics, protocols, degradations, backbones or plugins; without it, all.
     \b
     Examples:
       srbench list
@@ -39,12 +39,12 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
         return
     for name, rows in chosen.items():
         click.secho(name, bold=True)
-        wide = max((len(row["name"]) for row in rows), default=0)
+        width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
             details = "; ".join(f"{k} {v}" for k, v in row.items() if k not in ("name", "summary", "problems") and v)
-            click.echo(f"  {row['name']:{wide}}  {row['summary']}" + (f"  ({details})" if details else ""))
+            click.echo(f"  {row['name']:{width}}  {row['summary']}" + (f"  ({details})" if details else ""))
             for problem in row.get("problems", ()):
-                click.secho(f"  {'':{wide}}  broken: {problem}", fg="red")
+                click.secho(f"  {'':{width}}  broken: {problem}", fg="red")
         if not rows:
             click.echo("  none")
 

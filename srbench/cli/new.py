@@ -1,4 +1,4 @@
-"""``srbench new``: a plugin to start from."""
+"""``srbench new``: create a plugin from a template."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ USE = {
 @click.command("new")
 @click.argument("name")
 @click.option(
-    "--kind", type=click.Choice(list(USE)), default="method", show_default=True, help="What the plugin brings."
+    "--kind", type=click.Choice(list(USE)), default="method", show_default=True, help="What the plugin provides."
 )
 @click.option(
     "--dir",
     "parent",
     type=click.Path(file_okay=False, path_type=Path),
     default=".",
-    help="Folder to make the new one in [default: here]",
+    help="Parent folder [default: the current one]",
 )
 def new_command(*, name: str, kind: str, parent: Path) -> None:
-    """Write a plugin to start from: a distribution in a new folder NAME that installs, passes its test and runs.
+    """Create a plugin from a template: a distribution in a new folder NAME that installs, passes its test and runs.
 
     \b
     Examples:

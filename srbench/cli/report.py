@@ -1,4 +1,4 @@
-"""``srbench report``: the page that people look at."""
+"""``srbench report``: make an HTML page of runs."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from srbench.cli.parameters import Memory
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file [default: report.html in the first RUN]"
 )
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks.")
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
 @click.option(
     "--max-size",
     type=Memory(),
     default="36MiB",
     show_default=True,
-    help="Most that the file may take; image crops shrink until it fits.",
+    help="Largest file size; image crops shrink until it fits.",
 )
-@click.option("--open", "show", is_flag=True, help="Open it in the browser.")
+@click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
 def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_size: int, show: bool) -> None:
     """Make one self-contained HTML page of one or more runs.
 
-    Tables that sort and filter, plots, every image side by side with zoom, slider and error maps, training curves,
-    provenance. Images need 'srbench run --save-images'; what does not fit into --max-size is linked from the run's
-    folder.
+    It shows sortable and filterable tables, plots, every image side by side with zoom, slider and error maps, training
+    curves and provenance. Images need 'srbench run --save-images'; those that do not fit into --max-size are linked
+    from the run's folder.
 
     \b
     Examples:
@@ -43,7 +43,7 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_s
 
 
 def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> None:
-    """Write the report and say where it is and what it lacks."""
+    """Write the report, and print its path, size and warnings."""
     from srbench.report.page import MAX_BYTES, write_report
     from srbench.system.terminal import Terminal
 

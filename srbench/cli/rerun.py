@@ -1,4 +1,4 @@
-"""``srbench rerun``: a run once more, from what its folder records."""
+"""``srbench rerun``: repeat a run from what its folder records."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 @click.command("rerun")
 @click.argument("run", type=click.Path(path_type=Path, exists=True), metavar="RUN|run.json")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column that ranks the leaderboard.")
+@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
 @other_device_option
 def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
-    """Run what a run was asked for once more, from its run.json alone.
+    """Repeat a run from its run.json alone.
 
-    What is no longer there, or is not what it was (versions, plugins, weights, images), is said first; what cannot be
-    had is left out. The same command on the same --out goes on where it stopped.
+    Changes since then (versions, plugins, weights, images) are reported first; what is no longer available is skipped.
+    The same command with the same --out resumes.
 
     \b
     Examples:
@@ -49,8 +49,8 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
         try:
             scored = score(request, again.catalog, ui)
         except KeyboardInterrupt:
-            going_on = shlex.join(["srbench", "rerun", str(run), "--out", str(out)])
-            ui.note(f"stopped; what is done is saved in {out}. To go on: {going_on}")
+            resume = shlex.join(["srbench", "rerun", str(run), "--out", str(out)])
+            ui.note(f"stopped; finished rows are saved in {out}. To resume: {resume}")
             raise click.exceptions.Exit(130) from None
         failed |= scored.outcome.failed
     from srbench.cli.run import finish

@@ -1,4 +1,4 @@
-"""``srbench score``: score images that any other tool made."""
+"""``srbench score``: score images that another tool made."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.command("score")
 @click.argument("sr_dir", type=click.Path(path_type=Path))
 @click.argument("hr_dir", type=click.Path(path_type=Path))
-@click.option("--scale", type=SCALE, required=True, help="Scale factor: the border that is cut, HR's crop.")
+@click.option("--scale", type=SCALE, required=True, help="Scale factor; as many pixels are cut from each side.")
 @protocol_option
 @metrics_option
 @click.option(
@@ -32,10 +32,10 @@ if TYPE_CHECKING:
     type=click.Choice(["table", "csv", "json"]),
     default="table",
     show_default=True,
-    help="Output.",
+    help="Output format.",
 )
-@click.option("--sr-suffix", default="", metavar="TEXT", help="Taken off the end of SR names before pairing (_x4).")
-@click.option("--hr-suffix", default="", metavar="TEXT", help="Taken off the end of HR names before pairing.")
+@click.option("--sr-suffix", default="", metavar="TEXT", help="Removed from the end of SR names before pairing (_x4).")
+@click.option("--hr-suffix", default="", metavar="TEXT", help="Removed from the end of HR names before pairing.")
 @device_option
 @plugin_option
 def score_command(
@@ -51,9 +51,9 @@ def score_command(
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
-    """Score images that any other tool made against HR, paired by file name.
+    """Score images that another tool made against HR images, paired by file name.
 
-    Exit code 1 when a pair could not be scored. CSV: image,protocol and one column per metric, full precision.
+    CSV columns are image, protocol and one per metric, in full precision. Exit code 1 if a pair could not be scored.
 
     \b
     Examples:
@@ -69,9 +69,9 @@ def score_command(
     specs = [catalog.metrics[name] for name in metrics]
     chosen = [get_protocol(name) for name in protocols]
     ui = Terminal()
-    pairs, alone = pair_files(sr_dir, hr_dir, sr_suffix, hr_suffix)
-    for text in alone:
-        ui.warn(text)
+    pairs, warnings = pair_files(sr_dir, hr_dir, sr_suffix, hr_suffix)
+    for warning in warnings:
+        ui.warn(warning)
     with ui.track("scoring", len(pairs)) as advance:
         result = score_folders(pairs, scale, chosen, specs, find_device(device), advance)
     for name, reason in result.missing.items():
@@ -86,7 +86,7 @@ def score_command(
 
 
 def _cell(score: Score | None) -> float | str | None:
-    """Return a value as CSV and JSON hold it: undefined None, infinite ``inf``."""
+    """Return a value for CSV and JSON: None if undefined, the text ``inf`` if infinite."""
     if score is None or score.value is None:
         return None
     return score.value if math.isfinite(score.value) else str(score.value)
@@ -119,13 +119,13 @@ def _table(result: FolderScores, metrics: list[str]) -> str:
     for (image, protocol), scores in result.scores.items():
         rows.append([printable(image), protocol, *(_number(_cell(scores.get(name))) for name in metrics)])
     for protocol in dict.fromkeys(protocol for _, protocol in result.scores):
-        of = [scores for (_, name), scores in result.scores.items() if name == protocol]
+        images = [scores for (_, name), scores in result.scores.items() if name == protocol]
         means = []
         for metric in metrics:
-            values = [s[metric].value for s in of if metric in s]
+            values = [scores[metric].value for scores in images if metric in scores]
             defined = [value for value in values if value is not None]
             means.append(_number(sum(defined) / len(defined) if defined else None))
-        rows.append([f"mean of {len(of)}", protocol, *means])
+        rows.append([f"mean of {len(images)}", protocol, *means])
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     aligned = (
         "  ".join(

@@ -1,4 +1,4 @@
-"""``srbench speed``: latency and throughput over input and batch sizes."""
+"""``srbench speed``: measure latency and throughput over input and batch sizes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COLUMNS = {
     type=FiniteNumber(0, 600, min_open=True),
     default=1.0,
     show_default=True,
-    help="How long each is measured.",
+    help="Duration of each measurement.",
 )
 @weights_option
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), default="speed", show_default=True)
@@ -57,7 +57,7 @@ COLUMNS = {
 @compile_option
 @threads_option
 @click.option(
-    "--timeout", type=FiniteNumber(0), default=1800, show_default=True, metavar="SECONDS", help="For one measurement."
+    "--timeout", type=FiniteNumber(0), default=1800, show_default=True, metavar="SECONDS", help="Per measurement."
 )
 @click.option("--max-memory", type=Memory(), default=0, help="Most memory the process may use, e.g. 8GiB.")
 @plugin_option
@@ -80,8 +80,8 @@ def speed_command(
 ) -> None:
     """Measure latency, throughput and memory over input and batch sizes; save a table and a plot.
 
-    A curve ends where memory does. 'roofline' is the share of the FLOP/s that a large matrix product of the same
-    precision reaches in the same process.
+    A curve ends where memory runs out. 'roofline' is the method's FLOP/s as a share of those that a large matrix
+    product of the same precision reaches in the same process.
 
     \b
     Examples:
@@ -102,7 +102,7 @@ def speed_command(
     _show(curves)
     click.echo(f"saved in {out}: speed.csv" + (", speed.png" if len(curves.table) else ""))
     for line in curves.stopped:
-        click.echo(f"stopped there: {line}", err=True)
+        click.echo(f"curve ends: {line}", err=True)
     for line in curves.failed:
         click.echo(f"failed: {line}", err=True)
     if curves.failed:

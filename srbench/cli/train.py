@@ -1,4 +1,4 @@
-"""``srbench train``: make a method's weights."""
+"""``srbench train``: train a method."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "--data",
     type=Names("datasets"),
     required=True,
-    help="Training sets by name, folders of images, or NAME=FOLDER for an archive's set unpacked there.",
+    help="Datasets by name, folders of images, or NAME=FOLDER for a dataset whose archive is unpacked in FOLDER.",
 )
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option("--clip", type=FiniteNumber(0), help="Largest gradient norm; 0: no limit.")
 @click.option("--ema", type=FiniteNumber(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none.")
 @click.option(
-    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Work on a batch in this many parts."
+    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts to split each batch into."
 )
 @click.option(
     "--precision",
@@ -44,13 +44,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Mixed precision.",
 )
-@click.option("--limit-images", type=click.IntRange(0), default=0, help="Seeded subset of each set; 0: all images.")
+@click.option("--limit-images", type=click.IntRange(0), default=0, help="Random subset of each dataset; 0: all images.")
 @click.option(
     "--crop",
     type=click.Choice(["fixed", "random"]),
     default="fixed",
     show_default=True,
-    help="Patches as they are, or squares of half to twice the size, resized to the patch.",
+    help="fixed: patches as they are; random: squares of half to twice the size, resized to the patch.",
 )
 @degradation_option("to train and to validate on")
 @click.option(
@@ -58,41 +58,39 @@ if TYPE_CHECKING:
     type=Memory(),
     default="4GiB",
     show_default=True,
-    help="Memory for decoded images; a larger set streams through it.",
+    help="Memory for decoded images; larger datasets are streamed.",
 )
 @click.option(
     "--start-from",
     default="",
     metavar="PATH|trained|shipped|xN",
-    help="Weights that training starts from, or goes on from; xN: those of another scale, where they fit.",
+    help="Initial weights; xN: those of another scale, as far as the shapes match.",
 )
 @click.option(
     "--validate-on",
     default="",
     metavar="DATASET|held-out",
-    help="What is validated on [default: set5, or where it cannot be had a held-out tenth of the training images]",
+    help="Validation set [default: set5, or a held-out tenth of the training images if set5 is unavailable]",
 )
 @click.option("--validate-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option("--save-every", type=click.IntRange(1), default=1000, show_default=True, metavar="STEPS")
 @click.option(
-    "--log-every", type=click.IntRange(1), default=50, show_default=True, metavar="STEPS", help="One line of log.jsonl."
+    "--log-every", type=click.IntRange(1), default=50, show_default=True, metavar="STEPS", help="Per line of log.jsonl."
 )
-@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Seed of all draws.")
+@click.option("--seed", type=click.IntRange(0, 2**31 - 1), default=0, show_default=True, help="Random seed.")
 @click.option(
     "--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: where 'srbench run' finds it]"
 )
-@click.option(
-    "--resume", is_flag=True, help="Go on with the training in the folder, exactly; begin where there is none."
-)
+@click.option("--resume", is_flag=True, help="Resume the training in the folder exactly; start one if there is none.")
 @device_option
 @click.option(
     "--devices", type=click.IntRange(1), default=1, show_default=True, help="Devices that train together (DDP)."
 )
 @click.option(
-    "--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines that do, under torchrun or SLURM."
+    "--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines, under torchrun or SLURM."
 )
-@click.option("--compile", "compiled", is_flag=True, help="Compile the networks: slow to start, quicker steps.")
-@click.option("--tensorboard", is_flag=True, help="Write TensorBoard events to OUT/tensorboard too.")
+@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile: slow to start, faster steps.")
+@click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events to OUT/tensorboard.")
 @plugin_option
 def train_command(
     *,
@@ -128,9 +126,9 @@ def train_command(
     tensorboard: bool,
     plugins: tuple[str, ...],
 ) -> None:
-    """Train METHOD; 'srbench run' then finds its weights by itself.
+    """Train METHOD; 'srbench run' then uses the weights.
 
-    Can be killed at any moment: --resume goes on from the last saved state and ends with the same weights.
+    Training can be killed at any moment: --resume continues from the last checkpoint and gives the same weights.
 
     \b
     Examples:
@@ -180,13 +178,13 @@ def train_command(
         trained = train(request, catalog, ui)
     except KeyboardInterrupt:
         if (folder / checkpoints.NAME).exists():
-            again = command if resume else f"{command} --resume"
-            ui.note(f"stopped; the state is saved in {folder}. To go on: {again}")
+            command = command if resume else f"{command} --resume"
+            ui.note(f"stopped; the checkpoint is saved in {folder}. To resume: {command}")
         else:
-            ui.note("stopped before the first step: there is nothing to save")
+            ui.note("stopped before the first step; nothing was saved")
         raise click.exceptions.Exit(130) from None
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
-    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best after {trained.best_step}: {figures}")
+    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best at step {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
     is_default = not out and degradation == "bicubic"
     choice = "trained" if is_default else shlex.quote(str(trained.weights))

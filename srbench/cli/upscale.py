@@ -13,7 +13,7 @@ from srbench.cli.parameters import SCALE
 from srbench.cli.plugins import load_catalog, plugin_option
 
 PASS = 2**29
-"""Bytes that a pass may hold on a CPU: with more, tiles are no faster, and large images take more than they must."""
+"""Most bytes of one tile's forward pass on a CPU: larger tiles are no faster and only take more memory."""
 
 
 @click.command("upscale")
@@ -27,9 +27,9 @@ PASS = 2**29
     "--samples",
     type=click.IntRange(1, 1000),
     metavar="N",
-    help="Write N different answers, OUT_1 to OUT_N, of a method that knows several.",
+    help="Write N random samples, OUT_1 to OUT_N, of a generative method.",
 )
-@click.option("--repeat", is_flag=True, help="Reach a scale that METHOD does not do by repeating those that it does.")
+@click.option("--repeat", is_flag=True, help="Apply METHOD repeatedly to reach a scale that it does not support.")
 @tile_option
 @device_option
 @plugin_option
@@ -49,8 +49,8 @@ def upscale_command(
 ) -> None:
     """Enlarge an image, or every image of a folder, with METHOD.
 
-    Any size; alpha, 16 bits and greyscale are kept. A folder's images are written as PNG under their names. Large
-    images are enlarged in tiles, which gives the same, and written as they come: PNG, PPM and PGM of any size.
+    Alpha, 16 bits and greyscale are kept. The images of a folder are written as PNG with the same names. Large images
+    are enlarged in tiles, with the same result; PNG, PPM and PGM are written tile by tile, so they can have any size.
 
     \b
     Examples:
@@ -65,7 +65,7 @@ def upscale_command(
     spec = load_catalog(plugins).models[method]
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
-        raise UsageError("--samples shows what a method knows of one scale; it does not go with --repeat")
+        raise UsageError("--samples cannot be combined with --repeat")
     seeds = range(1, samples + 1) if samples else range(1)
     pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
@@ -80,13 +80,13 @@ def upscale_command(
     ui = Terminal()
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
-        raise UsageError(f"{spec.name} knows one answer only; --samples is for methods that know several")
-    passed = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
-    where = loaded[scales[0]].device
-    tiler = Tiler(reduce(Enlarger.then, passed), where, tile, PASS if where.type == "cpu" else 0)
+        raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")
+    enlargers = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
+    target_device = loaded[scales[0]].device
+    tiler = Tiler(reduce(Enlarger.then, enlargers), target_device, tile, PASS if target_device.type == "cpu" else 0)
     if len(scales) > 1:
         steps = ", then ".join(f"x{s}" for s in scales)
-        ui.note(f"{spec.name} does not do x{scale}: repeated, {steps}; each pass takes the last one's output for LR")
+        ui.note(f"{spec.name} does not do x{scale}; it is applied repeatedly: {steps}")
 
     faults = []
     count = sum(tiles_of(path, tiler) for path, _ in pairs[seeds[0]]) * len(seeds)

@@ -1,4 +1,4 @@
-"""``srbench verify``: whether a run's values still hold."""
+"""``srbench verify``: check whether a run's values can be reproduced."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 @click.command("verify")
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option(
-    "--sample", type=click.IntRange(0), default=20, show_default=True, help="Outputs to look at; 0: all of them."
+    "--sample", type=click.IntRange(0), default=20, show_default=True, help="Number of outputs to check; 0: all."
 )
 @other_device_option
 def verify_command(*, run: Path, sample: int, device: str) -> None:
-    """Say whether a run's values still hold, and what has changed since. Exit code 1 where one does not.
+    """Check whether a run's values can be reproduced, and report what has changed since. Exit code 1 if one differs.
 
-    An output is one method's of one image. Where the run kept it (--save-images) it is scored again, else made again.
-    On the same processor and versions values must be equal; elsewhere, and on a GPU, they may differ by one in the last
-    digit that boards print (PSNR 0.01 dB, SSIM and LPIPS 0.0001), as rounding to 8 bits may flip a few pixels.
+    An output is one method's SR of one image. Saved outputs (--save-images) are scored again, the others made again.
+    On the same processor and versions, values must be equal. Elsewhere, and on a GPU, they may differ by one in the
+    last printed digit (PSNR 0.01 dB, SSIM and LPIPS 0.0001), because rounding to 8 bits may flip a few pixels.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Where a run's jobs go: a worker process beside this one, this process, a Dask cluster, or SLURM."""
+"""Choose a run's executor: a worker process, this process, a Dask cluster, or SLURM."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
     from srbench.runs.request import Request
 
 PACKAGES = {"dask": "distributed", "slurm": "submitit"}
-"""The package that each executor is built on, in an extra of its name."""
+"""The package that each executor needs, installed by the extra of the executor's name."""
 DASK_WORKERS, SLURM_JOBS = 2, 64
 
 
 def check_executor(request: Request, catalog: Catalog) -> None:
-    """See whether the options that say where jobs go belong together.
+    """Check that the executor options are consistent.
 
     Raises:
-        UsageError: they do not, or a package is missing.
+        UsageError: they are not, or a package is missing.
     """
     executor = request.executor
     if executor != "local" and request.inline:
-        raise UsageError("--inline runs jobs in this process; leave --executor out")
+        raise UsageError("--inline runs jobs in this process; it cannot be combined with --executor")
     if request.scheduler and executor != "dask":
-        raise UsageError("--scheduler is Dask's: add --executor dask")
+        raise UsageError("--scheduler needs --executor dask")
     if request.slurm and executor != "slurm":
-        raise UsageError("--slurm says what SLURM jobs need: add --executor slurm")
+        raise UsageError("--slurm needs --executor slurm")
     if request.workers and executor == "local":
-        raise UsageError("--workers goes with --executor dask or slurm; without them there is one worker")
+        raise UsageError("--workers needs --executor dask or slurm; the local executor has one worker")
     if request.workers and request.scheduler:
-        raise UsageError("--workers is for a local cluster; the one at --scheduler has its own")
+        raise UsageError("--workers is for a local Dask cluster; it cannot be combined with --scheduler")
     if executor in PACKAGES and importlib.util.find_spec(PACKAGES[executor]) is None:
         raise UsageError(f"--executor {executor} needs {PACKAGES[executor]}: pip install 'srbench[{executor}]'")
     if executor == "slurm":
@@ -50,16 +50,16 @@ def check_executor(request: Request, catalog: Catalog) -> None:
 
 
 def session_of(options: RunOptions) -> Session:
-    """Return what holds for all jobs of a run's workers."""
+    """Return the settings shared by all jobs of a run."""
     return Session(**{field.name: getattr(options, field.name) for field in fields(Session)})
 
 
 @contextmanager
 def open_executor(request: Request, catalog: Catalog) -> Iterator[Executor]:
-    """Lend what runs the jobs of a run.
+    """Open a run's executor, and shut it down at the end.
 
     Raises:
-        SRBenchError: it cannot be had.
+        SRBenchError: the executor cannot be started.
     """
     executor = _open(request, catalog)
     try:
@@ -80,8 +80,8 @@ def _open(request: Request, catalog: Catalog) -> Executor:
         from srbench.execution.slurm import SlurmExecutor
 
         settings = _slurm_settings(request, catalog)
-        most = (os.cpu_count() or 1) if settings[""].get("cluster") == "local" else SLURM_JOBS
-        return SlurmExecutor(terms, settings, request.out / "slurm", request.workers or most)
+        jobs = (os.cpu_count() or 1) if settings[""].get("cluster") == "local" else SLURM_JOBS
+        return SlurmExecutor(terms, settings, request.out / "slurm", request.workers or jobs)
     return InlineExecutor(session) if request.inline else terms.executor(request.out / "worker.log")
 
 
@@ -91,6 +91,6 @@ def _slurm_settings(request: Request, catalog: Catalog) -> dict[str, dict[str, s
     settings = parse_settings(request.slurm)
     methods = {name: catalog.models[name].name for name in request.methods}
     known = methods | {name: name for name in methods.values()}
-    if strangers := set(settings) - {"", *known}:
-        raise UsageError(f"--slurm names {', '.join(sorted(strangers))}, which is not among --methods")
+    if unknown := set(settings) - {"", *known}:
+        raise UsageError(f"--slurm names {', '.join(sorted(unknown))}, which is not among --methods")
     return {known.get(method, method): needs for method, needs in settings.items()}

@@ -1,6 +1,6 @@
-"""From a request to its board: score and time what was asked, make the tables, save them.
+"""From a request to its board: score and time methods, make the tables, save them.
 
-Nothing here needs torch: the processes that work import it, while the one that started them waits.
+This module does not import torch; only the worker processes need it.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Scored:
-    """What a run left: how it ended, and the board, whose tables lie in the run's folder."""
+    """The result of a run: its outcome, and the board, whose tables are in the run's folder."""
 
     outcome: Outcome
     board: Board
 
 
 def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
-    """Score and time what was asked, make the board and save its tables: all that ``srbench run`` does but show it.
+    """Score and time the methods of a request, make the board and save its tables, as ``srbench run`` does.
 
     Raises:
         UsageError: a name, scale, column or combination does not exist; nothing was started.
-        SRBenchError: the run cannot be done at all.
-        KeyboardInterrupt: stopped by the user; what was done is saved.
+        SRBenchError: the run cannot start.
+        KeyboardInterrupt: stopped by the user; finished rows are saved.
     """
     request.check()
     columns = [*request.metrics, *COST, "method"]
@@ -51,5 +51,5 @@ def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
 
 
 def new_folder() -> Path:
-    """Return the folder of a run that names none: ``runs/<date-time>``."""
+    """Return the default folder of a run: ``runs/<date-time>``."""
     return Path("runs") / datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")

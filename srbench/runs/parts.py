@@ -1,4 +1,4 @@
-"""What a run is made of: a method on a dataset at a scale, and its output for each image."""
+"""The units of a run: a method on a dataset at a scale, and its output for each image."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 
 class Part(NamedTuple):
-    """What fails or succeeds as one: a method on a dataset at a scale."""
+    """A method on a dataset at a scale; it fails or succeeds as a whole."""
 
     method: str
     dataset: str
-    """As results name it, the degradation included."""
+    """Name in results, including the degradation."""
     scale: int
 
     def __str__(self) -> str:
@@ -18,7 +18,7 @@ class Part(NamedTuple):
 
 
 class Output(NamedTuple):
-    """What a method makes of one image of a dataset, in one precision."""
+    """A method's SR of one image of a dataset, in one precision."""
 
     method: str
     dataset: str

@@ -1,4 +1,4 @@
-"""What a run is asked for, less what its folder holds already: cells to score, their jobs and their rows."""
+"""The work of a run that its folder does not hold yet: cells to score, their jobs and their rows."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from srbench.specs import ImagePair, MetricSpec, ModelSpec
 
 CHUNK = 8
-"""Images per job: few enough that the references of a chunk stay in the worker's store for the next method."""
+"""Images per job: few enough that a chunk's prepared references stay cached for the next method."""
 GPU_CHUNK = 32
-"""Images per job on a GPU: each job waits for its first images to be decoded, as long as several take to score."""
+"""Images per job on a GPU: more, because each job first waits while its first images are decoded."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """A job, the parts that fail with it, and what the row of a measurement of speed begins with."""
+    """A job, the parts that fail with it, and for a measurement of speed the identity of its row."""
 
     job: Job
     parts: tuple[Part, ...]
@@ -40,34 +40,34 @@ class Task:
 
 @dataclass
 class Plan:
-    """The methods, metrics and images of a run, and what its folder holds of them."""
+    """The methods, metrics and images of a run, and which of their results its folder holds."""
 
     request: Request
     catalog: Catalog
     prepared: Prepared
     devices: Mapping[str, str]
-    """What each method runs on."""
+    """The device of each method."""
     status: dict[tuple[str, ...], tuple[str, str, str]] = field(default_factory=dict)
-    """Of each part the code, weights and status of its last job row."""
+    """Code, weights and status of each part's last job row."""
     identities: dict[str, Row] = field(default_factory=dict)
-    """Of each cell to score, by its key, what its row begins with."""
+    """The identity of each cell to score, by key."""
     done: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
-    """Keys whose last row says that the backbone is missing."""
+    """Keys whose last row reports a missing backbone."""
     pictures: dict[str, Row] = field(default_factory=dict)
 
     @property
     def methods(self) -> list[ModelSpec]:
-        """The methods of the run, in their order."""
+        """The methods of the run, in order."""
         return self.prepared.specs.methods
 
     @property
     def sets(self) -> list[ImageSet]:
-        """The datasets of the run at each scale, in their order."""
+        """The datasets of the run at each scale, in order."""
         return self.prepared.sets
 
     def read(self, rows: Iterable[Row]) -> None:
-        """Take in what earlier commands on the same folder left."""
+        """Read the rows that earlier commands wrote to the same folder."""
         for row in rows:
             if row["kind"] == "job":
                 self.note_status(row)
@@ -75,7 +75,7 @@ class Plan:
                 self.pictures |= last_pictures([row])
             elif row.get("missing"):
                 self.noted.add(row["key"])
-            elif not row.get("shared"):  # a timing that cannot be compared is worth another try
+            elif not row.get("shared"):  # shared timings cannot be compared: measure again
                 self.done.add(row["key"])
         if self.request.force:
             self.done.clear()
@@ -85,11 +85,11 @@ class Plan:
         self.status[_group(row)] = row["plugin"], row["weights"], row["status"]
 
     def has_status(self, row: Row) -> bool:
-        """Say whether the last job row of a part said the same already."""
+        """Return whether the last job row of a part has the same status."""
         return self.status.get(_group(row)) == (row["plugin"], row["weights"], row["status"])
 
     def unsupported(self, method: ModelSpec, scale: int) -> str:
-        """Return what a method does not do of the request; empty where it does all of it."""
+        """Return why a method does not support the request; empty if it does."""
         if reason := method.lacks_scale(scale):
             return reason
         if self.request.precision not in method.precisions:
@@ -99,7 +99,7 @@ class Plan:
         return ""
 
     def pending(self, images: ImageSet, method: ModelSpec) -> tuple[dict[str, list[Cell]], list[Row]]:
-        """Return the cells still to score by image, and rows that say which values cannot be had."""
+        """Return the cells still to score, by image, and rows for values that cannot be computed."""
         pending: dict[str, list[Cell]] = {}
         notes: list[Row] = []
         only, precision = self.request.only, self.request.recorded_precision
@@ -126,11 +126,11 @@ class Plan:
         return pending, notes
 
     def score_tasks(self, todo: Mapping[Part, dict[str, list[Cell]]]) -> Iterator[Task]:
-        """Cut the work into jobs, image-major: every method sees a chunk while its references are warm."""
-        many = GPU_CHUNK if all(device.startswith("cuda") for device in self.devices.values()) else CHUNK
+        """Split the work into jobs, image-major: every method gets a chunk while its references are cached."""
+        chunk_size = GPU_CHUNK if all(device.startswith("cuda") for device in self.devices.values()) else CHUNK
         for images in self.sets:
-            for start in range(0, len(images.pairs), many):
-                names = [pair.name for pair in images.pairs[start : start + many]]
+            for start in range(0, len(images.pairs), chunk_size):
+                names = [pair.name for pair in images.pairs[start : start + chunk_size]]
                 for method in self.methods:
                     part = Part(method.name, images.name, images.scale)
                     pending = todo.get(part, {})
@@ -138,7 +138,7 @@ class Plan:
                         yield Task(self._score_job(images, method, chunk), (part,))
 
     def speed_tasks(self) -> list[Task]:
-        """Return the measurements of speed that are still to be made."""
+        """Return the measurements of speed still to do."""
         settings = self.request.speed_settings
         if settings is None:
             return []
@@ -160,7 +160,7 @@ class Plan:
         return tasks
 
     def identity(self, method: ModelSpec, scale: int) -> Row:
-        """Return what tells one method's numbers from another's."""
+        """Return the fields that identify a method's results: name, scale, code, weights, device, precision."""
         return {
             "method": method.name,
             "scale": scale,
@@ -175,11 +175,11 @@ class Plan:
         return self._sets[part.dataset, part.scale]
 
     def picture(self, part: Part, image: str) -> Row:
-        """Return the row of a picture that was saved."""
+        """Return the row of a saved picture."""
         return self._picture(self.images(part), self.catalog.models[part.method], image)
 
     def job_row(self, part: Part, status: str) -> Row:
-        """Return what the row says of a part that has this status now."""
+        """Return a job row for a part with this status."""
         identity = self.identity(self.catalog.models[part.method], part.scale)
         return {"kind": "job", **identity, "dataset": part.dataset, "status": status}
 
@@ -230,7 +230,7 @@ class Plan:
         )
 
     def _expected(self, method: ModelSpec, scale: int, images: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return what another machine has to have as it is here; of this machine nothing is asked."""
+        """Return the hashes that another machine must match; none for local jobs."""
         if self.request.executor == "local":
             return {}
         identity = self.identity(method, scale)

@@ -1,4 +1,4 @@
-"""What a request means on this machine: specs by name, datasets fetched, weights chosen, backbones at hand."""
+"""Prepare a request on this machine: look up specs, fetch datasets and backbones, choose weights."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ class NamedDataset(NamedTuple):
     """A dataset of a request."""
 
     reference: str
-    """Its name or absolute path, which workers understand."""
+    """Its name or absolute path, by which workers find it."""
     spec: DatasetSpec
     name: str
-    """What results call it."""
+    """Its name in results."""
 
 
 @dataclass(frozen=True)
 class Specs:
-    """What the names of a request stand for; nothing is fetched yet."""
+    """The specs that a request names, before anything is fetched."""
 
     methods: list[ModelSpec]
     metrics: list[MetricSpec]
@@ -50,14 +50,14 @@ class Specs:
 
 @dataclass(frozen=True)
 class Prepared:
-    """All that jobs need of this machine."""
+    """The specs, images, weights and backbones of a run, ready for jobs."""
 
     specs: Specs
     sets: list[ImageSet]
     weights: Mapping[tuple[str, int], Weights]
-    """By method and scale; methods that have nothing to learn have none."""
+    """By method and scale; methods without parameters have none."""
     missing: Mapping[str, str]
-    """Why a metric cannot be computed, by metric."""
+    """The metrics that cannot be computed, each with the reason."""
 
 
 def find_specs(request: Request, catalog: Catalog) -> Specs:
@@ -78,10 +78,10 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
 
 
 def prepare_run(request: Request, catalog: Catalog, specs: Specs, ui: UI) -> Prepared:
-    """Fetch datasets and backbones, train what has to be trained first, choose weights.
+    """Fetch datasets and backbones, train methods without weights if requested, and choose weights.
 
     Raises:
-        UsageError: a folder of which no image can be scored, or weights that do not exist.
+        UsageError: no image of a folder can be scored, or weights do not exist.
         SRBenchError: a training failed.
     """
     sets = [
@@ -95,7 +95,7 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, ui: UI) -> Pre
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
-    """Resolve datasets; two folders of the same name go by their paths.
+    """Return the datasets of a request; folders with the same name are named by their paths.
 
     Raises:
         UsageError: there is no such dataset or folder.
@@ -117,14 +117,14 @@ def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
 
 
 def warn_unsupported(methods: Iterable[ModelSpec], scales: Sequence[int], ui: UI) -> None:
-    """Say before the start which methods do not do a scale; they get a row that says so, and are no failure."""
+    """Warn which methods do not support a scale; they get a row that says so, which is not a failure."""
     for method in methods:
         if unsupported := [f"x{scale}" for scale in scales if scale not in method.scales]:
             ui.warn(f"{method.name} does not do {', '.join(unsupported)} (it does {method.scales_text}): unsupported")
 
 
 def _train_first(request: Request, catalog: Catalog, methods: Sequence[ModelSpec], ui: UI) -> None:
-    """Train the methods that have no weights, where that was asked for."""
+    """Train the methods without weights if the request asks for it."""
     if request.train_on:
         from srbench.training.missing import train_missing
 
@@ -138,17 +138,17 @@ def _train_first(request: Request, catalog: Catalog, methods: Sequence[ModelSpec
 def choose_weights(
     choices: Mapping[str, str], scales: Sequence[int], catalog: Catalog, methods: Sequence[ModelSpec], ui: UI
 ) -> dict[tuple[str, int], Weights]:
-    """Find the weights of every method that learns, and say which are used.
+    """Return the weights of every method that has some, by method and scale, and print which are used.
 
     Args:
         choices: ``shipped``, ``trained`` or a path, by method.
-        scales: those that are run.
-        catalog: what names mean.
-        methods: those that are run.
-        ui: hears which weights are used.
+        scales: the scales to run.
+        catalog: resolves names.
+        methods: the methods to run.
+        ui: prints the weights used.
 
     Raises:
-        UsageError: those asked for do not exist, or belong elsewhere.
+        UsageError: the chosen weights do not exist, or are of another method or scale.
     """
     choices = catalog.models.choices(choices, methods)
     chosen = {}
@@ -161,5 +161,5 @@ def choose_weights(
             ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
             newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
-                ui.note(f"  others were trained here: --weights {method.name}=trained takes them")
+                ui.note(f"  trained weights exist too: use them with --weights {method.name}=trained")
     return chosen

@@ -1,4 +1,4 @@
-"""A request: the options of a run, who asked and for what part; recorded in ``run.json`` and read from it."""
+"""A request: the options of a run and its command, recorded in ``run.json`` and read from it."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
 NEEDED = ("methods", "datasets", "scales", "protocols", "metrics")
 RECORDED = {name: option.kind.form for name, option in OPTIONS.items() if option.recorded}
 FORM = Fields({name: RECORDED[name] for name in NEEDED}, RECORDED)
-"""What is relied on of a request that was recorded."""
+"""The JSON form of a recorded request."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request(RunOptions):
-    """What is asked of a run: its options, and what no user sets."""
+    """The options of a run, and what users do not set."""
 
     out: Path
     """The run's folder."""
     command: str = ""
-    """The command line or call, for people."""
+    """The command line or Python call, for people."""
     only: frozenset[Output] | None = None
-    """What is scored of it; None: everything."""
+    """The outputs to score; None for all."""
 
 
 def record_request(request: Request, catalog: Catalog, datasets: Sequence[str]) -> Row:
-    """Return a request as ``run.json`` holds it: plain values that mean the same in any folder.
+    """Return a request as JSON values for ``run.json``, valid from any working directory.
 
     Args:
         request: the request.
-        catalog: what its names mean.
+        catalog: resolves its names.
         datasets: the datasets by name or absolute path.
     """
     recorded = {name: value for name, value in asdict(request).items() if name in RECORDED}
@@ -58,14 +58,14 @@ def record_request(request: Request, catalog: Catalog, datasets: Sequence[str]) 
 
 
 def read_request(recorded: Row, out: Path) -> Request:
-    """Return the request that `record_request` recorded, to be made in another folder.
+    """Return the request that `record_request` recorded, with another folder.
 
     Raises:
-        UsageError: it is none, or asks for what this srbench does not know.
+        UsageError: the record is damaged, or has options that this version of srbench does not know.
     """
     recorded = _with_flat_speed(recorded)
-    if strange := sorted(set(recorded) - set(RECORDED)):
-        raise UsageError(f"the run was asked for by another version of srbench: {', '.join(strange)} is not known here")
+    if unknown := sorted(set(recorded) - set(RECORDED)):
+        raise UsageError(f"the run is of another version of srbench: option {', '.join(unknown)} is not known here")
     if reason := fault(recorded, FORM, "its request"):
         raise UsageError(f"the run's description is damaged or not srbench's ({reason})")
     values: Row = {name: tuple(value) if isinstance(value, list) else value for name, value in recorded.items()}
@@ -75,9 +75,9 @@ def read_request(recorded: Row, out: Path) -> Request:
 
 
 def _with_flat_speed(recorded: Row) -> Row:
-    """Return a recorded request with the settings of speed as options of their own.
+    """Return a recorded request with the speed settings as separate options.
 
-    Before 0.2 they were recorded as an object, and as null where speed was not measured.
+    Before 0.2 they were recorded as an object, or as null if speed was not measured.
     """
     speed: Any = recorded.get("speed")
     if isinstance(speed, bool) or not ("speed" in recorded and isinstance(speed, dict | None)):
@@ -87,7 +87,7 @@ def _with_flat_speed(recorded: Row) -> Row:
 
 
 def absolute(text: str, catalog: Catalog) -> str:
-    """Return a dataset as it can be asked for from anywhere: by name, or by absolute path."""
+    """Return a dataset's name or absolute path, valid from any working directory."""
     if text in catalog.datasets:
         return catalog.datasets[text].name
     if named := split_name(text):

@@ -1,4 +1,4 @@
-"""A run again from its ``run.json`` alone: what was asked, and what is no longer there or has changed since."""
+"""Repeat a run from its ``run.json`` alone: its requests, and what is missing or has changed since."""
 
 from __future__ import annotations
 
@@ -33,74 +33,75 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Again:
-    """A request to make again, less what cannot be had any more, and in a line each what is not as it was."""
+    """A request to repeat, without what is no longer available."""
 
     request: Request
     catalog: Catalog
     remarks: tuple[str, ...]
+    """What is missing or has changed, one line each."""
     same_versions: bool
-    """Of srbench, Python and the libraries that compute."""
+    """Whether srbench, Python and the numerical libraries have the versions of the run."""
 
 
 def requests_of(run_dir: Path, out: Path) -> list[Again]:
-    """Return the different requests that a run was made of, in their order.
+    """Return the distinct requests of a run, in order.
 
     Args:
-        run_dir: the run's folder, or its ``run.json``, wherever that lies.
-        out: where they are to be made again.
+        run_dir: the run's folder, or its ``run.json`` in any folder.
+        out: the folder of the repeated run.
 
     Raises:
-        SRBenchError: there is no such run, or it does not say what was asked.
-        UsageError: nothing of it can be run here.
+        SRBenchError: there is no such run, or it records no request.
+        UsageError: no part of it can be run here.
     """
     run = read_run_file(run_dir)
     entries = {json.dumps(entry["request"], sort_keys=True): entry for entry in run["commands"] if "request" in entry}
     if not entries:
         commands = "; ".join(entry["command"] for entry in run["commands"])
         raise SRBenchError(
-            f"{run_dir}: does not record what was asked, it is of an older srbench; run again: {commands}"
+            f"{run_dir}: made by an older srbench, which did not record its options; run again: {commands}"
         )
     return [_Checked(run, entry, read_request(entry["request"], out)).again() for entry in entries.values()]
 
 
 class _Checked:
-    """A recorded request held against what is here now."""
+    """Compares a recorded request with what is available now."""
 
     def __init__(self, run: Row, entry: Row, request: Request) -> None:
         self.run, self.entry, self.request = run, entry, request
         self.remarks: list[str] = []
         self.same_versions = self._versions()
-        plugins = tuple(plugin for plugin in request.plugins if self._kept(plugin, plugin_source))
+        plugins = tuple(plugin for plugin in request.plugins if self._is_available(plugin, plugin_source))
         self.request = replace(request, plugins=plugins)
         self.catalog = Catalog.load(plugins)
 
     def again(self) -> Again:
         recorded = self.request
-        methods = self._left(recorded.methods, self._method)
+        methods = self._available(recorded.methods, self._method)
         request = replace(
             recorded,
             methods=methods,
-            datasets=self._left(recorded.datasets, self._dataset),
-            metrics=self._left(recorded.metrics, self._metric),
-            protocols=self._left(recorded.protocols, self._protocol),
+            datasets=self._available(recorded.datasets, self._dataset),
+            metrics=self._available(recorded.metrics, self._metric),
+            protocols=self._available(recorded.protocols, self._protocol),
             weights={name: choice for name, choice in recorded.weights.items() if name in methods},
         )
         self._images(request)
         return Again(request, self.catalog, tuple(dict.fromkeys(self.remarks)), self.same_versions)
 
-    def _left(self, names: tuple[str, ...], check: Callable[[str], object]) -> tuple[str, ...]:
-        """Return those that can be had.
+    def _available(self, names: tuple[str, ...], check: Callable[[str], object]) -> tuple[str, ...]:
+        """Return the names that are available.
 
         Raises:
-            UsageError: that is none.
+            UsageError: none is.
         """
-        left = tuple(name for name in names if self._kept(name, check))
-        if names and not left:
-            raise UsageError(f"nothing of the run can be run again: {'; '.join(self.remarks)}")
-        return left
+        available = tuple(name for name in names if self._is_available(name, check))
+        if names and not available:
+            raise UsageError(f"nothing of the run can be repeated: {'; '.join(self.remarks)}")
+        return available
 
-    def _kept(self, name: str, check: Callable[[str], object]) -> bool:
-        """Whether a part of the request can be had; what cannot is said, and left out."""
+    def _is_available(self, name: str, check: Callable[[str], object]) -> bool:
+        """Return whether a part of the request is available; if not, add a remark."""
         try:
             check(name)
         except SRBenchError as error:
@@ -109,7 +110,7 @@ class _Checked:
         return True
 
     def _versions(self) -> bool:
-        """Say which versions are others now; whether none is."""
+        """Add a remark for each version that differs; return whether none does."""
         then: dict[str, str] = self.entry.get("versions", {})
         now = {package: _version(package) for package in then}
         self.remarks += [f"{name}: {then[name]} then, {now[name]} now" for name in then if then[name] != now[name]]
@@ -124,7 +125,7 @@ class _Checked:
         for scale in (scale for scale in self.request.scales if scale in spec.scales):
             then = self.entry.get("weights", {}).get(f"{spec.name} x{scale}", "")
             weights = find_weights(spec, scale, choices.get(spec.name, ""))
-            if then or not self.request.train_on:  # else they are trained first, then as now
+            if then or not self.request.train_on:  # else they are trained first
                 self._compare(f"the weights of {spec.name} x{scale}", then, weights.digest if weights else "")
 
     def _metric(self, name: str) -> None:
@@ -141,23 +142,23 @@ class _Checked:
         find_dataset(self.catalog, reference)
 
     def _images(self, request: Request) -> None:
-        """Hold the images that are listed now against those that were scored."""
+        """Compare the images listed now with those that were scored."""
         degradation = get_degradation(request.degradation)
         suffix = "" if degradation is BICUBIC else f"+{degradation.name}"
         for _, spec, name in named_datasets(request, self.catalog):
-            for scale in (scale for scale in request.scales if spec.images is not None):  # else it is fetched first
+            for scale in (scale for scale in request.scales if spec.images is not None):  # else fetched first
                 label = f"{name}{suffix} x{scale}"
                 then: dict[str, str] = self.run["datasets"].get(label, {}).get("images", {})
                 pairs = {pair.name: pair for pair in spec.pairs(scale)}
                 gone = [image for image in then if image not in pairs]
-                other = [image for image in then if image in pairs and _hash(pairs[image], degradation) != then[image]]
-                for images, fate in ((gone, "gone"), (other, "changed")):
+                changed = [name for name in then if name in pairs and _hash(pairs[name], degradation) != then[name]]
+                for images, fate in ((gone, "gone"), (changed, "changed")):
                     if images:
                         self.remarks.append(f"{label}: {_several(images)} {fate}")
 
-    def _compare(self, what: str, then: str | None, now: str) -> None:
+    def _compare(self, subject: str, then: str | None, now: str) -> None:
         if then is not None and then != now:
-            self.remarks.append(f"{what} changed: {then or 'none'} then, {now or 'none'} now")
+            self.remarks.append(f"{subject} changed: {then or 'none'} then, {now or 'none'} now")
 
 
 def _hash(pair: ImagePair, degradation: Degradation) -> str:

@@ -1,6 +1,6 @@
-"""Run jobs: what is asked for, less what is there -> executor -> rows in ``results.jsonl``.
+"""Run a request's pending jobs on an executor, and write their results to ``results.jsonl``.
 
-Running the same request on the same folder again scores only what is missing or failed. Only this process writes.
+The same request on the same folder scores only what is missing or failed. Only this process writes results.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
 
 QUIET_S = 5.0
-"""Without an event for so long, the executor is asked whether it still works."""
+"""Seconds without an event after which the executor's health is checked."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: the parts that failed, each with its failure, and the seconds spent by kind of work."""
+    """The outcome of a run: the failures by part, and the seconds spent by kind of work."""
 
     failed: Mapping[Part, Failure]
     seconds: Mapping[str, float]
@@ -57,19 +57,19 @@ class End:
 
 
 def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
-    """Score and time what was asked and is not yet there.
+    """Score and time what the request asks for and its folder does not hold yet.
 
     Raises:
         UsageError: a name, scale or combination does not exist; nothing was started.
-        SRBenchError: the run cannot be done at all (no device, output folder not writable or in use).
-        KeyboardInterrupt: stopped by the user; what was done is saved.
+        SRBenchError: the run cannot start (no such device, output folder not writable or in use).
+        KeyboardInterrupt: stopped by the user; finished rows are saved.
     """
     specs = find_specs(request, catalog)
     check_executor(request, catalog)
     for _, dataset, _ in specs.datasets:
         if dataset.images is not None:
             for scale in request.scales:
-                dataset.pairs(scale)  # a folder that cannot be listed is said before anything is fetched
+                dataset.pairs(scale)  # report folders that cannot be listed before anything is fetched
     warn_unsupported(specs.methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
@@ -104,21 +104,21 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
 
 
 def events_of(
-    executor: Executor, tasks: Iterable[Task], wanted: Callable[[Task], bool], *, timed: bool = False
+    executor: Executor, tasks: Iterable[Task], is_needed: Callable[[Task], bool], *, timed: bool = False
 ) -> Iterator[tuple[Task, Event | End]]:
-    """Keep as many jobs with an executor as it has room for, and yield their events as they come.
+    """Submit jobs while the executor has room, and yield their events as they arrive.
 
     Args:
         executor: runs the jobs.
-        tasks: the jobs in their order.
-        wanted: asked of each task when its turn comes; one that is not wanted any more ends at once.
-        timed: the jobs measure time: only so many run at once as do not disturb each other.
+        tasks: the jobs in order.
+        is_needed: called before a task is submitted; a task that is no longer needed ends at once.
+        timed: whether the jobs measure time; then only as many run at once as do not disturb each other.
 
     Yields:
         A task and an event of its job; the last is an `End`.
 
     Raises:
-        SRBenchError: the executor works no more.
+        SRBenchError: the executor has failed.
     """
     waiting = iter(tasks)
     numbers = itertools.count()
@@ -126,7 +126,7 @@ def events_of(
     arrived: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
     while True:
         while len(running) < executor.room(timed=timed) and (task := next(waiting, None)):
-            if not wanted(task):
+            if not is_needed(task):
                 yield task, End()
                 continue
             number = next(numbers)
@@ -164,7 +164,7 @@ def _put_end(arrived: queue.SimpleQueue[tuple[int, Event | None]], number: int, 
 
 @dataclass
 class _Run:
-    """One run: what is left to do, the loop over jobs, and the rows that come of it."""
+    """One run: the pending work, the loop over jobs, and the rows written."""
 
     plan: Plan
     results: ResultsFile
@@ -184,11 +184,11 @@ class _Run:
                         self._end(part, "ok")
                 self._measure(speeds, advance)
         elif not self.failures:
-            self.ui.note("nothing to do: everything asked for is already there (--force scores it again)")
+            self.ui.note("nothing to do: all results exist already (--force scores them again)")
         return Outcome(self.failures, dict(self.seconds))
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:
-        """Return the cells still to score, by part and image; record parts that need no work."""
+        """Return the cells still to score, by part and image; record the parts without work."""
         todo = {}
         for images in self.plan.sets:
             for method in self.plan.methods:
@@ -208,14 +208,14 @@ class _Run:
                         self._end(part, "ok")
         return todo
 
-    def _wanted(self, task: Task) -> bool:
-        """Return whether none of a task's parts failed before."""
+    def _is_needed(self, task: Task) -> bool:
+        """Return whether no part of a task has failed."""
         return not any(part in self.failures for part in task.parts)
 
     def _score(self, tasks: Iterable[Task], advance: Callable[[str], None]) -> None:
-        """Run jobs and write their values; a part that failed is not tried on."""
+        """Run jobs and write their values; skip the jobs of failed parts."""
         images_done: Counter[int] = Counter()
-        for task, event in events_of(self.executor, tasks, self._wanted):
+        for task, event in events_of(self.executor, tasks, self._is_needed):
             (part,) = task.parts
             if isinstance(event, ValueScored):
                 self._value_row(event)
@@ -233,8 +233,8 @@ class _Run:
                     advance("")
 
     def _measure(self, tasks: Iterable[Task], advance: Callable[[str], None]) -> None:
-        """Measure methods' speed, of those that did not fail at this scale already."""
-        for task, event in events_of(self.executor, tasks, self._wanted, timed=True):
+        """Measure the speed of methods that have not failed at this scale."""
+        for task, event in events_of(self.executor, tasks, self._is_needed, timed=True):
             if isinstance(event, SpeedMeasured):
                 shared = {"shared": event.shared} if event.shared else {}
                 self.results.append({**task.row, **event.figures, **shared, "time": now()})
@@ -259,14 +259,14 @@ class _Run:
         self.results.append({**row, "time": now()})
 
     def _fail(self, part: Part, failure: Failure) -> None:
-        """Record that a part failed, once: jobs of it that were under way may fail after it."""
+        """Record that a part failed, once: its other running jobs may fail too."""
         if part not in self.failures:
             self.failures[part] = failure
             self.ui.warn(f"{part} failed: {failure}")
             self._job_row(part, "failed", failure.reason, failure.code)
 
     def _end(self, part: Part, status: str, reason: str = "") -> None:
-        """Record how a method ended on a dataset, unless the last row says so already."""
+        """Record the status of a method on a dataset, unless its last row has the same."""
         if not self.plan.has_status(self.plan.job_row(part, status)):
             self._job_row(part, status, reason)
 

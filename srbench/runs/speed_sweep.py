@@ -1,4 +1,4 @@
-"""Speed over input and batch sizes: latency, throughput, memory, and how near a network comes to its device's limit."""
+"""Speed over input and batch sizes: latency, throughput, memory and roofline fraction."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ E = TypeVar("E", PeakMeasured, SpeedMeasured)
 
 @dataclass(frozen=True)
 class Sweep:
-    """What is measured: methods at one scale, over sizes and batches."""
+    """The measurements to make: methods at one scale, over sizes and batches."""
 
     methods: tuple[str, ...]
     scale: int
@@ -41,7 +41,7 @@ class Sweep:
     batches: tuple[int, ...]
     """Images per batch."""
     seconds: float
-    """How long each is measured."""
+    """Duration of each measurement."""
     session: Session
     out: Path
     weights: Mapping[str, str] = field(default_factory=dict)
@@ -52,26 +52,27 @@ class Sweep:
 
 @dataclass(frozen=True)
 class Curves:
-    """The table, one row per method, batch and size; where curves stopped, and what failed."""
+    """The results of a sweep."""
 
     table: pd.DataFrame
+    """One row per method, batch and size."""
     stopped: tuple[str, ...]
-    """Where memory did not do for a larger size."""
+    """Where curves ended because memory ran out."""
     failed: tuple[str, ...]
     device: str
     peak_gflops: float
-    """Of a large matrix product on the device."""
+    """GFLOP/s of a large matrix product on the device."""
 
 
 def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
-    """Measure methods at every size and batch, smallest first; a curve ends where memory does.
+    """Measure methods at every size and batch, smallest first; a curve ends where memory runs out.
 
-    The roofline fraction is what a forward pass achieves, two operations per multiply-accumulate, of what a large
-    matrix product of the same precision achieves in the same process (Williams et al. 2009).
+    The roofline fraction is the FLOP/s of a forward pass, at two operations per multiply-accumulate, divided by those
+    of a large matrix product of the same precision in the same process (Williams et al. 2009).
 
     Raises:
-        UsageError: a method or its weights do not exist, or it does not do the scale or the precision.
-        SRBenchError: the device is not there, the folder cannot be written.
+        UsageError: a method or its weights do not exist, or it does not support the scale or the precision.
+        SRBenchError: there is no such device, or the folder cannot be written.
     """
     methods = list({catalog.models[name].name: catalog.models[name] for name in request.methods}.values())
     for method in methods:
@@ -109,7 +110,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
                             figures = _measured(executor, job, SpeedMeasured).figures
                         except JobFailedError as error:
                             (stopped if error.code is Code.OUT_OF_MEMORY else failed).append(f"{label}: {error}")
-                            break  # what is larger would fare no better
+                            break  # larger inputs would fail too
                         finally:
                             advance(label)
                         identity = {"method": method.name, "scale": request.scale, "batch": batch, "size": size}
@@ -125,7 +126,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
 
 
 def _with_gflops(figures: Mapping[str, float | None]) -> dict[str, float]:
-    """Return figures with the GFLOP/s achieved; what a network outside of torch does not know is NaN."""
+    """Return figures with the achieved GFLOP/s; figures unknown outside torch are NaN."""
     speed = {name: math.nan if value is None else value for name, value in figures.items()}
     return {**speed, "gflops": 2 * speed["macs"] / (speed["latency_ms"] / 1000) / 1e9}
 
@@ -134,7 +135,7 @@ def _measured(executor: WorkerExecutor, job: Job, kind: type[E]) -> E:
     """Run a job and return its event of one kind.
 
     Raises:
-        JobFailedError: it failed.
+        JobFailedError: the job failed.
     """
     events: list[Event] = []
     executor.submit(job, events.append).result()
@@ -142,7 +143,7 @@ def _measured(executor: WorkerExecutor, job: Job, kind: type[E]) -> E:
 
 
 def draw(curves: Curves, target: Path) -> None:
-    """Draw latency, throughput and roofline fraction over the size of the input, a line per method and batch."""
+    """Plot latency, throughput and roofline fraction over the input size, one line per method and batch."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -161,7 +162,7 @@ def draw(curves: Curves, target: Path) -> None:
         for axis, (_, label, logarithmic) in zip(axes, panels, strict=True):
             axis.set_xscale("log", base=2)
             axis.set_yscale("log" if logarithmic else "linear")
-            if logarithmic:  # plain numbers, at the ticks between powers of ten too
+            if logarithmic:  # plain numbers at minor ticks too
                 axis.yaxis.set_major_formatter(ScalarFormatter())
                 axis.yaxis.set_minor_formatter(LogFormatter(minor_thresholds=(2, 0.5)))
             else:

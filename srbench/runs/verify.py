@@ -1,4 +1,4 @@
-"""Are a run's values still what they were? Its saved images are scored again; what it saved none of is made again."""
+"""Check whether a run's values can be reproduced: saved images are scored again, other outputs are made again."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
 
     Now = dict[tuple[Output, tuple[str, str]], "Value"]
-    """Values as they are now, by output and by metric and protocol."""
+    """Current values, by output and by metric and protocol."""
 
 
 class Value(NamedTuple):
-    """A value as it is now, on which device; NaN with the reason where there is none."""
+    """A current value and its device; NaN with a reason if there is none."""
 
     value: float
     device: str
@@ -47,12 +47,12 @@ class Value(NamedTuple):
 
 @dataclass(frozen=True)
 class Check:
-    """A value of the run beside the value now."""
+    """A value of the run beside the current value."""
 
     output: Output
     metric: str
     protocol: str
-    """Empty where the metric uses none."""
+    """Empty if the metric uses none."""
     then: float
     now: float
     agrees: bool
@@ -61,7 +61,7 @@ class Check:
 
 @dataclass
 class Verified:
-    """What was looked at, and in a line each what has changed since, whether or not a value differs for it."""
+    """The result of a verification."""
 
     checks: list[Check] = field(default_factory=list)
     rescored: int = 0
@@ -69,38 +69,38 @@ class Verified:
     repeated: int = 0
     """Outputs that were made again."""
     remarks: tuple[str, ...] = ()
+    """What has changed since the run, one line each."""
 
     @property
     def differing(self) -> list[Check]:
-        """What does not agree, or could not be had again."""
+        """The values that differ or could not be reproduced."""
         return [check for check in self.checks if not check.agrees]
 
 
 def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
-    """Compare a run's values with what they are now.
+    """Compare a run's values with current ones.
 
-    On the processor and with the versions of the run they must be equal. Elsewhere rounding to 8 bits may flip a few
-    pixels, and on a GPU results depend on the batch size: one unit in the last digit that boards print of a metric is
-    allowed.
+    On the run's processor and versions they must be equal. Elsewhere rounding to 8 bits may flip a few pixels, and on a
+    GPU results depend on the batch size: one unit in the last printed digit of a metric is allowed.
 
     Args:
         run_dir: the run's folder.
-        sample: how many outputs (a method's of an image) are looked at, drawn by their hash; 0 for all.
+        sample: number of outputs (a method's SR of an image) to check, chosen by hash; 0 for all.
         ui: shows progress.
-        device: where, if not on the one that was asked for.
+        device: the device; empty for the run's own.
 
     Raises:
-        SRBenchError: there is no run, it holds no values, or does not say what was asked.
-        UsageError: nothing of it can be run here.
+        SRBenchError: there is no run, it holds no values, or it records no request.
+        UsageError: no part of it can be run here.
     """
     run = read_run_file(run_dir)
     rows = list(read_rows(run_dir / "results.jsonl"))
     stored = _stored(run, rows)
     if not stored:
-        raise SRBenchError(f"{run_dir} holds no value that could be verified")
+        raise SRBenchError(f"{run_dir} holds no values to verify")
     chosen = sorted(stored, key=digest)[: sample or None]
-    left = {output: stored[output] for output in chosen}
-    pictures = _saved_pictures(run_dir, rows, left)
+    pending = {output: stored[output] for output in chosen}
+    pictures = _saved_pictures(run_dir, rows, pending)
     result = Verified()
     with TemporaryDirectory(prefix="srbench-verify-") as scratch:
         requests = requests_of(run_dir, Path(scratch))
@@ -109,28 +109,28 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
             for number, again in enumerate(requests):
                 out = Path(scratch) / str(number)
                 request = replace(again.request, out=out, device=device or again.request.device)
-                again = replace(again, request=request)  # noqa: PLW2901  (the same, in a folder of its own)
-                outputs = [output for output in left if left[output] and _asks_for(again, output)]
+                again = replace(again, request=request)  # noqa: PLW2901  (the same, in its own folder)
+                outputs = [output for output in pending if pending[output] and _asks_for(again, output)]
                 saved = {output: pictures[output] for output in outputs if output in pictures}
                 unsaved = [output for output in outputs if output not in pictures]
                 now = _rescore(run_dir, again, saved) if saved else {}
                 now |= _repeat(again, unsaved) if unsaved else {}
                 result.rescored, result.repeated = result.rescored + len(saved), result.repeated + len(unsaved)
                 for (output, names), value in now.items():
-                    if row := left[output].pop(names, None):
+                    if row := pending[output].pop(names, None):
                         result.checks.append(_check(output, row, value, run, exact=again.same_versions))
                         if value.device not in ("", row["device"]):
                             remarks.append(f"the device changed: {row['device']} then, {value.device} now")
                 advance("")
     result.remarks = tuple(dict.fromkeys(remarks))
-    nothing = Value(math.nan, "", "it cannot be had any more")
-    for output, values in left.items():
-        result.checks += [_check(output, row, nothing, run, exact=True) for row in values.values()]
+    unavailable = Value(math.nan, "", "no longer available")
+    for output, values in pending.items():
+        result.checks += [_check(output, row, unavailable, run, exact=True) for row in values.values()]
     return result
 
 
 def _stored(run: Row, rows: Sequence[Row]) -> dict[Output, dict[tuple[str, str], Row]]:
-    """Return the rows that the board is made of: of each value the last one, of images that are still asked for."""
+    """Return the board's rows: the last row of each value, for images still in the datasets of ``run.json``."""
     stored: dict[Output, dict[tuple[str, str], Row]] = defaultdict(dict)
     for row in rows:
         if row["kind"] == "score" and not row.get("missing"):
@@ -145,14 +145,14 @@ def _output(row: Row) -> Output:
 
 
 def _names(row: Row) -> tuple[str, str]:
-    """Return the metric and the protocol by name, without their versions."""
+    """Return the names of the metric and the protocol, without versions."""
     return row["metric"].split("/")[0], row["protocol"].split("/")[0]
 
 
 def _saved_pictures(
     run_dir: Path, rows: Sequence[Row], stored: Mapping[Output, Mapping[tuple[str, str], Row]]
 ) -> dict[Output, Row]:
-    """Return the row of the picture of each output whose files are there, made from what its values are of."""
+    """Return the picture row of each output whose files exist and match its values' code, weights and HR."""
     known = last_pictures(rows)
     pictures = {_output(row): row for row in known.values() if is_there(run_dir, row, known)}
     return {
@@ -175,7 +175,7 @@ def _asks_for(again: Again, output: Output) -> bool:
 
 
 def _rescore(run_dir: Path, again: Again, pictures: Mapping[Output, Row]) -> Now:
-    """Score the files that the run saved."""
+    """Score the saved files of a run."""
     request = again.request
     worker = Worker(Session(request.device, request.threads, request.plugins))
     device = worker.environment().device
@@ -199,7 +199,7 @@ def _rescore(run_dir: Path, again: Again, pictures: Mapping[Output, Row]) -> Now
 
 
 def _repeat(again: Again, outputs: Sequence[Output]) -> Now:
-    """Run what is asked for of these outputs, and nothing else."""
+    """Make and score these outputs only."""
     request = replace(again.request, only=frozenset(outputs), speed=False, save_images=False, train_on=())
     failed = run_request(request, again.catalog, Silent()).failed
     now: Now = {}
@@ -218,7 +218,7 @@ def _repeat(again: Again, outputs: Sequence[Output]) -> Now:
 def _check(output: Output, row: Row, value: Value, run: Row, *, exact: bool) -> Check:
     metric, protocol = _names(row)
     then = decode_value(row["value"])
-    # on a GPU results depend on the batch size, and these are not the run's batches
+    # GPU results depend on the batch size, and these batches are not the run's
     exact = exact and row["device"] == value.device and not value.device.startswith("cuda")
     allowed = 0.0 if exact else max(10.0 ** -run["metrics"][metric]["decimals"], 1e-6 * abs(then))
     both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row["reason"]

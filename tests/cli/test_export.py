@@ -168,7 +168,7 @@ def test_weights_alone_are_exported_and_found_again(tmp_path):
 @pytest.mark.parametrize(
     ("args", "said"),
     [
-        (["espcn"], "name the file to write"),
+        (["espcn"], "give a file to write"),
         (["espcn", "--safetensors", "x.pth"], "must end in .safetensors"),
         (["bicubic", "--safetensors", "x.safetensors"], "there are no weights to export"),
         (["espcn", "--safetensors", "x.safetensors", "--scale", "3"], "there are no weights to export"),

@@ -160,14 +160,14 @@ def test_a_loss_that_cannot_be_built_is_said(monkeypatch):
 def test_published_figures_and_alias():
     text = info("bicubic")
     assert re.search(r"set5 x4 +\| psnr +\| +28\.42 \| y-uint8", text)
-    assert "There is nothing to learn." in text
+    assert "Has no parameters to train." in text
     assert info("srgan") == info("srgan-vgg22")
 
 
 def test_the_card_of_the_weights_that_a_run_takes(tmp_path):
     from srbench.store.weights import NAME, save_weights, trained_folder
 
-    assert "There are none: 'srbench train espcn --scale 3" in info("espcn", "--scale", 3)
+    assert "None yet; train them: srbench train espcn --scale 3" in info("espcn", "--scale", 3)
     card = {"method": "espcn", "scale": 3, "steps_done": 1234, "loss": "l1", "degradation": "crappify/1"}
     save_weights(CATALOG.models["espcn"].build(3), trained_folder("espcn", 3) / NAME, card)
     text = info("espcn", "--scale", 3)

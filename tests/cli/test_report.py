@@ -177,8 +177,8 @@ def test_a_method_that_fails_is_named_and_the_others_are_drawn(here, photos, tmp
         (["--crop", "80,0,32,32"], "does not lie inside the image, which is 96x72"),
         (["--crop", "1,2,3"], "takes x,y,width,height"),
         (["--crop", "0,0,0,4"], "does not lie inside"),
-        (["--crop", "0,0,8,8", "--auto"], "exclude each other"),
-        (["--out", "a.jpg"], "takes a file ending in .png, .pdf, .svg"),
+        (["--crop", "0,0,8,8", "--auto"], "cannot be combined"),
+        (["--out", "a.jpg"], "the file must end in .png, .pdf, .svg"),
         (["--protocol", "z"], "unknown protocol 'z'"),
         (["--weights", "lanczos=x"], "names lanczos"),
     ],
@@ -194,4 +194,4 @@ def test_what_cannot_be_compared_is_one_line(here, photos, options, message):
 def test_compare_of_nothing(here):
     done = here("compare", "nowhere.png", "--methods", "nearest")
     assert done.returncode == 2
-    assert "no such file, and no image of a dataset either" in done.stderr
+    assert "neither a file nor an image of a dataset" in done.stderr

@@ -43,7 +43,7 @@ def test_a_curve_ends_where_memory_does(here, plugin, tmp_path):
     asked = ["speed", "--methods", "small,large,bicubic", "--plugin", plugin, "--scale", 2, "--size", "32,16,8"]
     result = here(*asked, "--batch", "1,3", "--seconds", 0.02, "--threads", 1)
     assert result.returncode == 0, result.stderr
-    assert result.stderr.count("stopped there: small x2, 1 of 32x32: out of memory") == 1
+    assert result.stderr.count("curve ends: small x2, 1 of 32x32: out of memory") == 1
     table = pd.read_csv(tmp_path / "speed" / "speed.csv")
     points = {(row.method, row.batch, row.size_) for row in table.rename(columns={"size": "size_"}).itertuples()}
     assert points == {

@@ -145,7 +145,7 @@ def test_upscale_writes_as_many_different_samples_as_asked(call, tmp_path, save_
     assert call(*vae)[0] == 0
     code, _, err = call("upscale", "nearest", "in", "other", "--samples", 2)
     assert code == 2
-    assert "nearest knows one answer only" in err
+    assert "nearest has one output per image" in err
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_a_scale_by_repetition_is_asked_for_and_said(call, tmp_path, save_image)
     assert "nearest does not do x16; it does x2, x3, x4, x8 (--repeat goes " in err
     code, _, err = call("upscale", "nearest", "a.png", "b.png", "--scale", 16, "--repeat")
     assert code == 0
-    assert re.search(r"nearest does not do x16: repeated, x\d, then x\d; each pass takes the last one's output", err)
+    assert re.search(r"nearest does not do x16; it is applied repeatedly: x\d, then x\d", err)
     np.testing.assert_array_equal(pixels("b.png"), pixels("a.png").repeat(16, 0).repeat(16, 1))
     assert call("upscale", "nearest", "a.png", "c.png", "--scale", 4, "--repeat") == (0, "", "")
     code, _, err = call("upscale", "nearest", "a.png", "d.png", "--scale", 14, "--repeat")
@@ -336,7 +336,7 @@ def test_a_scale_by_repetition_is_asked_for_and_said(call, tmp_path, save_image)
     assert err.strip().endswith("nearest does not do x14; it does x2, x3, x4, x8")
     code, _, err = call("upscale", "vae", "a.png", "d.png", "--scale", 16, "--repeat", "--samples", 2)
     assert code == 2
-    assert "does not go with --repeat" in err
+    assert "cannot be combined with --repeat" in err
 
 
 def test_repetition_takes_the_fewest_passes():

@@ -108,7 +108,7 @@ def test_what_cannot_be_checked_is_said(names, plugins, reason):
 def test_usage_errors_are_one_line():
     done = cli("espcn", "--all")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: --all checks everything; it does not go with names\n"
+    assert done.stderr == "error: --all checks everything; it cannot be combined with names\n"
 
 
 def test_a_name_that_a_broken_file_might_have_brought(tmp_path):

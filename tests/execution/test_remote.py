@@ -26,11 +26,11 @@ ENVIRONMENT = Environment("cpu, one", "linux", None, {"srbench": __version__})
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler is Dask's: add --executor dask"),
-        (["--workers", "3"], "--workers goes with --executor dask or slurm"),
-        (["--slurm", "gpus=1"], "--slurm says what SLURM jobs need: add --executor slurm"),
-        (["--executor", "dask", "--inline"], "--inline runs jobs in this process; leave --executor out"),
-        (["--executor", "dask", "--scheduler", "x:1", "--workers", "3"], "the one at --scheduler has its own"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "--scheduler needs --executor dask"),
+        (["--workers", "3"], "--workers needs --executor dask or slurm"),
+        (["--slurm", "gpus=1"], "--slurm needs --executor slurm"),
+        (["--executor", "dask", "--inline"], "cannot be combined with --executor"),
+        (["--executor", "dask", "--scheduler", "x:1", "--workers", "3"], "cannot be combined with --scheduler"),
         (["--executor", "slurm", "--slurm", "gpus"], "--slurm takes [METHOD:]NAME=VALUE[,NAME=VALUE...], not 'gpus'"),
         (["--executor", "slurm", "--slurm", "time=soon"], "--slurm time=soon: write minutes, H:MM:SS or D-HH:MM:SS"),
         (["--executor", "slurm", "--slurm", "espcn:gpus=1"], "--slurm names espcn, which is not among --methods"),

@@ -120,7 +120,7 @@ def test_info_explains_a_file(tmp_path):
     name = f"onnx:{write(tmp_path / 'net.onnx')}"
     done = CliRunner().invoke(info_command, [name], catch_exceptions=False)
     assert "onnx:net: net.onnx, run by onnxruntime" in done.output
-    assert "not counted outside of torch" in done.output
+    assert "not counted outside torch" in done.output
     assert "file, " in done.output
     facts = json.loads(CliRunner().invoke(info_command, [name, "--format", "json"]).output)
     assert facts["network"]["params"] == 12

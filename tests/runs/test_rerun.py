@@ -118,7 +118,7 @@ def test_what_changed_is_said_before_and_what_is_gone_is_left_out(asked, tmp_pat
     assert any(remark.startswith(f"left out: --plugin {tmp_path / 'sharp.py'}: no such") for remark in again.remarks)
     assert any(remark.startswith("left out: unknown method 'sharp'") for remark in again.remarks)
     shutil.rmtree(tmp_path / "photos")
-    with pytest.raises(UsageError, match=r"nothing of the run can be run again: .*photos.*no such folder"):
+    with pytest.raises(UsageError, match=r"nothing of the run can be repeated: .*photos.*no such folder"):
         requests_of(tmp_path / "run", tmp_path / "again")
 
 
@@ -152,7 +152,10 @@ def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path
     stored = json.loads((tmp_path / "run" / "run.json").read_text())
     del stored["commands"][0]["request"]
     (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
-    with pytest.raises(SRBenchError, match=r"of an older srbench; run again: srbench run \.\.\.$"):
+    with pytest.raises(
+        SRBenchError,
+        match=r"made by an older srbench, which did not record its options; run again: srbench run \.\.\.$",
+    ):
         requests_of(tmp_path / "run", tmp_path / "again")
 
 
@@ -164,8 +167,8 @@ def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path
         ({"scales": ["two"]}, "its request.scales.0 is"),
         ({"weights": ["espcn"]}, "its request.weights is no object"),
         ({"speed": {"size": "large", "batch": 1, "seconds": 1}}, "size"),
-        ({"out": "/"}, "asked for by another version of srbench: out is not known here"),
-        ({"quantum": True}, "asked for by another version of srbench: quantum is not known here"),
+        ({"out": "/"}, "of another version of srbench: option out is not known here"),
+        ({"quantum": True}, "of another version of srbench: option quantum is not known here"),
     ],
 )
 def test_a_request_that_is_none_is_refused(asked, tmp_path, change, said):
@@ -214,7 +217,7 @@ def test_a_run_on_a_gpu_is_verified(asked, tmp_path, saved):
 
 def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
     make(replace(asked, metrics=("lpips",)))  # its backbone is not here
-    with pytest.raises(SRBenchError, match="holds no value that could be verified"):
+    with pytest.raises(SRBenchError, match="holds no values to verify"):
         verify(tmp_path / "run", 0, Silent())
 
 

@@ -216,7 +216,7 @@ def test_an_interrupt_before_anything_was_saved_says_so(sets, monkeypatch, capsy
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 130
-    assert "nothing to save" in capsys.readouterr().err
+    assert "nothing was saved" in capsys.readouterr().err
 
 
 PLAIN = """
