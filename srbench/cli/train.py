@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import shlex
 import sys
+from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
 
+from srbench import defaults
 from srbench.cli.options import degradation_option, device_option
 from srbench.cli.parameters import FiniteNumber, Memory, Names
 from srbench.cli.plugins import load_catalog, plugin_option
-
-if TYPE_CHECKING:
-    from srbench.training.data.patches import Crop
 
 
 @click.command("train")
@@ -35,16 +34,23 @@ if TYPE_CHECKING:
 @click.option("--clip", type=FiniteNumber(0), help="Largest gradient norm; 0: no limit.")
 @click.option("--ema", type=FiniteNumber(0, 1, max_open=True), help="Decay of the weights' moving average; 0: none.")
 @click.option(
-    "--accumulate", type=click.IntRange(1), default=1, show_default=True, help="Parts to split each batch into."
+    "--accumulate",
+    "parts",
+    type=click.IntRange(1),
+    default=1,
+    show_default=True,
+    help="Parts to split each batch into.",
 )
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "fp16"]),
+    type=click.Choice(defaults.PRECISIONS),
     default="fp32",
     show_default=True,
     help="Mixed precision.",
 )
-@click.option("--limit-images", type=click.IntRange(0), default=0, help="Random subset of each dataset; 0: all images.")
+@click.option(
+    "--limit-images", "limit", type=click.IntRange(0), default=0, help="Random subset of each dataset; 0: all images."
+)
 @click.option(
     "--crop",
     type=click.Choice(["fixed", "random"]),
@@ -55,6 +61,7 @@ if TYPE_CHECKING:
 @degradation_option("to train and to validate on")
 @click.option(
     "--data-memory",
+    "memory",
     type=Memory(),
     default="4GiB",
     show_default=True,
@@ -89,43 +96,10 @@ if TYPE_CHECKING:
 @click.option(
     "--nodes", type=click.IntRange(1), default=1, show_default=True, help="Machines, under torchrun or SLURM."
 )
-@click.option("--compile", "compiled", is_flag=True, help="Use torch.compile: slow to start, faster steps.")
+@click.option("--compile", "compile", is_flag=True, help="Use torch.compile: slow to start, faster steps.")
 @click.option("--tensorboard", is_flag=True, help="Also write TensorBoard events to OUT/tensorboard.")
 @plugin_option
-def train_command(
-    *,
-    method: str,
-    data: tuple[str, ...],
-    scale: int,
-    steps: int | None,
-    batch: int | None,
-    patch: int | None,
-    lr: float | None,
-    loss: str | None,
-    schedule: str | None,
-    clip: float | None,
-    ema: float | None,
-    accumulate: int,
-    precision: str,
-    limit_images: int,
-    crop: Crop,
-    degradation: str,
-    data_memory: int,
-    start_from: str,
-    validate_on: str,
-    validate_every: int,
-    save_every: int,
-    log_every: int,
-    seed: int,
-    out: Path | None,
-    resume: bool,
-    device: str,
-    devices: int,
-    nodes: int,
-    compiled: bool,
-    tensorboard: bool,
-    plugins: tuple[str, ...],
-) -> None:
+def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **options: Any) -> None:
     """Train METHOD; 'srbench run' then uses the weights.
 
     Training can be killed at any moment: --resume continues from the last checkpoint and gives the same weights.
@@ -146,39 +120,16 @@ def train_command(
     from srbench.training.request import TrainRequest
 
     ui = Terminal()
+    scale, degradation = options["scale"], options["degradation"]
     folder = out or trained_folder(spec.name, scale, degradation)
     command = shlex.join(["srbench", *sys.argv[1:]])
-    request = TrainRequest(
-        method=spec.name,
-        data=data,
-        out=folder,
-        scale=scale,
-        overrides=Overrides(loss, lr, batch, patch, steps, schedule, clip, ema),
-        precision=precision,
-        device=device,
-        devices=devices,
-        nodes=nodes,
-        compile=compiled,
-        tensorboard=tensorboard,
-        seed=seed,
-        parts=accumulate,
-        limit=limit_images,
-        crop=crop,
-        degradation=degradation,
-        memory=data_memory,
-        start_from=start_from,
-        validate_on=validate_on,
-        validate_every=validate_every,
-        save_every=save_every,
-        log_every=log_every,
-        resume=resume,
-        command=command,
-    )
+    overrides = Overrides(**{field.name: options.pop(field.name) for field in fields(Overrides)})
+    request = TrainRequest(method=spec.name, out=folder, overrides=overrides, command=command, **options)
     try:
         trained = train(request, catalog, ui)
     except KeyboardInterrupt:
         if (folder / checkpoints.NAME).exists():
-            command = command if resume else f"{command} --resume"
+            command = command if request.resume else f"{command} --resume"
             ui.note(f"stopped; the checkpoint is saved in {folder}. To resume: {command}")
         else:
             ui.note("stopped before the first step; nothing was saved")
@@ -186,9 +137,10 @@ def train_command(
     figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
     click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best at step {trained.best_step}: {figures}")
     click.echo(f"best weights: {trained.weights}")
-    is_default = not out and degradation == "bicubic"
+    is_default = not out and degradation == defaults.DEGRADATION
     choice = "trained" if is_default else shlex.quote(str(trained.weights))
-    chosen = "" if is_default and scale not in spec.shipped else f" --weights {spec.name}={choice}"
-    chosen += "" if degradation == "bicubic" else f" --degradation {degradation}"
-    files = "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
-    click.echo(f"score it: srbench run --methods bicubic,{spec.name} --scale {scale} --dataset set5{chosen}{files}")
+    more = "" if is_default and scale not in spec.shipped else f" --weights {spec.name}={choice}"
+    more += "" if degradation == defaults.DEGRADATION else f" --degradation {degradation}"
+    more += "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
+    methods = f"{defaults.BASELINE},{spec.name}"
+    click.echo(f"score it: srbench run --methods {methods} --scale {scale} --dataset {defaults.VALIDATION}{more}")
