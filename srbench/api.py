@@ -55,7 +55,7 @@ def run(
     scale: int | Sequence[int] = 4,
     protocol: str | Sequence[str] = defaults.PROTOCOL,
     metrics: str | Sequence[str] = defaults.METRICS,
-    degradation: str = "bicubic",
+    degradation: str = defaults.DEGRADATION,
     out: str | Path | None = None,
     sort: str = defaults.SORT,
     speed: bool = True,

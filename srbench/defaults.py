@@ -19,6 +19,8 @@ METRICS = ("psnr", "ssim", "lpips")
 """Computed where no metric is named, and the first columns of a board, in this order."""
 SORT = "psnr"
 """The metric that ranks a board; where a run has none of it, its first metric does."""
+PLANE = ("psnr", "lpips")
+"""The metrics of distortion and of perception that a report plots against each other."""
 VALIDATION = "set5"
 """Validated on while training."""
 TRAINING = ("t91", "bsds500-train", "general100")

@@ -165,6 +165,7 @@ def srbench_metrics() -> list[MetricSpec]:
             build=psnr,
             better="higher",
             batched=True,
+            unit="dB",
             decimals=2,
             tolerance=0.05,
         ),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from srbench.cli.options import sort_option
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
 
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Output format.",
 )
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
+@sort_option
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to standard output."
 )

@@ -54,6 +54,7 @@ def _click_type(kind: Kind) -> Any:
 
 
 device_option = run_option("device", "--device", metavar="NAME")
+sort_option = run_option("sort", "--sort", metavar="COLUMN")
 threads_option = run_option("threads", "--threads")
 tile_option = run_option("tile", "--tile")
 precision_option = run_option("precision", "--precision")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from srbench.cli.options import sort_option
 from srbench.cli.parameters import Memory
 
 
@@ -14,7 +15,7 @@ from srbench.cli.parameters import Memory
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file [default: report.html in the first RUN]"
 )
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
+@sort_option
 @click.option(
     "--max-size",
     type=Memory(),

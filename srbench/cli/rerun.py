@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import other_device_option
+from srbench.cli.options import other_device_option, sort_option
 
 if TYPE_CHECKING:
     from srbench.errors import Failure
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.command("rerun")
 @click.argument("run", type=click.Path(path_type=Path, exists=True), metavar="RUN|run.json")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
-@click.option("--sort", default="psnr", show_default=True, metavar="COLUMN", help="Column to rank by.")
+@sort_option
 @other_device_option
 def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
     """Repeat a run from its run.json alone.

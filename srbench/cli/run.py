@@ -16,6 +16,7 @@ from srbench.cli.options import (
     device_option,
     precision_option,
     run_option,
+    sort_option,
     split_choices,
     threads_option,
     tile_option,
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @run_option("metrics", "--metrics", type=Names("metrics"))
 @degradation_option("from HR")
 @run_option("out", "--out", type=click.Path(file_okay=False, path_type=Path))
-@run_option("sort", "--sort", metavar="COLUMN")
+@sort_option
 @click.option("--no-speed", is_flag=True, help="Do not measure speed.")
 @run_option("speed_size", "--speed-size")
 @run_option("speed_batch", "--speed-batch")

@@ -6,6 +6,8 @@ import json
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from srbench import defaults
+
 if TYPE_CHECKING:
     from srbench.specs import Tile
 
@@ -58,7 +60,7 @@ class Job:
     """Settings of a measurement of speed, by the names of `srbench.inference.speed.SpeedSettings`."""
     weights: str = ""
     """File of weights; empty for methods that have nothing to learn."""
-    degradation: str = "bicubic"
+    degradation: str = defaults.DEGRADATION
     reference: str = ""
     """What the catalog is asked for where the method's name is not enough: of a method that is a file."""
     expected: dict[str, str] = field(default_factory=dict)

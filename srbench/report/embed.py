@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image as Pillow
 from PIL import features
 
+from srbench import defaults
 from srbench.errors import ImageError
 from srbench.images.read import read
 from srbench.report.crops import Crop, differences, most_different
@@ -95,8 +96,8 @@ def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
             pictures[name] = pixels
         else:
             faults.append(f"{path}: is of another size than {files['HR'].name}")
-    if "bicubic" not in pictures:
-        pictures["bicubic"] = _bicubic(lr, hr.shape)
+    if defaults.BASELINE not in pictures:
+        pictures[defaults.BASELINE] = _bicubic(lr, hr.shape)
     methods = [pixels for name, pixels in pictures.items() if name not in {"HR", "LR"} and name in files]
     variance = differences(methods if len(methods) > 1 else [*methods, hr], scale)
     crop, focus = (most_different(variance, side, side, scale) for side in (size, FOCUS))

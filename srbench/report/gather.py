@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.errors import SRBenchError
 from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
@@ -72,7 +73,7 @@ class Findings:
     trainings: list[Training]
 
 
-def gather(folders: Sequence[Path], sort: str = "psnr") -> Findings:
+def gather(folders: Sequence[Path], sort: str = defaults.SORT) -> Findings:
     """Read runs; later ones count where they say the same.
 
     Raises:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from srbench import defaults
 from srbench.report.embed import embed
 from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
@@ -46,7 +47,7 @@ class Written:
 
 
 def write_report(
-    folders: Sequence[Path], target: Path, ui: UI, sort: str = "psnr", max_bytes: int = MAX_BYTES
+    folders: Sequence[Path], target: Path, ui: UI, sort: str = defaults.SORT, max_bytes: int = MAX_BYTES
 ) -> Written:
     """Write the report of one or more runs.
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from srbench import defaults
 from srbench.report.plots import Axis, looks, points, scatter
 from srbench.report.svg import to_svg
 from srbench.results import formats
-from srbench.results.sections import Section, sections
+from srbench.results.sections import Section, heading, sections
 from srbench.results.statistics import FEWEST_FOR_TEST
 
 if TYPE_CHECKING:
@@ -153,13 +154,14 @@ def _plots(
     speed = section.columns.index("mpix_per_s") if "mpix_per_s" in section.columns else None
     timed = [row for row, texts in zip(rows, section.rows, strict=False) if speed and texts[speed] != "-"]
     axes = {
-        metric: Axis(metric, "PSNR, dB" if metric == "psnr" else metric.upper(), str(board.metrics[metric]["better"]))
-        for metric in dict.fromkeys((board.judged, "psnr", "lpips"))
+        metric: Axis(metric, heading(board, metric, ", "), str(board.metrics[metric]["better"]))
+        for metric in dict.fromkeys((board.judged, *defaults.PLANE))
         if metric in board.metrics
     }
     wanted: list[tuple[Sequence[Row], Axis, Axis]] = [(timed, SPEED, axis) for axis in axes.values()]
-    if {"psnr", "lpips"} <= set(axes):
-        wanted.append((rows, axes["psnr"], axes["lpips"]))
+    if set(defaults.PLANE) <= set(axes):
+        distortion, perception = (axes[metric] for metric in defaults.PLANE)
+        wanted.append((rows, distortion, perception))
     drawn = []
     for i, (members, x, y) in enumerate(wanted):
         shown = points(members, x, y)

@@ -43,7 +43,8 @@ FORM = Fields(
         "methods": Each(Fields(optional=dict.fromkeys(("summary", "family", "paper", "plugin", "origin"), TEXT))),
         "metrics": Each(
             Fields(
-                {"identity": TEXT, "better": frozenset({"higher", "lower"}), "decimals": range(13)}, {"summary": TEXT}
+                {"identity": TEXT, "better": frozenset({"higher", "lower"}), "decimals": range(13)},
+                {"summary": TEXT, "unit": TEXT},
             )
         ),
         "datasets": Each(
@@ -117,7 +118,7 @@ class RunDescription:
 
 
 def _metric_row(metric: MetricSpec) -> Row:
-    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "decimals")}
+    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "unit", "decimals")}
 
 
 def _dataset_row(images: ImageSet) -> Row:

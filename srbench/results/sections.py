@@ -16,14 +16,16 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 
-UNITS = {"psnr": "PSNR dB", "images_per_s": "img/s", "mpix_per_s": "MPix/s", "latency_ms": "ms", "peak_mem_mib": "MiB"}
 HEADINGS = {
     "method": "method",
     "interval": "95 % CI",
     "vs_best": "vs best",
     "params": "params",
     "macs": "MACs",
-    **UNITS,
+    "images_per_s": "img/s",
+    "mpix_per_s": "MPix/s",
+    "latency_ms": "ms",
+    "peak_mem_mib": "MiB",
 }
 
 
@@ -40,8 +42,10 @@ def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
     return columns if len(columns) > 1 else ["method", "status"]  # nothing could be scored
 
 
-def _heading(column: str) -> str:
-    return HEADINGS.get(column, column.upper())
+def heading(board: Board, column: str, before_unit: str = " ") -> str:
+    """Return what stands above a column; a metric's unit follows its name."""
+    unit = board.metrics.get(column, {}).get("unit", "")
+    return HEADINGS.get(column, column.upper() + (before_unit + unit if unit else ""))
 
 
 def _si(value: float) -> str:
@@ -122,7 +126,7 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
             texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
             best.append([False] * len(columns))
             remarks.append(_remark(row, f"{row['method']} {row['status']}: {row['reason']}"))
-    return Section(_title(rows[0], sized), columns, [_heading(name) for name in columns], texts, best, remarks)
+    return Section(_title(rows[0], sized), columns, [heading(board, name) for name in columns], texts, best, remarks)
 
 
 def _remark(row: Row, text: str) -> Remark:

@@ -80,6 +80,8 @@ class MetricSpec:
     """
     backbone: str = ""
     """Name of the pretrained feature network that has to be fetched first, e.g. ``alexnet``; empty if none."""
+    unit: str = ""
+    """Unit of the values, such as ``dB``; empty if they have none."""
     decimals: int = 4
     """Digits after the decimal point in tables."""
     tolerance: float | None = None

@@ -250,7 +250,7 @@ class _Loop:
 
     def _merit(self, figures: Mapping[str, float]) -> float:
         """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""
-        name = self.settings.best if self.settings.best in figures else "psnr"
+        name = self.settings.best if self.settings.best in figures else defaults.SORT
         return -figures[name] if self.catalog.metrics[name].better == "lower" else figures[name]
 
     def _card(self, step: int, figures: Mapping[str, float]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.training.recipes.session import Overrides
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class TrainRequest:
     parts: int = 1
     limit: int = 0
     crop: Crop = "fixed"
-    degradation: str = "bicubic"
+    degradation: str = defaults.DEGRADATION
     memory: int = 4 * 2**30
     """Bytes that decoded training images may take; more of them stream."""
     validate_on: str = ""

@@ -105,7 +105,13 @@ class MadeRun:
             "commands": [{"command": f"srbench run --out {self.folder.name}", "time": "2026-01-01", "device": "cpu"}],
             "methods": {m: {**described, "family": FAMILIES.get(m, "networks"), "paper": ""} for m in names},
             "metrics": {
-                name: {"identity": f"{name}/1", "better": better, "decimals": decimals, "summary": f"what {name} is"}
+                name: {
+                    "identity": f"{name}/1",
+                    "better": better,
+                    "unit": "dB" if name == "psnr" else "",
+                    "decimals": decimals,
+                    "summary": f"what {name} is",
+                }
                 for name, (better, decimals) in METRICS.items()
             },
             "datasets": {

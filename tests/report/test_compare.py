@@ -11,8 +11,10 @@ import torch
 from srbench import MetricSpec
 from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.report.compare import Panel, choose_crop, draw, parse_crop, save, scored
+from srbench.protocols import get_protocol
+from srbench.report.compare import Panel, choose_crop, draw, panels_of, parse_crop, save
 from srbench.report.crops import Crop
+from srbench.scoring.outputs import criteria
 from srbench.scoring.samples import Sample
 
 
@@ -26,7 +28,7 @@ def test_scores_are_those_of_the_whole_image_and_the_best_is_marked():
     tensors = {name: torch.from_numpy(pixels.transpose(2, 0, 1).copy()) for name, pixels in outputs.items()}
     sample = Sample("a", torch.from_numpy(hr.transpose(2, 0, 1).copy()), torch.zeros(3, 12, 16), grey=False, scale=4)
     metrics = [Catalog.load().metrics["psnr"]]
-    panels = scored(sample, tensors, metrics, "rgb")
+    panels = panels_of(sample, tensors, criteria(metrics, [get_protocol("rgb")]))
     for panel in panels:
         inner = (slice(4, -4), slice(4, -4))
         error = ((outputs[panel.name].astype(float)[inner] - hr[inner]) ** 2).mean()
@@ -46,7 +48,7 @@ def test_undefined_scores_are_a_dash():
     metric = MetricSpec(name="odd", summary="c", better="lower", decimals=2, uses_protocol=False, build=Odd)
     blank = torch.zeros(3, 8, 8, dtype=torch.uint8)
     sample = Sample("a", blank, blank, grey=False, scale=2)
-    (panel,) = scored(sample, {"m": blank}, [metric], "y")
+    (panel,) = panels_of(sample, {"m": blank}, criteria([metric], [get_protocol("y")]))
     assert panel.scores == {"odd": "-"}
 
 

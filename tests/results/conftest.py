@@ -24,7 +24,8 @@ class Run:
             "commands": [],
             "methods": {},
             "metrics": {
-                name: {"identity": f"{name}/1", "better": better, "decimals": 4} for name, better in METRICS.items()
+                name: {"identity": f"{name}/1", "better": better, "decimals": 4, "unit": "dB" if name == "psnr" else ""}
+                for name, better in METRICS.items()
             },
             "datasets": {"set x4": {"source": "", "hash": "h", "images": self.images, "left_out": []}},
             "protocols": {f"{name}/1": {"name": name, "version": 1} for name in protocols},

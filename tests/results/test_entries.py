@@ -94,7 +94,7 @@ def test_two_values_have_an_interval():
 
 def test_an_entry_says_whose_numbers_it_holds():
     (one,) = of(job(), score("i0", 1.0, degradation="bicubic/1"))
-    assert one.who == who() | {"protocol": "y", "protocol_version": 1, "dataset_hash": "h"}
+    assert one.identity == who() | {"protocol": "y", "protocol_version": 1, "dataset_hash": "h"}
     assert (one.status, one.reason, one.expected, one.notes) == ("ok", "", 4, [])
     assert one.values == {"psnr": {"i0": 1.0}}
     assert one.degradation == "bicubic/1"
@@ -142,9 +142,9 @@ def test_metrics_without_a_protocol_count_under_each():
 def test_the_last_job_says_which_code_and_weights_count():
     rows = [score("i0", 1.0, plugin="old"), job(plugin="old"), score("i0", 2.0), job()]
     (one,) = of(*rows)
-    assert (one.who["plugin"], one.values["psnr"]) == ("p", {"i0": 2.0})
+    assert (one.identity["plugin"], one.values["psnr"]) == ("p", {"i0": 2.0})
     (one,) = of(*rows, job(plugin="old"))
-    assert (one.who["plugin"], one.values["psnr"]) == ("old", {"i0": 1.0})
+    assert (one.identity["plugin"], one.values["psnr"]) == ("old", {"i0": 1.0})
 
 
 def test_an_interrupted_job_failed_and_says_how_to_go_on():
@@ -156,7 +156,7 @@ def test_an_interrupted_job_failed_and_says_how_to_go_on():
 
 def test_a_set_that_the_run_does_not_describe_has_no_images():
     (one,) = of(job(), score("i0", 1.0), datasets={})
-    assert (one.expected, one.who["dataset_hash"], dict(one.values)) == (0, "", {})
+    assert (one.expected, one.identity["dataset_hash"], dict(one.values)) == (0, "", {})
 
 
 def test_images_without_a_value_are_counted_by_reason_until_they_have_one():

@@ -54,7 +54,9 @@ def test_speeds_at_another_size_or_batch_are_not_shown_in_one_table(run, other):
     assert [cells["best"][name] for name in costs] == ["5", "7", "1.5", "2", "5", "3"]
     assert [cells["other"][name] for name in costs] == ["5", "-", "-", "-", "-", "-"]
     assert [cells["alike"][name] for name in costs] == ["5", "7", "1.5", "2", "4", "3"]
-    assert section.remarks == ["other: speed was measured at another size or batch and is not shown"]
+    assert [remark.text for remark in section.remarks] == [
+        "other: speed was measured at another size or batch and is not shown"
+    ]
     assert ("best", "MPix/s") in marked(section)
     assert "| speed at LR 256x256, batch 1 |" in section.title
 
@@ -67,7 +69,9 @@ def test_the_first_speed_of_a_table_says_at_which_size_it_stands(run):
     run.speed("large", 6.0)
     (section,) = sections(run.board())
     assert section.title == "set x4 | protocol y | cpu, one | fp32 | speed at LR 32x32, batch 4 | 10 images"
-    assert section.remarks == ["large: speed was measured at another size or batch and is not shown"]
+    assert [remark.text for remark in section.remarks] == [
+        "large: speed was measured at another size or batch and is not shown"
+    ]
     assert table(section)["never timed"]["MPix/s"] == "-"
 
 
@@ -78,7 +82,7 @@ def test_without_speed_the_title_is_silent_about_it(run):
     assert section.headings == ["method", "PSNR dB", "95 % CI"]
     assert section.columns == ["method", "psnr", "interval"]
     assert section.rows == [["a", "3.0000", "3.0000 to 3.0000"]]
-    assert section.remarks == []
+    assert [remark.text for remark in section.remarks] == []
 
 
 def test_columns_are_those_that_have_a_value(run):
@@ -100,7 +104,7 @@ def test_a_ranking_in_which_nothing_could_be_scored_shows_the_status(run):
     assert section.headings == ["method", "STATUS"]
     assert section.rows == [["a", "failed"], ["b", "unsupported"]]
     assert section.best == [[False, False]] * 2
-    assert section.remarks == ["a failed: ValueError: no", "b unsupported: does not do x4"]
+    assert [remark.text for remark in section.remarks] == ["a failed: ValueError: no", "b unsupported: does not do x4"]
 
 
 def test_a_ranking_without_quality_shows_what_was_measured(run):
@@ -119,7 +123,7 @@ def test_failed_methods_keep_their_row_and_are_never_best(run):
     run.speed("broke", 99.0)
     (section,) = sections(run.board())
     assert section.rows[-1] == ["broke", "failed", *[""] * (len(section.headings) - 2)]
-    assert section.remarks == ["broke failed: out of memory"]
+    assert [remark.text for remark in section.remarks] == ["broke failed: out of memory"]
     assert marked(section) == {("good", "PSNR dB")}
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import torch
 from torch.nn import functional
 
+from srbench import defaults
 from srbench.errors import UsageError
 from srbench.resize import imresize
 from srbench.training.recipes.session import Settings
@@ -73,7 +74,7 @@ class Adversarial:
         penalty: float = 10.0,
         pairs: bool = False,
         betas: tuple[float, float] | None = None,
-        best: str = "lpips",
+        best: str = defaults.PLANE[1],
     ) -> None:
         if n_critic > 1 and training.parts > 1:  # each update would need a whole batch before the next
             raise UsageError(f"--accumulate does not go with {n_critic} critic updates per step")

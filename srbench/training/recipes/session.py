@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import torch
 from torch import nn
 
+from srbench import defaults
 from srbench.errors import UsageError
 from srbench.features import FeatureMaps
 from srbench.training.recipes import expression
@@ -43,7 +44,7 @@ class Settings:
     ema: float = 0.999
     draws: int = 1
     """Batches that one step is given, one behind the other (the critic's updates)."""
-    best: str = "psnr"
+    best: str = defaults.PLANE[0]
     """Validation metric by which the best weights are chosen."""
 
     def __post_init__(self) -> None:

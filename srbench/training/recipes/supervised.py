@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from srbench import defaults
 from srbench.training.recipes.session import Settings
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Supervised:
         schedule: str = "onecycle",
         clip: float = 0.0,
         ema: float = 0.999,
-        best: str = "psnr",
+        best: str = defaults.PLANE[0],
     ) -> None:
         self.training = training
         settings = training.choose(Settings(loss, lr, batch, patch, steps, schedule, clip, ema, best=best))
