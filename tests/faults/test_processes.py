@@ -26,7 +26,7 @@ from srbench.training.request import TrainRequest
 
 FILES = {f"set/{i}.bin": bytes([i]) * 200_000 for i in range(4)}
 FETCH = f"""
-from srbench import assets
+from srbench.store import assets
 from srbench.specs import Asset
 import hashlib
 for i in range({len(FILES)}):
