@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 
 from srbench.images.tensors import to_8bit, to_float, to_picture
@@ -26,3 +27,17 @@ def test_grey_sources_become_grey_pictures():
     assert np.array_equal(colour.pixels, sample().hr.permute(1, 2, 0).numpy())
     grey = to_picture(sample().hr, grey=True).pixels
     assert (grey == grey[..., :1]).all()
+
+
+def test_float_images_are_batches_of_255ths():
+    image = torch.tensor([0, 51, 255], dtype=torch.uint8).view(3, 1, 1)
+    for given in (image, image[None]):
+        result = to_float(given)
+        assert (result.shape, result.dtype) == ((1, 3, 1, 1), torch.float32)
+        assert result.flatten().tolist() == pytest.approx([0, 0.2, 1])
+
+
+def test_grey_is_the_rounded_luma_of_colour():
+    colour = torch.tensor([10, 20, 31], dtype=torch.uint8).view(3, 1, 1)  # 0.299 * 10 + 0.587 * 20 + 0.114 * 31
+    assert to_picture(colour, grey=True).pixels.tolist() == [[[18, 18, 18]]]
+    assert to_picture(colour, grey=False).pixels.tolist() == [[[10, 20, 31]]]
