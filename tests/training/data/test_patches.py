@@ -90,6 +90,7 @@ def test_an_image_is_kept_as_a_multiple_of_the_scale_or_as_one_patch(given, kept
     loose = Patches(3, 12, 1, crop="random")
     assert loose.size(*given) == given
     assert loose.bytes(*given) == 3 * given[0] * given[1]
+    assert [type(p.bytes(*given)) for p in (patches, loose)] == [int, int]
     image = images(given)[0]
     assert loose.ready(image) == (image, None)
 
@@ -175,6 +176,14 @@ def test_random_crops_turn_as_fixed_ones_do():
     assert seen == set(range(8))
 
 
+def test_each_symmetry_has_an_eighth_of_the_patches():
+    (image,) = images((4, 4))
+    _, hr = pool([image], 2, 4, 4000).draw(0)
+    turned = torch.stack(symmetries(image)).float() / 255
+    shares = (hr[:, None] == turned).flatten(2).all(dim=2).float().mean(dim=0)
+    assert shares.tolist() == pytest.approx([1 / 8] * 8, abs=0.03)
+
+
 def test_streams_of_random_numbers_are_numpys_seeds_of_63_bits():
     for key in ((0,), (1, 2), (2, 1), (1, 2, 3)):
         state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
@@ -213,8 +222,9 @@ def test_memory_is_channels_last():
     assert hr.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_an_accelerator_cuts_the_same_patches():
-    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40)
+@pytest.mark.parametrize("crop", ["fixed", "random"])
+def test_an_accelerator_cuts_the_same_patches(crop):
+    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40, crop=crop)
     cpu._cut, sliced = _gather, cpu.draw(3)
     gathered = cpu.draw(3)
     assert all(torch.equal(a, b) for a, b in zip(sliced, gathered, strict=True))
