@@ -15,7 +15,6 @@ from srbench.conformance.checklist import CHECKS
 from srbench.errors import UsageError
 
 ROOT = Path(__file__).parent.parent.parent
-ENTRY = "from srbench.cli import main; main()"
 HALF = """
 from srbench import LossSpec, ModelSpec, hookimpl
 
@@ -42,24 +41,6 @@ def half(tmp_path):
     path = tmp_path / "half.py"
     path.write_text(HALF)
     return path
-
-
-def cli(*args, **environment):
-    command = [sys.executable, "-c", ENTRY, "check", *map(str, args)]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=300, check=False, env={**os.environ, **environment}
-    )
-
-
-def test_table_names_the_check_the_reason_and_the_fix(half):
-    done = cli("--plugin", half)
-    assert done.returncode == 1
-    lines = done.stdout.splitlines()
-    assert [line for line in lines if not line.startswith(" ")][:3] == ["plugin half", "method good", "method bad"]
-    at = lines.index("  range            failed")
-    assert re.fullmatch(r"    why: x2: output reaches from .* to .*, LR was in \[0, 1\]", lines[at + 1])
-    assert lines[at + 2].startswith("    fix: work on RGB in [0, 1]")
-    assert re.fullmatch(r"\d+ passed, 1 failed, \d+ skipped", lines[-1])
 
 
 def test_same_checks_under_pytest(half, tmp_path):
@@ -103,12 +84,6 @@ def test_published_figures_are_held_against_the_files(mirror):
 def test_what_cannot_be_checked_is_said(names, plugins, reason):
     with pytest.raises(UsageError, match=re.escape(reason)):
         check(*names, plugins=plugins)
-
-
-def test_usage_errors_are_one_line():
-    done = cli("espcn", "--all")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: --all checks everything; it cannot be combined with names\n"
 
 
 def test_a_name_that_a_broken_file_might_have_brought(tmp_path):

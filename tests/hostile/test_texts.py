@@ -101,7 +101,8 @@ def test_a_run_with_hostile_names_and_secrets_around(srbench, tmp_path, hr):
     for text in (to_markdown(board), to_latex(board)):
         assert not steers(text)
     for line in to_latex(board).splitlines():
-        assert line.startswith("%") or not set("#$") & set(line.replace("\\$", "").replace("\\#", ""))
+        if not line.startswith("%"):
+            assert not set("#$") & set(line.replace("\\$", "").replace("\\#", ""))
     assert "<" not in to_markdown(board)
     rows = list(csv.DictReader(io.StringIO(to_csv(board))))
     assert not [cell for row in rows for cell in row.values() if cell.startswith(("=", "+", "@", "\t", "\r"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 
@@ -11,11 +12,11 @@ import pytest
 import scipy
 import skimage
 import torch
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.images.degradations import BLUR, DEGRADATIONS, NOISE, QUALITY, get_degradation
+from srbench.images.degradations import BLUR, DEGRADATIONS, NOISE, QUALITY, degrade_file, get_degradation
 from srbench.resize import degrade
 
 OTHERS = [name for name in DEGRADATIONS if name != "bicubic"]
@@ -30,6 +31,75 @@ def test_bicubic_is_the_benchmarks_and_keeps_its_name(photo):
     bicubic = get_degradation("bicubic")
     assert bicubic.identity == "bicubic-uint8/1"
     assert torch.equal(bicubic(photo, 4), degrade(photo, 4))
+
+
+def drawn_for(image, seed):
+    """The numbers that an image's degradation draws: of a seed, the shape and the pixels alone."""
+    content = hashlib.blake2b(image.numpy().tobytes(), digest_size=8).digest()
+    return np.random.default_rng((seed, 3, *image.shape[1:], int.from_bytes(content, "big")))
+
+
+def test_what_is_drawn_lies_between_the_documented_ends():
+    assert (QUALITY, BLUR, NOISE) == ((10, 70), 0.2, 15.0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("label", [False, True])
+def test_crappify_is_pillows_bilinear_and_jpeg_at_the_quality_drawn(photo, seed, label):
+    numbers = drawn_for(photo, seed)
+    image = Image.fromarray(photo.permute(1, 2, 0).numpy()).resize((60, 48), Image.Resampling.BILINEAR)
+    quality = int(numbers.integers(10, 71))
+    if label:
+        place = int(numbers.integers(31)), int(numbers.integers(25))
+        font = ImageFont.load_default_imagefont()
+        ImageDraw.Draw(image).text(place, str(quality), fill=(255, 255, 255), font=font)
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=quality)
+    expected = np.asarray(Image.open(file)).transpose(2, 0, 1)
+    lr = get_degradation("crappify-text" if label else "crappify")(photo, 4, seed)
+    np.testing.assert_array_equal(lr.numpy(), expected)
+    assert lr.is_contiguous()
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("scale", [2, 3])
+def test_blur_and_noise_are_scipys_and_numpys_of_the_strength_drawn(photo, scale, grey):
+    image = photo[:1].expand(3, -1, -1).contiguous() if grey else photo
+    numbers = drawn_for(image, 0)
+    sigma, strength = numbers.uniform(0.2, scale), numbers.uniform(0, 15)
+    blurred = np.stack([scipy.ndimage.gaussian_filter(p.astype(float), sigma, mode="nearest") for p in image.numpy()])
+    small = degrade(torch.from_numpy(np.floor(blurred + 0.5).astype(np.uint8)), scale).numpy().astype(float)
+    noise = numbers.standard_normal((1 if grey else 3, *small.shape[1:]))
+    expected = np.clip(np.floor(small + strength * noise + 0.5), 0, 255)
+    np.testing.assert_array_equal(get_degradation("blur+noise")(image, scale).numpy(), expected)
+
+
+@pytest.mark.parametrize("equal", [(0, 1), (0, 2), (1, 2)])
+def test_an_image_is_grey_where_all_three_channels_are_equal(photo, equal):
+    image = photo.clone()
+    image[equal[1]] = image[equal[0]]
+    lr = get_degradation("blur+noise")(image, 4)
+    assert not torch.equal(lr[equal[0]], lr[equal[1]])
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (9, 8), (0, 8), (8, 0)])
+@pytest.mark.parametrize("name", DEGRADATIONS)
+def test_both_sides_must_be_multiples_and_not_nothing(name, shape):
+    with pytest.raises(ValueError, match=f"{shape[1]}x{shape[0]} is not a multiple of 4"):
+        get_degradation(name)(torch.zeros(3, *shape, dtype=torch.uint8), 4)
+
+
+@pytest.mark.parametrize(("mode", "size"), [("RGB", (41, 38)), ("L", (40, 36))])
+def test_the_lr_of_a_file_is_that_of_its_pixels_cropped(tmp_path, save_image, mode, size):
+    path = save_image(tmp_path / "a.png", *size, mode=mode)
+    hr = np.asarray(Image.open(path).convert("RGB"))[:36, :40]
+    expected = degrade(torch.from_numpy(hr.copy()).permute(2, 0, 1), 4).permute(1, 2, 0).numpy()
+    made = degrade_file(path, 4)
+    assert made.grey == (mode == "L")
+    np.testing.assert_array_equal(made.pixels, expected)
+    crappified = degrade_file(path, 4, get_degradation("crappify"))
+    whole = get_degradation("crappify")(torch.from_numpy(hr.copy()).permute(2, 0, 1).contiguous(), 4, 0)
+    np.testing.assert_array_equal(crappified.interleaved[..., :1], whole.permute(1, 2, 0)[..., :1].numpy())
 
 
 @pytest.mark.parametrize("name", OTHERS)

@@ -12,9 +12,7 @@ from PIL import Image as Pillow
 from PIL import ImageCms, ImageOps
 
 from srbench.errors import ImageError, UsageError
-from srbench.images.picture import Picture, mod_crop
 from srbench.images.read import list_folder, read, read_8bit, read_size
-from srbench.images.write import write
 
 GENERATOR = np.random.default_rng(5)
 RGB = GENERATOR.integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -35,13 +33,6 @@ def save_png16(path, array, **options):
     with path.open("wb") as file:
         writer.write(file, array.reshape(height, width * planes).tolist())
     return path
-
-
-def read_png16(path):
-    with path.open("rb") as file:
-        width, height, rows, info = png.Reader(file=file).read()
-        assert info["bitdepth"] == 16
-        return np.array([list(row) for row in rows]).reshape(height, width, info["planes"])
 
 
 def opened(path):
@@ -153,25 +144,6 @@ def test_cmyk_is_converted_as_pillow_does(tmp_path):
     np.testing.assert_array_equal(picture.pixels, np.asarray(image.convert("RGB")))
 
 
-@pytest.mark.parametrize("planes", [1, 2, 3, 4])
-def test_16_bit_png_keeps_its_bits_both_ways(tmp_path, planes):
-    array = DEEP[..., :planes]
-    picture = read(save_png16(tmp_path / "a.png", array))
-    assert (picture.bits, picture.grey) == (16, planes < 3)
-    np.testing.assert_array_equal(picture.pixels, np.broadcast_to(array[..., : 1 if planes < 3 else 3], (7, 9, 3)))
-    write(tmp_path / "b.png", picture)
-    np.testing.assert_array_equal(read_png16(tmp_path / "b.png"), array)
-
-
-@pytest.mark.parametrize("planes", [1, 3])
-def test_transparent_colour_of_16_bit_png_becomes_alpha(tmp_path, planes):
-    colour = DEEP[2, 3, :planes]
-    path = save_png16(tmp_path / "a.png", DEEP[..., :planes], transparent=tuple(map(int, colour)))
-    expected = np.full((7, 9), 65535)
-    expected[2, 3] = 0
-    np.testing.assert_array_equal(read(path).alpha, expected)
-
-
 def test_16_bit_grey_tiff_and_pgm_keep_their_bits(tmp_path):
     for name in ("a.tif", "a.pgm"):
         picture = read(save(tmp_path / name, DEEP[..., 0]))
@@ -266,22 +238,6 @@ def test_file_cut_in_half_is_refused_by_name(tmp_path, suffix):
         read(path)
 
 
-def test_16_bit_png_cut_in_half_is_refused(tmp_path):
-    path = save_png16(tmp_path / "cut.png", DEEP)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.raises(ImageError, match=r"cut\.png: damaged or truncated"):
-        read(path)
-
-
-def test_flipped_bit_in_a_png_is_noticed(tmp_path):
-    path = save(tmp_path / "a.png", RGB)
-    content = bytearray(path.read_bytes())
-    content[60] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ImageError, match="damaged"):
-        read(path)
-
-
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -344,90 +300,11 @@ def test_pillows_own_limit_of_pixels_does_not_hold(tmp_path):
         read(tmp_path / "wide.png")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tif", ".webp", ".ppm"])
-def test_what_is_written_is_read_back_equal(tmp_path, suffix):
-    write(tmp_path / "deep" / f"a{suffix}", Picture(RGB, grey=False))
-    np.testing.assert_array_equal(np.asarray(opened(tmp_path / "deep" / f"a{suffix}")), RGB)
-    assert [path.name for path in (tmp_path / "deep").iterdir()] == [f"a{suffix}"]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif"])
-def test_grey_is_written_as_grey(tmp_path, suffix):
-    write(tmp_path / f"a{suffix}", Picture(np.repeat(GREY[..., None], 3, axis=2), grey=True))
-    assert opened(tmp_path / f"a{suffix}").mode == "L"
-
-
-@pytest.mark.parametrize(("grey", "mode"), [(True, "LA"), (False, "RGBA")])
-def test_alpha_is_written(tmp_path, grey, mode):
-    pixels = np.repeat(GREY[..., None], 3, axis=2)
-    write(tmp_path / "a.png", Picture(pixels, grey, ALPHA[..., 0]))
-    image = opened(tmp_path / "a.png")
-    assert image.mode == mode
-    np.testing.assert_array_equal(np.asarray(image)[..., -1], ALPHA[..., 0])
-    np.testing.assert_array_equal(np.asarray(image)[..., 0], GREY)
-
-
-@pytest.mark.parametrize(
-    ("name", "picture", "reason"),
-    [
-        ("a.jpg", Picture(RGB, False, ALPHA[..., 0]), r"keeping transparency needs a \.png"),
-        ("a.tif", Picture(DEEP[..., :3], False), r"keeping 16 bits needs a \.png"),
-        ("a.gif", Picture(RGB, False), r"cannot write \.gif; use \.png"),
-        ("a.xyz", Picture(RGB, False), r"cannot write \.xyz; use \.png"),
-        ("a", Picture(RGB, False), r"cannot write a file without suffix; use \.png"),
-        ("a.webp", Picture(np.zeros((1, 16384, 3), np.uint8), False), "cannot be written .*16383"),
-        ("x" * 300 + ".png", Picture(RGB, False), "cannot be written"),
-    ],
-    ids=["alpha-jpg", "deep-tif", "gif", "unknown", "none", "webp-limit", "long-name"],
-)
-def test_what_a_format_cannot_hold_is_refused_and_leaves_nothing(tmp_path, name, picture, reason):
-    with pytest.raises(ImageError, match=reason):
-        write(tmp_path / name, picture)
-    assert not list(tmp_path.iterdir())
-
-
-def test_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    path = save(tmp_path / "a.png", RGB)
-    before = path.read_bytes()
-
-    def full(*args, **options):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Pillow.Image, "save", full)
-    with pytest.raises(ImageError, match=r"a\.png: cannot be written \(No space left on device\)"):
-        write(path, Picture(255 - RGB, grey=False))
-    assert path.read_bytes() == before
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
-def test_colour_profile_is_kept(tmp_path, suffix):
-    picture = read(save(tmp_path / "in.png", RGB, icc_profile=SRGB))
-    write(tmp_path / f"out{suffix}", picture)
-    assert opened(tmp_path / f"out{suffix}").info["icc_profile"] == SRGB
-
-
-def test_colour_profile_of_16_bits_is_kept(tmp_path):
-    write(tmp_path / "a.png", Picture(DEEP[..., :3], grey=False, icc=SRGB))
-    assert opened(tmp_path / "a.png").info["icc_profile"] == SRGB
-    picture = read(tmp_path / "a.png")
-    assert picture.icc == SRGB
-    np.testing.assert_array_equal(picture.pixels, DEEP[..., :3])
-
-
 def test_colour_profile_of_another_colour_space_is_dropped(tmp_path):
     assert read(save(tmp_path / "a.png", GREY, icc_profile=SRGB)).icc == b""
     cmyk = Pillow.fromarray(RGB).convert("CMYK")
     cmyk.save(tmp_path / "a.jpg", icc_profile=SRGB[:16] + b"CMYK" + SRGB[20:])
     assert read(tmp_path / "a.jpg").icc == b""
-
-
-def test_mod_crop_keeps_the_top_left_corner():
-    cropped = mod_crop(Picture(RGB, False, ALPHA[..., 0]), 4, "a")
-    np.testing.assert_array_equal(cropped.pixels, RGB[:4, :8])
-    np.testing.assert_array_equal(cropped.alpha, ALPHA[:4, :8, 0])
-    with pytest.raises(ImageError, match="a: 9x7 is smaller than the scale 8"):
-        mod_crop(Picture(RGB, False), 8, "a")
 
 
 def test_folder_lists_images_by_name_and_nothing_else(tmp_path):

@@ -18,13 +18,11 @@ from srbench.inference.tile_size import Span, spans
 from srbench.inference.tiler import Tiler
 from srbench.resize import imresize
 from srbench.specs import ModelSpec
-from srbench.system.memory import available, group_room, held_bytes
+from srbench.system.memory import held_bytes
 
 CPU = torch.device("cpu")
 HEAVY = 2_000_000
 """Parameters from which a network is tried on a narrow strip."""
-
-
 NETWORKS = [
     "ae-mse",
     "cyclegan",
@@ -264,23 +262,6 @@ def test_python_takes_tiles_too():
         assert torch.equal(load("bicubic", 2, tile=tile)(lr), load("bicubic", 2, tile="off")(lr))
     batch = torch.cat([lr, picture(40, 30, 1)])
     assert torch.equal(load("bicubic", 2, tile=16)(batch), load("bicubic", 2)(batch))
-
-
-def test_room_is_the_least_of_machine_group_and_limit(tmp_path):
-    assert group_room(tmp_path) == []
-    (tmp_path / "memory.current").write_text("700\n")
-    (tmp_path / "memory.stat").write_text("anon 500\ninactive_file 150\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    assert group_room(tmp_path) == []
-    (tmp_path / "memory.max").write_text("1000\n")
-    assert group_room(tmp_path) == [450]
-    old = tmp_path / "memory"
-    old.mkdir()
-    for name, text in (("limit_in_bytes", "90"), ("usage_in_bytes", "100"), ("stat", "total_inactive_file 0")):
-        (old / f"memory.{name}").write_text(text)
-    assert group_room(tmp_path) == [450, 0]
-    assert 0 < available(CPU, limit=2**50) <= available(CPU) + 2**28
-    assert available(CPU, limit=1) == 1
 
 
 def test_imresize_by_bands_is_what_alpha_counts_on():

@@ -106,3 +106,48 @@ def test_too_small_an_image_has_no_value_and_a_reason(name, size):
     image = np.zeros((1, size, size))
     with pytest.raises(UndefinedScoreError, match=f"too small: {size}x{size} after the border cut"):
         score(name, image, image)
+
+
+class OnGPU(torch.Tensor):
+    """A tensor that says that it lies on a GPU, whose windows are computed another way."""
+
+    is_cuda = True
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 15), (3, 20, 11), (2, 4, 3, 13, 14)])
+def test_windows_are_the_same_on_a_gpu(shape):
+    image = torch.rand(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    window = np.exp(-(np.arange(-5, 6) ** 2) / 4.5)
+    window /= window.sum()
+    expected = image.numpy()
+    for axis in (-2, -1):
+        expected = scipy.ndimage.correlate1d(expected, window, axis=axis)
+    expected = expected[..., 5:-5, 5:-5]
+    np.testing.assert_allclose(fidelity._blur(image).numpy(), expected, atol=1e-12)
+    on_gpu = fidelity._blur(image.as_subclass(OnGPU)).as_subclass(torch.Tensor)
+    assert on_gpu.shape == expected.shape
+    np.testing.assert_allclose(on_gpu.numpy(), expected, atol=1e-12)
+
+
+def test_the_kernel_of_hfen_is_matlabs():
+    """``fspecial('log', 15, 1.5)``: by its documented formula, sum 0."""
+    x, y = np.meshgrid(np.arange(-7, 8), np.arange(-7, 8))
+    gauss = np.exp(-(x**2 + y**2) / (2 * 1.5**2))
+    kernel = (x**2 + y**2 - 2 * 1.5**2) * gauss / (1.5**4 * gauss.sum())
+    np.testing.assert_allclose(fidelity._log_kernel().numpy(), kernel - kernel.mean(), atol=1e-15)
+
+
+def test_one_pixel_has_a_psnr():
+    assert float(score("psnr", np.full((1, 1, 1), 5.0), np.full((1, 1, 1), 4.0))) == pytest.approx(20 * math.log10(255))
+
+
+def test_a_faint_pattern_has_an_hfen_and_a_fainter_one_none():
+    hr = 100 + 1e-3 * noisy((1, 9, 9), 0)[0] / 255
+    assert score("hfen", 2 * hr - 100, hr) == pytest.approx(1, rel=1e-6)
+    with pytest.raises(UndefinedScoreError, match="flat"):
+        score("hfen", hr, 100 + (hr - 100) * 1e-5)
+
+
+def test_what_a_board_is_told_of_each():
+    specs = {spec.name: (spec.better, spec.batched, spec.decimals) for spec in fidelity.srbench_metrics()}
+    assert specs == {"psnr": ("higher", True, 2), "ssim": ("higher", True, 4), "hfen": ("lower", False, 4)}

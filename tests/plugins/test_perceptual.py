@@ -101,3 +101,66 @@ def test_as_a_loss_it_is_the_mean_of_the_metric_and_leads_to_hr(mirror):
     assert float(loss(moved, hr)) < float(before.detach())
     with pytest.raises(UsageError, match="needs patches of at least 31 pixels"):
         loss(sr[..., :30], hr[..., :30])
+
+
+@pytest.mark.parametrize("net", perceptual.NETS)
+def test_the_smallest_image_is_the_smallest_of_which_the_network_has_an_output(net):
+    import lpips
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        package = lpips.LPIPS(net=net, pnet_rand=True, verbose=False)
+    least = perceptual.SMALLEST[net]
+    assert all(feature.numel() for feature in package.net(torch.zeros(1, 3, least, least)))
+    with pytest.raises(RuntimeError, match=r"too small|Kernel size"):
+        package.net(torch.zeros(1, 3, least - 1, least))
+
+
+def test_a_batch_has_the_value_of_each_image(mirror):
+    metric = perceptual.build("alex")
+    sr, hr = torch.rand(2, 2, 3, 40, 48, generator=torch.Generator().manual_seed(0))
+    together = score(metric, sr, hr)
+    assert together.shape == (2,)
+    assert together.tolist() == pytest.approx(
+        [float(score(metric, a, b)) for a, b in zip(sr, hr, strict=True)], abs=1e-6
+    )
+    assert score(metric, sr[0], hr[0]).shape == ()
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.01])
+def test_values_just_beyond_the_range_are_refused_and_its_ends_are_not(mirror, value):
+    metric = perceptual.build("alex")
+    image = torch.rand(3, 32, 32)
+    image[0, 0, 0], image[0, 0, 1] = 0, 1
+    assert float(score(metric, image, image)) == 0
+    image[1, 1, 1] = value
+    with pytest.raises(ValueError, match=r"values in \[0, 1\]"):
+        score(metric, image, image)
+    with pytest.raises(ValueError, match="float RGB"):
+        score(metric, image.byte(), image.byte())
+
+
+def test_what_a_board_and_a_training_are_told_of_each():
+    metrics = {spec.name: (spec.better, spec.batched, spec.uses_protocol) for spec in perceptual.srbench_metrics()}
+    assert metrics == dict.fromkeys(("lpips", "lpips-vgg", "lpips-squeeze"), ("lower", True, False))
+    assert {spec.version for spec in perceptual.srbench_metrics()} == {"0.1"}
+    assert [spec.backbone for spec in perceptual.srbench_metrics()] == ["alexnet", "vgg16", "squeezenet1_1"]
+    assert [(spec.name, spec.build.args) for spec in perceptual.srbench_losses()] == [
+        ("lpips", ("alex",)),
+        ("lpips-vgg", ("vgg",)),
+    ]
+
+
+def test_networks_of_the_metric_and_the_loss_learn_nothing(mirror):
+    for model in (perceptual.build("alex").model, Catalog.load().losses["lpips"].build().model):
+        assert not model.training
+        assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+def test_the_smallest_patch_has_a_loss(mirror):
+    loss = perceptual.build_loss("alex")
+    patch = torch.rand(1, 3, 31, 31)
+    assert float(loss(patch, patch)) == 0
+    for small in (patch[..., 1:], patch[..., 1:, :]):
+        with pytest.raises(UsageError, match="at least 31 pixels"):
+            loss(small, small)

@@ -80,7 +80,7 @@ def test_no_text_covers_another_or_leaves_the_picture(count, shape):
         assert figure.bbox.y0 - 1 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
     for a, b in itertools.combinations(boxes, 2):
         width, height = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-        assert width <= 1.5 or height <= 1.5
+        assert min(width, height) <= 1.5
 
 
 def test_other_suffixes_are_refused(tmp_path):

@@ -15,7 +15,6 @@ from srbench.results.board import load_board
 from srbench.results.formats import to_csv, to_json, to_latex, to_markdown
 from srbench.results.rows import ResultsFile
 from srbench.results.sections import sections
-from srbench.results.tables import render
 
 
 def noise(seed, count=10, centre=30.0, spread=2.0):
@@ -191,8 +190,10 @@ def test_speeds_of_different_settings_are_not_compared(new_run, tmp_path):
         run.file.close()
     (section,) = sections(load_board([tmp_path / "one", tmp_path / "two"]))
     shown = {row[0]: row[section.headings.index("MPix/s")] for row in section.rows}
-    assert sorted(shown.values()) == ["-", "6"] or sorted(shown.values()) == ["-", "5"]
-    assert any("another size or batch" in remark.text for remark in section.remarks)
+    assert shown == {"b": "6", "a": "-"}
+    assert [remark.text for remark in section.remarks] == [
+        "a: speed was measured at another size or batch and is not shown"
+    ]
 
 
 def test_timings_on_a_shared_device_are_never_ranked(run):
@@ -255,26 +256,6 @@ def test_best_of_each_column_is_marked_everywhere(run):
     assert marked == {("a|b", "PSNR dB"), ("c_d", "MPix/s")}
     assert "| a\\|b | **2.0000** |" in to_markdown(board)
     assert "c\\_d & 1.0000 &" in to_latex(board)
-
-
-@pytest.mark.parametrize("width", [60, 80, 100, 250])
-def test_no_number_is_cut_on_a_narrow_terminal(run, width):
-    from rich.console import Console
-
-    for name in ("a-rather-long-name", "b"):
-        run.score(name, "ssim", noise(1, centre=0.8, spread=0.01))
-        run.score(name, "lpips", noise(2, centre=0.2, spread=0.01), protocol="")
-        run.method(name, noise(0))
-        run.speed(name, 12345.0)
-    board = run.board()
-    console = Console(width=width, force_terminal=True, color_system=None)
-    with console.capture() as captured:
-        for part in render(board, plain=False, width=width):
-            console.print(part)
-    text = captured.get()
-    assert "…" not in text
-    for number in (f"{board.frame.psnr[0]:.4f}", f"{board.frame.lpips[0]:.4f}", "12345"):
-        assert number in text
 
 
 def test_csv_reads_back_as_it_was(run, tmp_path):

@@ -19,7 +19,7 @@ from srbench.results.formats import (
     to_latex,
     to_markdown,
 )
-from srbench.results.sections import Section
+from srbench.results.sections import Remark, Section
 
 PART = Section(
     title="set x4 | a_b",
@@ -27,7 +27,7 @@ PART = Section(
     headings=["method", "PSNR dB", "95 % CI"],
     rows=[["a|b", "30.00", "29 to 31"], ["c_d", "28.00", "-"]],
     best=[[False, True, False], [False, False, False]],
-    remarks=["c_d: [x] <y>"],
+    remarks=[Remark("c_d: [x] <y>")],
 )
 VERDICTS = (
     "vs best: difference in PSNR from the best, paired over images (Wilcoxon, Holm, 5 %): "

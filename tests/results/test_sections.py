@@ -155,8 +155,8 @@ def test_a_column_with_one_value_or_the_same_everywhere_has_no_best(run):
 def test_counts_have_three_digits_and_a_prefix(shown):
     counts = [0, 999, 1000, 1234, 999_000, 1_000_000, 12_345_678, 1e9, 2.5e11, 1e12, 3.456e13]
     expected = ["0", "999", "1 k", "1.23 k", "999 k", "1 M", "12.3 M", "1 G", "250 G", "1 T", "34.6 T"]
-    counts += [999_499, 999_600, 999_499_000, 999_600_000, 999_499_000_000, 999_600_000_000]
-    expected += ["999 k", "1 M", "999 M", "1 G", "999 G", "1 T"]
+    counts += [999_499, 999_500, 999_600, 999_499_000, 999_600_000, 999_499_000_000, 999_600_000_000]
+    expected += ["999 k", "1 M", "1 M", "999 M", "1 G", "999 G", "1 T"]
     assert shown("params", "params", *counts) == expected
 
 

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 FAULTY = Path(__file__).parents[1] / "plugin_files" / "faulty.py"
-QUALITY = ["method", "dataset", "scale", "protocol", "status", "psnr", "ssim", "lpips", "psnr_low", "psnr_high"]
 
 
 @pytest.fixture
@@ -61,48 +60,6 @@ def test_each_fault_costs_one_row_with_its_own_reason(srbench, photos, tmp_path)
     assert found.mpix_per_s["nearest"] > 0
 
 
-def test_same_command_scores_only_what_is_missing(here, photos, tmp_path, save_image):
-    options = ["--methods", "nearest", "--dataset", photos, "--scale", 4, "--metrics", "psnr", "--no-speed"]
-    first = here("run", *options, "--out", "out")
-    assert first.returncode == 0, first.stderr
-    again = here("run", *options, "--out", "out")
-    assert "nothing to do" in again.stderr
-    assert len(rows(tmp_path / "out")) == 3
-    save_image(photos / "p1.png", seed=77)  # other content under an old name
-    here("run", *options, "--out", "out")
-    assert [row["image"] for row in rows(tmp_path / "out")] == ["p0", "p1", "p2", "p1"]
-    (photos / "p2.png").unlink()
-    here("run", *options, "--out", "out")
-    values = {row["image"]: row["value"] for row in rows(tmp_path / "out")}
-    assert board(tmp_path / "out").psnr[0] == pytest.approx((values["p0"] + values["p1"]) / 2)
-    here("run", *options, "--out", "out", "--force", "--inline")
-    assert len(rows(tmp_path / "out")) == 6
-
-
-def test_equal_pixels_under_two_names_are_two_images(here, photos, tmp_path):
-    (photos / "twin.png").write_bytes((photos / "p0.png").read_bytes())
-    (tmp_path / "copy").mkdir()
-    for file in photos.iterdir():
-        (tmp_path / "copy" / file.name).write_bytes(file.read_bytes())
-    options = ["--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out"]
-    assert here("run", *options, "--dataset", f"{photos},copy").returncode == 0
-    found = board(tmp_path / "out").set_index("dataset")
-    assert found.images.tolist() == [4, 4]
-    assert found.psnr["photos"] == found.psnr["copy"] > 0
-
-
-def test_another_folder_of_the_same_name_needs_another_out(here, photos, tmp_path, save_image):
-    save_image(tmp_path / "other" / "photos" / "x.png", seed=5)
-    options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out"]
-    assert here(*options, "--dataset", photos).returncode == 0
-    second = here(*options, "--dataset", tmp_path / "other" / "photos")
-    assert second.returncode == 2
-    assert "holds results of another dataset named photos" in second.stderr
-    both = here(*options[:-1], "both", "--dataset", f"{photos},{tmp_path / 'other' / 'photos'}", "--save-images")
-    assert both.returncode == 0
-    assert len(list((tmp_path / "both" / "images").rglob("nearest/*.png"))) == 4
-
-
 def test_missing_backbone_is_explained_and_made_up_for(here, photos, tmp_path, mirror):
     options = ["--methods", "nearest", "--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
     without = here("run", *options, SRBENCH_MIRROR="", TORCH_HOME=str(tmp_path))
@@ -119,16 +76,6 @@ def test_missing_backbone_is_explained_and_made_up_for(here, photos, tmp_path, m
     assert {row["metric"] for row in found if "lpips" in row["metric"]} == {"lpips/0.1/alexnet"}
 
 
-def test_unsupported_scale_is_said_first_and_no_failure(here, photos, tmp_path):
-    options = ["--plugin", FAULTY, "--dataset", photos, "--metrics", "psnr", "--no-speed", "--out", "out"]
-    done = here("run", "--methods", "prints,nearest", "--scale", "2,3", *options)
-    assert done.returncode == 0, done.stderr
-    assert "prints does not do x3 (it does x2, x4): unsupported" in done.stderr
-    found = board(tmp_path / "out").set_index(["method", "scale"]).status
-    assert found["prints", 3] == "unsupported"
-    assert (found.drop(("prints", 3)) == "ok").all()
-
-
 def test_pictures_are_saved_as_they_were_scored(here, photos, tmp_path):
     options = ["--methods", "bicubic", "--dataset", photos, "--scale", 2, "--metrics", "psnr", "--out", "out"]
     done = here("run", *options, "--no-speed", "--save-images", "--protocol", "rgb")
@@ -138,21 +85,6 @@ def test_pictures_are_saved_as_they_were_scored(here, photos, tmp_path):
     lines = [line.split(",") for line in score.stdout.splitlines()[1:]]
     scored = {line[0]: float(line[2]) for line in lines}
     assert scored == {row["image"]: row["value"] for row in rows(tmp_path / "out")}
-
-
-def test_faulty_images_are_named_and_the_rest_is_scored(here, photos, tmp_path):
-    (photos / "empty.png").write_bytes(b"")
-    (photos / "text.png").write_text("not a picture")
-    whole = (photos / "p0.png").read_bytes()
-    (photos / "cut.png").write_bytes(whole[: len(whole) // 2])
-    done = here("run", "--methods", "nearest", "--dataset", photos, "--no-speed", "--out", "out", "--metrics", "psnr")
-    assert done.returncode == 0
-    assert "Traceback" not in done.stderr
-    for name in ("empty.png", "text.png", "cut.png"):
-        assert name in done.stderr
-    assert len(rows(tmp_path / "out")) == 3
-    described = json.loads((tmp_path / "out" / "run.json").read_text())
-    assert len(described["datasets"]["photos x4"]["left_out"]) == 3
 
 
 HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
@@ -179,42 +111,3 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
     assert "To go on: srbench run" in said.replace("-c ", "")
     assert "Traceback" not in said
     assert len(rows(tmp_path / "out")) == 3
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--methods", "bicubi"], "unknown method 'bicubi'; did you mean 'bicubic'?"),
-        (["--methods", "nearest", "--dataset", "set6"], "unknown dataset 'set6'; did you mean 'set5'?"),
-        (["--methods", "nearest", "--dataset", "urban100", "--scale", "3"], "x2 and x4 only"),
-        (["--methods", "nearest", "--dataset", "./nowhere"], "no such folder"),
-        (["--methods", "nearest", "--protocol", "yy"], "unknown protocol 'yy'"),
-        (["--methods", "nearest", "--metrics", "psnrr"], "unknown metric 'psnrr'; did you mean 'psnr'?"),
-        (["--methods", "nearest", "--scale", "zwei"], "'zwei' is not a list of whole numbers"),
-        (["--methods", "nearest", "--sort", "beauty"], "cannot sort by 'beauty'"),
-        (["--methods", ","], "no name is given"),
-        (["--methods", "nearest", "--plugin", "nowhere.py"], "no such Python file"),
-        (["--methods", "nearest", "--max-memory", "much"], "'much' is no size"),
-        (["--methods", "nearest", "--timeout", "nan"], "'nan' is no finite number"),
-        ([], "Missing option '--methods'"),
-    ],
-)
-def test_wrong_usage_is_one_line_and_exit_code_2(options, said, tmp_path, monkeypatch, capsys):
-    from srbench.cli import main
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "argv", ["srbench", "run", *options])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
-    assert said in error
-    assert error.count("\n") == 1
-    assert not list(tmp_path.iterdir())
-
-
-def test_absent_device_is_one_line(here, photos):
-    done = here("run", "--methods", "nearest", "--dataset", photos, "--device", "cuda:77", "--out", "out")
-    assert done.returncode == 1
-    assert "error: device 'cuda:77' is not available" in done.stderr
-    assert "Traceback" not in done.stderr

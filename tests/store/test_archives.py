@@ -5,66 +5,17 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
-import os
-import signal
-import subprocess
-import sys
 import tarfile
 import threading
-import time
-import zipfile
-from contextlib import contextmanager
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from srbench.errors import AssetError, SpecError
 from srbench.specs import Archive
-from srbench.store import assets, downloads
+from srbench.store import assets
 from srbench.store.archives import fetch_archive, read_record, unpacked
-
-PATH = "datasets/tiny/Tiny_HR.zip"
-
-
-class Listener:
-    """A user interface that remembers."""
-
-    def __init__(self):
-        self.said = []
-        self.steps = 0
-
-    def note(self, text):
-        self.said.append(text)
-
-    warn = note
-
-    @contextmanager
-    def track(self, what, total):
-        def advance(detail):
-            self.steps += 1
-
-        yield advance
-
-
-def png(seed, size=(40, 36)):
-    pixels = np.random.default_rng(seed).integers(0, 256, (*size[::-1], 3), dtype=np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG")
-    return stream.getvalue()
-
-
-IMAGES = {f"{i:04d}.png": png(i) for i in range(1, 9)}
-
-
-def make_zip(members):
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as opened:
-        for name, content in members:
-            opened.writestr(name, content)
-    return stream.getvalue()
+from tests.store.conftest import CONTENT, GOOD, IMAGES, PATH, Listener, archive, check, make_zip, part
 
 
 def make_tar(members, mode="w"):
@@ -81,93 +32,6 @@ def make_tar(members, mode="w"):
     return stream.getvalue()
 
 
-GOOD = [(f"Tiny_HR/{name}", content) for name, content in IMAGES.items()]
-CONTENT = make_zip([("Tiny_HR/", b""), *GOOD, ("Tiny_HR/notes.txt", b"-"), ("Tiny_LR/0001.png", png(0)), ("x", b"-")])
-
-
-class Server:
-    """What the test server does: its content, version, faults, and the requests that it had."""
-
-    def __init__(self):
-        self.content, self.etag = CONTENT, '"one"'
-        self.ranges = True
-        self.breaks = []  # bytes after which the next answers break off
-        self.stalls = []  # bytes after which the next answers say nothing more
-        self.slowly = 0.0
-        self.status = 0
-        self.asked = []
-
-
-@pytest.fixture
-def server(monkeypatch):  # noqa: C901
-    monkeypatch.setattr(downloads, "PAUSE_S", 0)
-    monkeypatch.setattr(downloads, "TIMEOUT_S", 2)
-    monkeypatch.setattr(downloads, "CHUNK", 1000)
-    state = Server()
-    ended = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self):
-            asked = self.headers.get("Range", "")
-            state.asked.append(asked)
-            if state.status:
-                self.send_error(state.status)
-                return
-            start = int(asked[6:-1]) if asked and state.ranges else 0
-            if self.headers.get("If-Range", state.etag) != state.etag:
-                start = 0
-            if start >= len(state.content):
-                self.send_error(416)
-                return
-            body = state.content[start:]
-            self.send_response(206 if start else 200)
-            if start:
-                self.send_header("Content-Range", f"bytes {start}-{len(state.content) - 1}/{len(state.content)}")
-            if state.etag:
-                self.send_header("ETag", state.etag)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            stop = state.breaks.pop(0) if state.breaks else len(body)
-            stall = state.stalls.pop(0) if state.stalls else None
-            if state.slowly:
-                for at in range(0, len(body), 1000):
-                    self.wfile.write(body[at : at + 1000])
-                    time.sleep(state.slowly)
-                return
-            self.wfile.write(body[: stop if stall is None else stall])
-            if stall is not None:
-                self.wfile.flush()
-                ended.wait(20)
-
-        def log_message(self, *args):
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.daemon_threads = True
-        thread = threading.Thread(target=running.serve_forever, args=(0.01,))
-        thread.start()
-        state.url = f"http://127.0.0.1:{running.server_port}/Tiny_HR.zip"
-        yield state
-        ended.set()
-        running.shutdown()
-        thread.join()
-
-
-def archive(url="", **fields):
-    return Archive(PATH, url, **{"folder": "Tiny_HR", "images": 8, **fields})
-
-
-def check(folder):
-    assert {path.name: path.read_bytes() for path in folder.glob("*.png")} == IMAGES
-    files = {str(path.relative_to(assets.home())) for path in assets.home().rglob("*") if path.is_file()}
-    inside = {f"datasets/tiny/Tiny_HR/{name}" for name in [*IMAGES, "archive.json"]}
-    assert files - {"datasets/tiny/.Tiny_HR.lock"} == inside
-
-
-def part():
-    return assets.home() / f"{PATH}.part"
-
-
 def test_fetched_once_with_progress_and_a_record(server):
     ui = Listener()
     wanted = archive(server.url)
@@ -180,90 +44,6 @@ def test_fetched_once_with_progress_and_a_record(server):
     assert (record["source"], record["verified"]) == (server.url, "CRC-32 of each file in it")
     assert fetch_archive(wanted, ui) == unpacked(wanted) == folder
     assert server.asked == [""]
-
-
-def test_a_broken_transfer_goes_on_where_it_broke_off(server):
-    server.breaks = [5000, 3000]
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked == ["", "bytes=5000-", "bytes=8000-"]
-
-
-def test_the_next_command_goes_on_where_the_last_one_gave_up(server):
-    server.breaks = [5000, 0]
-    with pytest.raises(AssetError, match=r"broke off.*The same command goes on from what came of it"):
-        fetch_archive(archive(server.url), Listener())
-    assert part().stat().st_size == 5000
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked == ["", "bytes=5000-", "bytes=5000-"]
-
-
-def test_a_killed_download_is_gone_on_from(server, tmp_path):
-    server.slowly = 0.05
-    code = (
-        "from srbench.store.archives import fetch_archive\nfrom srbench.specs import Archive\n"
-        "from srbench.system.terminal import Terminal\n"
-        "from srbench.store import downloads\ndownloads.CHUNK = 1000\n"
-        f"fetch_archive(Archive({PATH!r}, {server.url!r}, 'Tiny_HR', 8), Terminal())"
-    )
-    process = subprocess.Popen([sys.executable, "-c", code], env={**os.environ})
-    while process.poll() is None and not (part().exists() and part().stat().st_size):
-        time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
-    process.wait(timeout=60)
-    server.slowly = 0
-    have = part().stat().st_size
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked == ["", f"bytes={have}-"]
-
-
-def test_a_server_without_ranges_starts_anew(server):
-    server.ranges = False
-    server.breaks = [5000]
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked == ["", "bytes=5000-"]
-
-
-@pytest.mark.parametrize("etag", ['"two"', ""])
-def test_another_file_of_the_same_name_starts_anew(server, etag):
-    server.etag = '"one"' if etag else ""
-    server.breaks = [5000, 0]
-    server.content = CONTENT[::-1] + b"..."
-    with pytest.raises(AssetError):
-        fetch_archive(archive(server.url), Listener())
-    server.content, server.etag = CONTENT, etag
-    check(fetch_archive(archive(server.url), Listener()))
-
-
-def test_a_part_longer_than_the_file_starts_anew(server):
-    server.etag = ""
-    server.breaks = [len(CONTENT), 0]
-    server.content = CONTENT * 2
-    with pytest.raises(AssetError):
-        fetch_archive(archive(server.url), Listener())
-    server.content = CONTENT
-    check(fetch_archive(archive(server.url), Listener()))
-
-
-def test_a_complete_part_is_not_asked_for_again(server, monkeypatch):
-    def killed(*_):
-        raise OSError("killed here")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("pathlib.Path.replace", killed)
-        with pytest.raises(AssetError, match="killed here"):
-            fetch_archive(archive(server.url), Listener())
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked == [""]
-
-
-def test_a_silent_server_is_said_to_be_silent(server, monkeypatch):
-    monkeypatch.setattr(downloads, "TIMEOUT_S", 0.5)
-    server.stalls = [0]
-    with pytest.raises(AssetError, match=r"timed out: it was silent for 0\.5 s"):
-        fetch_archive(archive(server.url), Listener())
-    server.stalls = [6000]  # silent later: what came is kept, and the rest asked for
-    check(fetch_archive(archive(server.url), Listener()))
-    assert server.asked[-1] == "bytes=6000-"
 
 
 @pytest.mark.parametrize(
@@ -292,11 +72,6 @@ def test_what_is_not_it_never_enters_the_cache(server, change, fields, said):
     assert "\n" not in str(error.value)
     left = [path.name for path in assets.home().rglob("*") if path.is_file()]
     assert left == [".Tiny_HR.lock"]
-
-
-def test_without_a_network():
-    with pytest.raises(AssetError, match=r"http://127\.0\.0\.1:9/x \(no connection\)\. Put it under a folder"):
-        fetch_archive(archive("http://127.0.0.1:9/x"), Listener())
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from srbench.errors import AssetError, SpecError, UsageError
+from srbench.errors import AssetError, SpecError
 from srbench.specs import Asset
 from srbench.store import assets
 
@@ -116,23 +116,8 @@ def test_a_silent_source_is_said_to_be_silent(monkeypatch):
             assets.fetch(Asset(PATH, DIGEST, url))
 
 
-@pytest.mark.parametrize("url", ["ftp://example.org/x", "s3://bucket", "file://elsewhere/x"])
-def test_mirrors_of_other_kinds_are_refused(monkeypatch, url):
-    monkeypatch.setenv("SRBENCH_MIRROR", url)
-    with pytest.raises(UsageError, match=r"SRBENCH_MIRROR='.*' is no folder and no http, https or file URL"):
-        assets.fetch(Asset(PATH, DIGEST, "http://127.0.0.1:9/x"))
-
-
 def test_a_mirror_may_be_a_file_url(tmp_path, monkeypatch):
     (tmp_path / "my files/datasets/set").mkdir(parents=True)
     (tmp_path / "my files" / PATH).write_bytes(CONTENT)
     monkeypatch.setenv("SRBENCH_MIRROR", (tmp_path / "my files").as_uri())
     assert assets.fetch(Asset(PATH, DIGEST)).read_bytes() == CONTENT
-
-
-def test_home_is_the_variable_or_the_users_cache(monkeypatch, tmp_path):
-    monkeypatch.setenv("SRBENCH_HOME", str(tmp_path))
-    assert assets.home() == tmp_path
-    monkeypatch.delenv("SRBENCH_HOME")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    assert assets.home().name == "srbench"

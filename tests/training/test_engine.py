@@ -117,7 +117,7 @@ def test_resuming_another_training_is_refused(here, sets):
     options = [*QUICK, "--steps", 5, "--validate-on", "held-out", "--out", "out", "--resume"]
     elsewhere = here("train", "espcn", "--data", "train", *options)
     assert elsewhere.returncode == 2
-    assert "validation set was" in elsewhere.stderr or "held-out was" in elsewhere.stderr
+    assert "--resume: held-out was [] and now is ['train-t2']; it must stay the same" in elsewhere.stderr
     (sets / "out" / "state.pt").write_bytes(b"broken")
     damaged = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out", "--resume")
     assert damaged.returncode == 2
@@ -314,8 +314,11 @@ def test_without_set5_a_tenth_is_held_out_and_said(sets, here):
     card = json.loads((sets / "out" / "weights.json").read_text())
     assert card["validation"]["dataset"] == "held-out"
     assert len(card["validation"]["images"]) == 1
+    options[-1] = "other"
     asked = here("train", "espcn", "--data", "train", *options, "--validate-on", "set5", SRBENCH_MIRROR=str(sets))
-    assert asked.returncode != 0
+    assert asked.returncode == 1
+    assert "cannot get datasets/set5/image_SRF_2/img_001_SRF_2_HR.png" in asked.stderr
+    assert "(--validate-on chooses another dataset or folder)" in asked.stderr
 
 
 def test_run_trains_what_is_missing(here, sets):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 
 from srbench.errors import UsageError
-from srbench.resize import degrade
-from srbench.training.data.patches import Patches, Pool, _gather
+from srbench.images.degradations import get_degradation
+from srbench.resize import degrade, imresize
+from srbench.training.data import patches as patches_module
+from srbench.training.data.patches import Patches, Pool, _gather, stream
 
 CPU = torch.device("cpu")
 
@@ -65,6 +68,128 @@ def find(image, patch, scale):
     raise AssertionError("the patch is nowhere in the image")
 
 
+def test_processes_share_the_patches_of_each_draw():
+    patches = [Patches(2, 8, 2, draws=2, rank=rank, world=3) for rank in range(3)]
+    assert [p.per_step for p in patches] == [12, 12, 12]
+    assert [p.own().tolist() for p in patches] == [[0, 1, 6, 7], [2, 3, 8, 9], [4, 5, 10, 11]]
+    alone = Patches(2, 8, 5)
+    assert (alone.per_step, alone.own().tolist()) == (5, [0, 1, 2, 3, 4])
+    assert (alone.seed, alone.draws, alone.rank, alone.world, alone.crop) == (0, 1, 0, 1, "fixed")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"), [((50, 61), (48, 60)), ((12, 30), (12, 30)), ((30, 12), (30, 12)), ((11, 61), (12, 12))]
+)
+def test_an_image_is_kept_as_a_multiple_of_the_scale_or_as_one_patch(given, kept):
+    patches = Patches(3, 12, 1)
+    assert patches.size(*given) == kept
+    assert patches.bytes(*given) == 3 * (kept[0] * kept[1] + kept[0] // 3 * (kept[1] // 3))
+    hr, lr = patches.ready(images(given)[0])
+    assert hr.shape == (3, *kept)
+    assert torch.equal(lr, degrade(hr.contiguous(), 3))
+    loose = Patches(3, 12, 1, crop="random")
+    assert loose.size(*given) == given
+    assert loose.bytes(*given) == 3 * given[0] * given[1]
+    assert [type(p.bytes(*given)) for p in (patches, loose)] == [int, int]
+    image = images(given)[0]
+    assert loose.ready(image) == (image, None)
+
+
+def test_the_scale_itself_is_the_smallest_patch():
+    assert Patches(3, 3, 1).patch == 3
+    for patch in (0, -3, 4, 2):
+        with pytest.raises(UsageError, match="no multiple of the scale 3"):
+            Patches(3, patch, 1)
+
+
+@pytest.mark.parametrize("size", [(7, 12), (13, 7), (7, 7)])
+def test_of_a_small_image_the_square_in_its_middle_is_enlarged_and_rounded(size):
+    (image,) = images(size)
+    top, left = (size[0] - 7) // 2, (size[1] - 7) // 2
+    middle = image[:, top : top + 7, left : left + 7].double()
+    expected = (imresize(middle, (16, 16)) + 0.5).floor().clamp(0, 255)
+    hr, _ = Patches(4, 16, 1).ready(image)
+    assert (hr.double() - expected).abs().max() <= 1
+    assert (hr.double() != expected).double().mean() < 0.01  # a half in float32 may fall the other way
+
+
+def test_the_upper_left_is_kept_of_an_image_that_is_no_multiple():
+    (image,) = images((50, 61))
+    hr, _ = Patches(4, 16, 1).ready(image)
+    assert torch.equal(hr, image[:, :48, :60])
+
+
+def test_every_place_and_every_image_is_drawn():
+    sizes = [(8, 12), (8, 8), (14, 6)]
+    given = [torch.zeros(3, *size, dtype=torch.uint8) for size in sizes]
+    for i, image in enumerate(given):
+        height, width = image.shape[1:]
+        image[0] = i
+        image[1], image[2] = torch.arange(height).view(-1, 1), torch.arange(width)
+    _, hr = pool(given, 2, 4, 3000).draw(0)
+    corners = (hr * 255).round().long().amin(dim=(2, 3))
+    places = {tuple(corner) for corner in corners.tolist()}
+    grid = [(i, y, x) for i, (h, w) in enumerate(sizes) for y in range(0, h - 3, 2) for x in range(0, w - 3, 2)]
+    assert places == set(grid)
+    shares = torch.bincount(corners[:, 0]) / len(corners)
+    assert shares.tolist() == pytest.approx([1 / 3] * 3, abs=0.05)
+
+
+def test_degradations_other_than_bicubic_have_the_seed_of_the_training():
+    (image,) = images((32, 48))
+    crappify = get_degradation("crappify")
+    _, lr = Patches(2, 8, 1, 5, degradation=crappify).ready(image)
+    assert torch.equal(lr, crappify(image, 2, 5))
+    lr, hr = pool([image], 2, 8, 6, 5, crop="random", degradation=crappify).draw(0)
+    crops = (hr * 255).round().byte().contiguous()
+    expected = torch.stack([crappify(crop.contiguous(), 2, 5) for crop in crops])
+    assert torch.equal(lr, expected.float() / 255)
+
+
+@pytest.mark.parametrize(
+    ("size", "sides"), [((60, 50), range(8, 33)), ((60, 20), range(8, 21)), ((5, 60), [5]), ((32, 33), range(8, 33))]
+)
+def test_random_crops_have_every_side_from_half_to_twice_the_patch_and_lie_anywhere(monkeypatch, size, sides):
+    (image,) = images(size)
+    cut = []
+    resized = patches_module._resized
+    monkeypatch.setattr(patches_module, "_resized", lambda square, side: cut.append(square) or resized(square, side))
+    _, hr = pool([image], 2, 16, 500, crop="random").draw(0)
+    assert hr.shape == (500, 3, 16, 16)
+    assert all(square.shape[1] == square.shape[2] for square in cut)
+    assert {square.shape[1] for square in cut} == set(sides)
+    ends = set()
+    for square in cut:
+        side = square.shape[1]
+        windows = image.unfold(1, side, 1).unfold(2, side, 1).permute(1, 2, 0, 3, 4)
+        ((y, x),) = (windows == square).flatten(2).all(dim=2).nonzero().tolist()
+        ends |= {("top", y == 0), ("left", x == 0), ("bottom", y + side == size[0]), ("right", x + side == size[1])}
+    assert {(name, True) for name in ("top", "left", "bottom", "right")} <= ends
+
+
+def test_random_crops_turn_as_fixed_ones_do():
+    (image,) = images((16, 16))
+    _, hr = pool([image], 2, 16, 400, crop="random").draw(0)
+    turned = [turn.float() / 255 for turn in symmetries(image)]
+    whole = [patch for patch in hr if any(torch.equal(patch, turn) for turn in turned)]
+    seen = {next(i for i, turn in enumerate(turned) if torch.equal(patch, turn)) for patch in whole}
+    assert seen == set(range(8))
+
+
+def test_each_symmetry_has_an_eighth_of_the_patches():
+    (image,) = images((4, 4))
+    _, hr = pool([image], 2, 4, 4000).draw(0)
+    turned = torch.stack(symmetries(image)).float() / 255
+    shares = (hr[:, None] == turned).flatten(2).all(dim=2).float().mean(dim=0)
+    assert shares.tolist() == pytest.approx([1 / 8] * 8, abs=0.03)
+
+
+def test_streams_of_random_numbers_are_numpys_seeds_of_63_bits():
+    for key in ((0,), (1, 2), (2, 1), (1, 2, 3)):
+        state = int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+        assert stream(*key) == state // 2
+
+
 def test_images_of_any_size_side_by_side():
     soft = [image // 2 + 64 for image in images((40, 90), (24, 25), (61, 33))]  # so that no pass has to clamp
     sampler = pool(soft, 2, 24, 32)
@@ -97,8 +222,9 @@ def test_memory_is_channels_last():
     assert hr.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_an_accelerator_cuts_the_same_patches():
-    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40)
+@pytest.mark.parametrize("crop", ["fixed", "random"])
+def test_an_accelerator_cuts_the_same_patches(crop):
+    cpu = pool(images((50, 50), (33, 61)), 2, 16, 40, crop=crop)
     cpu._cut, sliced = _gather, cpu.draw(3)
     gathered = cpu.draw(3)
     assert all(torch.equal(a, b) for a, b in zip(sliced, gathered, strict=True))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
+from srbench.features import FeatureMaps
 from srbench.training import Supervised, Training
 from srbench.training.fabric import make_fabric
 from srbench.training.recipes.session import Overrides, Settings
@@ -222,3 +224,84 @@ def test_a_step_lowers_the_loss_and_logs_a_tensor():
         losses.append(recipe.step(lr, hr)["loss"])
     assert all(isinstance(loss, torch.Tensor) and not loss.requires_grad for loss in losses)
     assert losses[-1] < losses[0] / 2
+
+
+def test_an_average_below_0_is_refused():
+    with pytest.raises(UsageError, match=r"--ema must be at least 0 and below 1, not -0\.5"):
+        session(ema=-0.5).choose(DEFAULTS)
+
+
+def test_a_training_of_one_step_ends_after_it():
+    assert factors("cosine", 1) == pytest.approx([1, 0], abs=1e-15)
+
+
+def test_a_training_begins_at_step_0_with_whole_batches():
+    training = Training(make_fabric("cpu", "fp32"), Catalog.load(), Overrides(), 2)
+    assert (training.step_number, training.part, training.parts, training.scale) == (0, 0, 1, 2)
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+@pytest.mark.parametrize("world", [1, 2])
+@pytest.mark.parametrize("parts", [1, 2])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+@pytest.mark.parametrize("capturable", [(), (True,), (True, False)])
+def test_a_step_is_captured_on_one_gpu_in_one_part_without_a_loss_scale(device, world, parts, precision, capturable):
+    strategy = SimpleNamespace(precision=SimpleNamespace(precision=precision))
+    fabric = SimpleNamespace(device=torch.device(device), world_size=world, strategy=strategy)
+    training = Training(fabric, Catalog.load(), Overrides(), 2, parts)
+    training._optimizers = [SimpleNamespace(can_be_captured=one) for one in capturable]
+    expected = (device, world, parts) == ("cuda", 1, 1) and precision != "16-mixed" and False not in capturable
+    assert training.can_be_captured == expected
+
+
+def test_an_optimizer_saved_on_a_gpu_goes_on_here():
+    training = session()
+    training.choose(DEFAULTS)
+    net = Net()
+    _, optimizer = training.prepare(net, torch.optim.Adam(net.parameters(), lr=0.5))
+    state = optimizer.state_dict()
+    state["param_groups"][0] |= {"capturable": True, "lr": torch.tensor(0.125)}
+    optimizer.load_state_dict(state)
+    (group,) = optimizer.inner.param_groups
+    assert group["capturable"] is False
+    assert (type(group["lr"]), group["lr"]) == (float, 0.5)
+
+
+def test_gradients_are_given_back_and_halved_in_two_parts():
+    training = session(2)
+    training.choose(DEFAULTS)
+    net = torch.nn.Linear(1, 1, bias=False)
+    net, optimizer = training.prepare(net, torch.optim.SGD(net.parameters(), lr=1.0))
+    training.backward(net(torch.ones(1, 1)).sum())
+    assert net.weight.grad.tolist() == [[0.5]]
+    optimizer.zero_grad()
+    assert net.weight.grad is None
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_networks_are_compiled_where_that_is_asked_for(monkeypatch, compiled):
+    calls = []
+    monkeypatch.setattr(Net, "compile", lambda net: calls.append(net) or net)
+    training = Training(make_fabric("cpu", "fp32"), Catalog.load(), Overrides(), 2, compiled=compiled)
+    net = Net()
+    training.prepare(net, torch.optim.SGD(net.parameters(), lr=1.0))
+    assert calls == ([net] if compiled else [])
+
+
+@pytest.mark.parametrize(("precision", "lowered"), [("fp32", None), ("bf16", torch.bfloat16)])
+def test_loss_networks_compute_in_the_trainings_precision(monkeypatch, precision, lowered):
+    class Features(FeatureMaps):
+        def __init__(self):
+            torch.nn.Module.__init__(self)
+            self.lowered = "untouched"
+
+    features, other = Features(), torch.nn.Conv2d(1, 1, 1)
+    loss = torch.nn.Sequential(other, features)
+    loss.uses = "a network"
+    built = SimpleNamespace(terms=[(1.0, "plain", lambda sr, hr: 0), (0.5, "deep", loss)])
+    monkeypatch.setattr("srbench.training.recipes.session.expression.build", lambda *given: built)
+    training = Training(make_fabric("cpu", precision), Catalog.load(), Overrides(), 2)
+    assert training.loss("anything") is built
+    assert features.lowered is lowered
+    assert not hasattr(other, "lowered")
+    assert training.loss_networks == {"deep": "a network"}

@@ -1,0 +1,63 @@
+"""``srbench degrade``: the LR that a run makes, as files."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image as Pillow
+
+from srbench.cli import main
+from srbench.resize import degrade
+
+
+@pytest.fixture
+def call(tmp_path, monkeypatch, capsys):
+    """Run a command in this process, in an empty folder; return exit code, output and messages."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
+
+    def run(*args):
+        monkeypatch.setattr(sys, "argv", ["srbench", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        assert "Traceback" not in err
+        assert "bug to report" not in err
+        return ended.value.code, out, err
+
+    return run
+
+
+def pixels(path, mode=None):
+    with Pillow.open(path) as image:
+        return np.asarray(image.convert(mode) if mode else image)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_degrade_writes_the_benchmark_lr_under_the_same_names(call, tmp_path, save_image, mode):
+    for name in ("a.png", "b.bmp"):
+        save_image(tmp_path / "hr" / name, 41, 38, mode)
+    assert call("degrade", "hr", "lr", "--scale", 4) == (0, "", "")
+    assert sorted(path.name for path in (tmp_path / "lr").iterdir()) == ["a.png", "b.png"]
+    for source, target in (("hr/a.png", "lr/a.png"), ("hr/b.bmp", "lr/b.png")):
+        stored = torch.from_numpy(np.atleast_3d(pixels(source))[:36, :40].transpose(2, 0, 1).copy())
+        np.testing.assert_array_equal(np.atleast_3d(pixels(target)).transpose(2, 0, 1), degrade(stored, 4).numpy())
+    code, _, err = call("degrade", "hr", "lr", "--scale", 2)
+    assert code == 2
+    assert "a.png (and 1 more) exists already" in err
+    assert pixels("lr/a.png").shape[:2] == (9, 10)
+    assert call("degrade", "hr", "lr", "--scale", 2, "--overwrite")[0] == 0
+    assert pixels("lr/a.png").shape[:2] == (19, 20)
+
+
+def test_degrade_refuses_what_has_no_8_bits(call, tmp_path):
+    Pillow.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)).save(tmp_path / "deep.png")
+    Pillow.new("RGBA", (8, 8)).save(tmp_path / "clear.png")
+    for name, said in (("deep.png", "is 16-bit; scores are defined on 8 bits"), ("clear.png", "transparent pixels")):
+        code, _, err = call("degrade", name, "out.png", "--scale", 2)
+        assert code == 1
+        assert err.startswith(f"warning: {name}: ")
+        assert said in err

@@ -1,0 +1,49 @@
+"""What another machine lacks, or has otherwise, is the reason."""
+
+from __future__ import annotations
+
+import socket
+
+from srbench.execution.jobs import Cell, Job, Session
+from srbench.execution.remote import Terms, answer, decode_answer
+from srbench.store.hashes import sha256
+
+
+def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
+    """This machine plays the other one, on which files are missing or are others."""
+    image = save_image(tmp_path / "set" / "a.png")
+    weights = tmp_path / "w.safetensors"
+    weights.write_bytes(b"other")
+    cells = {"a": [Cell("key", "psnr", "y")]}
+
+    def job(expected, weights="", dataset=tmp_path / "set"):
+        return Job("nearest", 2, str(dataset), cells, weights=str(weights), expected=expected)
+
+    executor = Terms(Session("cpu", 1)).executor(tmp_path / "log")
+    try:
+        device = executor.environment().device
+
+        def reason(job, device=device):
+            return getattr(decode_answer(answer(executor, job, device))[-1], "reason", "")
+
+        other = "0" * 16
+        assert "no such folder" in reason(job({}, dataset=tmp_path / "gone"))
+        assert "w0: no such weights here" in reason(job({"weights": other}, weights=tmp_path / "w0"))
+        assert "are other weights here" in reason(job({"weights": other}, weights=weights))
+        assert "has other code here than where the run was started (on " in reason(job({"plugin": other}))
+        assert "is another here" in reason(job({"image a": other}))
+        assert f"{tmp_path} is not here: images" in reason(job({"folder": str(tmp_path)}))
+        assert f"but {socket.gethostname()} has" in reason(job({}), device="cuda, another")
+        events = answer(executor, job({"image a": sha256(image)}), device)
+        assert [event["kind"] for event in events] == ["value", "image", "time", "done"]
+    finally:
+        executor.shutdown()
+
+
+def test_a_plugin_file_that_is_not_there_is_the_reason(tmp_path):
+    executor = Terms(Session("cpu", 1, (str(tmp_path / "mine.py"),))).executor(tmp_path / "log")
+    try:
+        (event,) = decode_answer(answer(executor, Job("mine", 2, "set"), ""))
+    finally:
+        executor.shutdown()
+    assert "mine.py: no such Python file (on " in event.reason

@@ -1,0 +1,165 @@
+"""A run is verified: its values still hold, or what differs is found."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srbench.catalog.catalog import Catalog
+from srbench.errors import SRBenchError
+from srbench.execution.worker import Worker
+from srbench.runs import harness
+from srbench.runs.request import Request
+from srbench.runs.runner import run
+from srbench.runs.verify import verify
+from srbench.system.terminal import Silent
+
+SHARP = """
+import torch
+from srbench import ModelSpec, hookimpl
+
+def build(scale):
+    class Sharp(torch.nn.Module):
+        def forward(self, lr):
+            return torch.nn.functional.interpolate(lr, scale_factor=scale, mode="bilinear") * {factor}
+    return Sharp()
+
+@hookimpl
+def srbench_models():
+    return [ModelSpec(name="sharp", summary="for tests", scales={{2}}, build=build)]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch):
+    """Spares outputs that are made again a worker's start; the commands have theirs."""
+    monkeypatch.setattr(
+        "srbench.runs.verify.run_request", lambda request, *rest: run(replace(request, inline=True), *rest)
+    )
+
+
+@pytest.fixture
+def asked(tmp_path, save_image):
+    """A request on three images, of a shipped method and a plugin file's, not yet made."""
+    for i in range(3):
+        save_image(tmp_path / "photos" / f"p{i}.png", seed=i, mode="L" if i == 2 else "RGB")
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor=1.0))
+    return Request(
+        methods=("sharp", "nearest"),
+        datasets=(str(tmp_path / "photos"),),
+        scales=(2,),
+        protocols=("y", "rgb"),
+        metrics=("psnr", "ssim"),
+        out=tmp_path / "run",
+        plugins=(str(tmp_path / "sharp.py"),),
+        speed=False,
+        inline=True,
+        command="srbench run ...",
+    )
+
+
+def make(request):
+    return harness.score(request, Catalog.load(request.plugins), Silent())
+
+
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
+    make(replace(asked, save_images=saved))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert len(found.checks) == 2 * 3 * 2 * 2
+    assert (found.rescored, found.repeated) == ((6, 0) if saved else (0, 6))
+    assert all(check.then == check.now for check in found.checks)
+    assert not found.differing
+    assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "change", "differing"),
+    [("cpu, pretended", 1e-7, 1), ("cuda, pretended", 1e-7, 0), ("cuda, pretended", 1e-3, 1)],
+)
+def test_on_a_gpu_values_may_differ_by_what_batches_do_to_them(asked, tmp_path, monkeypatch, device, change, differing):
+    environment = Worker.environment
+    monkeypatch.setattr(Worker, "environment", lambda self: replace(environment(self), device=device))
+    make(replace(asked, save_images=True))
+    file = tmp_path / "run" / "results.jsonl"
+    *rows, last = [json.loads(line) for line in file.read_text().splitlines()]
+    row = next(row for row in rows if row["kind"] == "score" and row["metric"].startswith("ssim"))
+    row["value"] += change
+    file.write_text("".join(json.dumps(row) + "\n" for row in [*rows, last]))
+    assert len(verify(tmp_path / "run", 0, Silent()).differing) == differing
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("saved", [True, False])
+def test_a_run_on_a_gpu_is_verified(asked, tmp_path, saved):
+    make(replace(asked, device="cuda", save_images=saved))
+    assert not verify(tmp_path / "run", 0, Silent()).differing
+
+
+def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
+    make(replace(asked, metrics=("lpips",)))  # its backbone is not here
+    with pytest.raises(SRBenchError, match="holds no values to verify"):
+        verify(tmp_path / "run", 0, Silent())
+
+
+def test_other_code_is_found_by_making_outputs_again(asked, tmp_path):
+    make(asked)
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.99))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.method for check in found.differing} == {"sharp"}
+    assert len(found.differing) == len(found.checks) / 2
+    assert any("the plugin of sharp" in remark for remark in found.remarks)
+    (tmp_path / "sharp.py").write_text(SHARP.format(factor="[]"))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.reason[:9] for check in found.differing} == {"TypeError"}
+
+
+def test_a_saved_image_that_changed_is_found(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    file = tmp_path / "run" / "images" / "photos_x2" / "nearest" / "p1.png"
+    pixels = np.asarray(Image.open(file)).copy()
+    pixels[8:16, 8:16] ^= 1
+    Image.fromarray(pixels).save(file)
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {(check.output.method, check.output.image) for check in found.differing} == {("nearest", "p1")}
+    file.write_bytes(b"no image")
+    found = verify(tmp_path / "run", 0, Silent())
+    assert all("p1.png" in check.reason for check in found.differing)
+
+
+def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):
+    for precision in ("fp32", "bf16", "bf16"):
+        make(replace(asked, methods=("nearest",), save_images=True, precision=precision))
+    rows = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
+    assert [row["precision"] for row in rows if row["kind"] == "picture"] == ["fp32"] * 3 + ["bf16"] * 3
+    found = verify(tmp_path / "run", 0, Silent())
+    assert (found.rescored, found.repeated, found.differing) == (3, 3, [])
+
+
+def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    results, described = tmp_path / "run" / "results.jsonl", tmp_path / "run" / "run.json"
+    lines = results.read_text().splitlines()
+    number, row = next((i, json.loads(line)) for i, line in enumerate(lines) if '"metric":"psnr/' in line)
+    stored = json.loads(described.read_text())
+    here = row["device"], stored["commands"][0]["versions"]["torch"]
+    for (device, version), change, differ in (
+        (here, 0, 0),
+        (here, 1e-9, 1),
+        (("abacus", here[1]), 0.009, 0),
+        ((here[0], "1.0"), 0.009, 0),
+        ((here[0], "1.0"), 0.011, 1),
+    ):
+        moved = [line.replace(here[0], device) for line in lines]
+        moved[number] = json.dumps(row | {"value": row["value"] + change, "device": device})
+        results.write_text("".join(f"{line}\n" for line in moved))
+        stored["commands"][0]["versions"]["torch"] = version
+        described.write_text(json.dumps(stored))
+        found = verify(tmp_path / "run", 0, Silent())
+        assert len(found.differing) == differ
+        assert ("the device changed: abacus then" in "".join(found.remarks)) == (device == "abacus")

@@ -1,0 +1,114 @@
+"""A child process answers line by line, says why it refused or how it died, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import psutil
+import pytest
+
+from srbench.errors import SRBenchError
+from srbench.system.child import Child, Exit
+
+SERVER = """
+import os, sys, time
+from srbench.errors import SRBenchError
+from srbench.system.child import serve
+
+def start(hello):
+    if hello.get("refuse"):
+        raise SRBenchError("no such device")
+    if hello.get("exit"):
+        sys.exit(hello["exit"])
+    print("a plugin's greeting")
+
+    def handle(line, emit):
+        line = line.rstrip("\\n")
+        print("what a plugin prints")
+        if line == "die":
+            os._exit(3)
+        if line == "sleep":
+            time.sleep(60)
+        emit({"echo": line})
+
+    return {"pid": os.getpid(), **hello}, handle
+
+serve(start)
+"""
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    (tmp_path / "child_that_serves.py").write_text(SERVER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    children = []
+
+    def begin(**hello):
+        children.append(Child("child_that_serves", hello, tmp_path / "log"))
+        return children[-1]
+
+    yield begin
+    for child in children:
+        child.kill()
+
+
+def test_lines_are_answered_in_order_and_prints_go_to_the_log(start, tmp_path):
+    child = start(name="ä")
+    assert child.greeting["name"] == "ä"
+    for line in ("one", "two"):
+        child.send(line)
+    assert [child.receive(60) for _ in range(2)] == [{"echo": "one"}, {"echo": "two"}]
+    assert (tmp_path / "log").read_text().splitlines() == ["a plugin's greeting", *["what a plugin prints"] * 2]
+    assert child.alive()
+    assert child.ended() is None
+    assert child.memory() > 2**20
+
+
+def test_a_refusal_is_the_reason(start):
+    with pytest.raises(SRBenchError, match=r"^no such device$"):
+        start(refuse=True)
+
+
+def test_a_child_that_does_not_start_names_the_log(start, tmp_path):
+    with pytest.raises(SRBenchError) as caught:
+        start(exit=5)
+    assert str(caught.value) == f"the worker did not start; see {tmp_path / 'log'}"
+
+
+def test_its_end_is_the_last_answer(start):
+    child = start()
+    child.send("die")
+    assert child.receive(60) == Exit(3)
+    assert child.ended() == 3
+    assert not child.alive()
+    child.send("to nobody")
+
+
+def test_no_answer_in_time_is_none_and_killing_ends_it_at_once(start):
+    child = start()
+    child.send("sleep")
+    assert child.receive(0.05) is None
+    began = time.monotonic()
+    child.kill()
+    assert time.monotonic() - began < 30
+    assert not psutil.pid_exists(child.greeting["pid"])
+    assert child.receive(10) == Exit(-9)
+    assert child.memory() == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        (-9, "the worker was killed (SIGKILL): most likely out of memory"),
+        (-11, "the worker crashed (SIGSEGV)"),
+        (0, "the worker ended by itself (exit code 0)"),
+        (3, "the worker ended by itself (exit code 3)"),
+    ],
+)
+def test_a_death_is_told_by_its_exit_code(code, said):
+    assert Exit(code).reason == said
+
+
+def test_greetings_are_json(start):
+    assert json.loads(json.dumps(start(number=1.5).greeting))["number"] == 1.5
