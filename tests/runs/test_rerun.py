@@ -152,7 +152,10 @@ def test_a_run_that_did_not_record_its_request_names_its_command(asked, tmp_path
     stored = json.loads((tmp_path / "run" / "run.json").read_text())
     del stored["commands"][0]["request"]
     (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
-    with pytest.raises(SRBenchError, match=r"made by an older srbench, which did not record its options; run again: srbench run \.\.\.$"):
+    with pytest.raises(
+        SRBenchError,
+        match=r"made by an older srbench, which did not record its options; run again: srbench run \.\.\.$",
+    ):
         requests_of(tmp_path / "run", tmp_path / "again")
 
 
