@@ -1,4 +1,4 @@
-"""Whether another machine has what a job was made for: the same code, the same weights, the same images."""
+"""Check that another machine has the code, weights and images that a job was made for."""
 
 from __future__ import annotations
 
@@ -23,38 +23,38 @@ class OtherMachineError(SRBenchError):
     code = Code.MISMATCH
 
 
-OTHER = "than where the run was started"
+HERE = "differs here from where the run was started"
 
 
 def compare(
     expected: Mapping[str, str], plugin: Plugin, weights: str, pairs: Mapping[str, ImagePair], degradation: str
 ) -> None:
-    """See that this machine has what a job expects.
+    """Check that this machine has what a job expects.
 
     Args:
-        expected: hashes of ``plugin``, ``weights`` and each ``image NAME``, and the run's ``folder`` where images are
-            saved; what is not named is not looked at.
-        plugin: brings the job's method here.
-        weights: the job's file of weights, or empty.
-        pairs: the job's images here, by name.
-        degradation: how their LR is made.
+        expected: hashes of ``plugin``, ``weights`` and each ``image NAME``, and the run's ``folder`` if images are
+            saved; anything not named is not checked.
+        plugin: the plugin of the job's method on this machine.
+        weights: the job's weights file, or empty.
+        pairs: the job's images on this machine, by name.
+        degradation: name of the degradation that makes LR.
 
     Raises:
         OtherMachineError: a file is missing here, or differs.
     """
     if expected.get("plugin", plugin.fingerprint) != plugin.fingerprint:
-        raise OtherMachineError(f"plugin {plugin.name} ({plugin.origin}) has other code here {OTHER}")
+        raise OtherMachineError(f"the code of plugin {plugin.name} ({plugin.origin}) {HERE}")
     if weights and "weights" in expected:
         file = Path(weights)
         if not file.is_file():
             raise OtherMachineError(f"{file}: no such weights here")
         if Weights(file, "file").digest != expected["weights"]:
-            raise OtherMachineError(f"{file}: are other weights here {OTHER}")
+            raise OtherMachineError(f"the weights file {file} {HERE}")
     if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
         raise OtherMachineError(
-            f"{expected['folder']} is not here: images can be saved in a folder only that workers share"
+            f"{expected['folder']} does not exist here: saving images needs a folder that all workers share"
         )
-    recipe = get_degradation(degradation)
+    made_by = get_degradation(degradation)
     for name, pair in pairs.items():
-        if expected.get(f"image {name}", "") not in ("", pair_hash(pair, recipe)):
-            raise OtherMachineError(f"image {name!r} ({pair.hr}) is another here {OTHER}")
+        if expected.get(f"image {name}", "") not in ("", pair_hash(pair, made_by)):
+            raise OtherMachineError(f"image {name!r} ({pair.hr}) {HERE}")

@@ -1,7 +1,7 @@
-"""Jobs on a Dask cluster: one that is up, at its scheduler's address, or one of a few workers in this process.
+"""Jobs on a Dask cluster: an existing one, by its scheduler's address, or a local one.
 
-A Dask worker runs jobs in worker processes of srbench's, which stay warm from job to job; what crashes, hangs or hoards
-costs its job and not the Dask worker. One that is lost is Dask's own affair: it gives the job to another, up to
+A Dask worker runs jobs in srbench worker processes, which persist between jobs; a crash, a hang or too much memory
+costs the job, not the Dask worker. If a Dask worker is lost, Dask reassigns its jobs, up to
 `distributed.scheduler.allowed-failures` times.
 """
 
@@ -48,34 +48,34 @@ if TYPE_CHECKING:
 
 CONNECT_S = 20
 WORKERLESS_S = 300
-"""How long a run waits for a first worker, or for another where the last one was lost."""
+"""Seconds that a run waits for a first worker, or for a new one if the last was lost."""
 IDLE_S = 600
-"""How long a Dask worker keeps an idle process of srbench's, should a run end without saying so."""
+"""Seconds after which a Dask worker ends an idle srbench process, in case a run ends without a shutdown."""
 CLOSE_S = 20
 COUNT_S = 2.0
 AHEAD = 2
-"""Jobs per thread of the cluster: the next one is there when one ends."""
+"""Jobs submitted per thread of the cluster, so that no thread waits for its next job."""
 LOST = (OSError, CancelledError, ClosedClientError)
-"""What Dask raises where its scheduler is gone."""
-GOES_ON = "what is done is saved, and the same command on the same --out goes on"
+"""Exceptions of Dask when its scheduler is gone."""
+RESUME = "finished rows are saved; the same command with the same --out resumes"
 
 
 class WarmWorkers(WorkerPlugin):
-    """The processes of srbench's on one Dask worker: as many as it has threads busy with jobs."""
+    """The srbench worker processes of one Dask worker: one per thread busy with a job."""
 
     def __init__(self, name: str, terms: str) -> None:
         self.name = name
         self.terms = terms
 
     def setup(self, worker: Worker) -> None:
-        """Begin with none."""
+        """Start without processes."""
         self.log = Path(worker.local_directory) / f"{self.name}.log"
         self.idle: list[tuple[WorkerExecutor, threading.Timer]] = []
         self.busy: set[WorkerExecutor] = set()
         self.lock = threading.Lock()
 
     def teardown(self, worker: Worker) -> None:
-        """End all."""
+        """End all processes."""
         with self.lock:
             for executor, timer in self.idle:
                 timer.cancel()
@@ -85,8 +85,8 @@ class WarmWorkers(WorkerPlugin):
             self.idle.clear()
 
     @contextlib.contextmanager
-    def one(self) -> Iterator[WorkerExecutor]:
-        """Lend one that is free, or a new one."""
+    def lend(self) -> Iterator[WorkerExecutor]:
+        """Lend an idle worker process, or a new one."""
         with self.lock:
             if self.idle:
                 executor, timer = self.idle.pop()
@@ -106,10 +106,10 @@ class WarmWorkers(WorkerPlugin):
 
     def _forget(self, executor: WorkerExecutor) -> None:
         with self.lock:
-            kept = [pair for pair in self.idle if pair[0] is not executor]
-            if len(kept) == len(self.idle):  # it was lent again in the meantime
+            remaining = [pair for pair in self.idle if pair[0] is not executor]
+            if len(remaining) == len(self.idle):  # it has been lent again
                 return
-            self.idle = kept
+            self.idle = remaining
         executor.shutdown()
 
 
@@ -118,18 +118,18 @@ def _warm(worker: Worker, plugin: str) -> WarmWorkers:
 
 
 async def describe(plugin: str, dask_worker: Worker) -> dict[str, Any]:
-    """Describe the machine of a Dask worker, encoded; `Client.run` passes it by this name."""
+    """Return the encoded environment of a Dask worker; `Client.run` requires the name ``dask_worker``."""
 
     def look() -> dict[str, Any]:
-        with _warm(dask_worker, plugin).one() as executor:
+        with _warm(dask_worker, plugin).lend() as executor:
             return encode(environment(executor))
 
     return await asyncio.to_thread(look)
 
 
 def run_job(plugin: str, job: str, device: str) -> list[dict[str, Any]]:
-    """Run a job on the Dask worker that this is called on, and return its events, encoded."""
-    with _warm(get_worker(), plugin).one() as executor:
+    """Run a job on the current Dask worker, and return its encoded events."""
+    with _warm(get_worker(), plugin).lend() as executor:
         return answer(executor, Job.from_json(job), device)
 
 
@@ -137,16 +137,16 @@ class DaskExecutor:
     """Runs jobs on the workers of a Dask cluster.
 
     Args:
-        terms: what holds for all jobs.
-        scheduler: its address; empty for workers in this process, which work in processes of their own as any do.
-        workers: how many those are.
+        terms: settings shared by all jobs.
+        scheduler: address of the scheduler; empty starts a local cluster.
+        workers: number of workers of the local cluster.
 
     Raises:
-        SRBenchError: no scheduler answers there.
+        SRBenchError: no scheduler answers at the address.
     """
 
     def __init__(self, terms: Terms, scheduler: str = "", workers: int = 1) -> None:
-        for logger in ("distributed", "distributed.client"):  # what matters of it is said in errors
+        for logger in ("distributed", "distributed.client"):  # errors report what matters
             logging.getLogger(logger).setLevel(logging.CRITICAL)
         self._where = f"the Dask cluster at {scheduler}" if scheduler else "the local Dask cluster"
         self._name = f"srbench-{uuid.uuid4().hex[:12]}"
@@ -170,10 +170,10 @@ class DaskExecutor:
             raise SRBenchError(f"{self._where} does not answer ({reason_of(error)})") from error
 
     def environment(self, method: str = "") -> Environment:
-        """Start a process on each worker and return what they have in common, whatever the method.
+        """Start a process on each worker, and return their common environment.
 
         Raises:
-            SRBenchError: there is no worker, one cannot run jobs, or they are of several kinds.
+            SRBenchError: there is no worker, a worker cannot run jobs, or their devices differ.
         """
         if self._machine is not None:
             return self._machine
@@ -191,7 +191,7 @@ class DaskExecutor:
         return self._machine
 
     def room(self, *, timed: bool) -> int:
-        """Return twice the number of the cluster's threads; 1 for what is timed: nothing of ours runs beside it."""
+        """Return twice the number of the cluster's threads; 1 for timed jobs, which run alone."""
         if timed:
             return 1
         if time.monotonic() - self._counted > COUNT_S:  # clusters grow and shrink
@@ -201,10 +201,10 @@ class DaskExecutor:
         return AHEAD * self._threads
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
-        """Give a job to the cluster.
+        """Submit a job to the cluster.
 
         Raises:
-            SRBenchError: it was lost.
+            SRBenchError: the cluster was lost.
         """
         done: Future[None] = Future()
         key = f"srbench-{uuid.uuid4().hex}"
@@ -226,7 +226,7 @@ class DaskExecutor:
             done.set_exception(JobFailedError(Failure(Code.LOST, f"{lost}, the last at {error.last_worker.address}")))
         except LOST:
             done.set_exception(self._lost())
-        except Exception as error:  # noqa: BLE001  (what a worker of another make may send)
+        except Exception as error:  # noqa: BLE001  (workers of other versions may send anything)
             done.set_exception(JobFailedError(Failure(Code.FAILED, say(error))))
         else:
             done.set_result(None)
@@ -234,7 +234,7 @@ class DaskExecutor:
             self._running.pop(str(far.key), None)
 
     def _marked(self, events: list[Event], far: distributed.Future[Any], busy: set[str]) -> list[Event]:
-        """Mark a timing beside which other work of the cluster ran on the same machine, when it began or ended."""
+        """Mark timings taken while other work of the cluster ran on the same machine."""
         if not any(isinstance(event, SpeedMeasured) for event in events):
             return events
         hosts = {
@@ -245,15 +245,15 @@ class DaskExecutor:
         return mark_shared(events, f"other work of {self._where} on {', '.join(sorted(hosts))}")
 
     def _busy_hosts(self) -> set[str]:
-        """Return the machines on which the cluster runs what is not ours."""
+        """Return the machines on which the cluster runs other work."""
         processing = self._client.processing()
         return {get_address_host(worker) for worker, keys in processing.items() if set(keys) - self._running.keys()}
 
     def check(self) -> None:
-        """See whether the scheduler is there, and has had a worker lately.
+        """Check that the scheduler answers, and has had a worker recently.
 
         Raises:
-            SRBenchError: it is not, or has had none for minutes.
+            SRBenchError: it does not answer, or has had no worker for `WORKERLESS_S`.
         """
         with self._reaching():
             workers = self._client.nthreads()
@@ -262,11 +262,11 @@ class DaskExecutor:
         elif self._workerless_since is None:
             self._workerless_since = time.monotonic()
         elif time.monotonic() - self._workerless_since > WORKERLESS_S:
-            raise SRBenchError(f"{self._where} has had no worker for {WORKERLESS_S} s; {GOES_ON}")
+            raise SRBenchError(f"{self._where} has had no worker for {WORKERLESS_S} s; {RESUME}")
 
     @contextlib.contextmanager
     def _reaching(self) -> Iterator[None]:
-        """Say that the scheduler is lost where what is asked of it fails."""
+        """Raise an error that names the cluster if the scheduler is lost."""
         try:
             if self._client.status != "running":
                 raise ClosedClientError
@@ -275,11 +275,11 @@ class DaskExecutor:
             raise self._lost() from error
 
     def _lost(self) -> SRBenchError:
-        return SRBenchError(f"{self._where} was lost; {GOES_ON}")
+        return SRBenchError(f"{self._where} was lost; {RESUME}")
 
     def shutdown(self) -> None:
-        """Take back what has not ended, and end what was started."""
-        with contextlib.suppress(*LOST, ValueError):  # what is lost cannot be told to stop
+        """Cancel pending jobs, and end all processes and the local cluster."""
+        with contextlib.suppress(*LOST, ValueError):  # a lost cluster cannot be stopped
             if self._client.status == "running":
                 self._client.cancel(list(self._running.values()), force=True)
                 self._client.unregister_worker_plugin(self._name)

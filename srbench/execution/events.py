@@ -1,6 +1,6 @@
-"""What a worker tells its parent: frozen records, one line of JSON each, told apart by their ``kind``.
+"""Events that a worker sends to its parent: frozen records, one line of JSON each, with a ``kind``.
 
-A job's events end with `JobDone` or `JobFailed`; the others come before it, as soon as each is known.
+A job's last event is `JobDone` or `JobFailed`; the others are sent as soon as they are known.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ class ValueScored:
     cell: str
     """Key of the `srbench.execution.jobs.Cell`."""
     value: float | None
-    """None where the metric is undefined or failed; infinite where SR equals HR under PSNR."""
+    """None if the metric is undefined or failed; infinite for PSNR if SR equals HR."""
     reason: str = ""
     """Why there is no value, or why it is infinite."""
     code: Code | None = None
-    """The kind of failure where the metric could not be computed at all; None where it was, or is undefined."""
+    """The kind of failure if the metric could not be computed; None if it was computed or is undefined."""
     tile: int = 0
-    """Side of the tiles in LR pixels; 0 where the image went through whole."""
+    """Height and width of tiles in LR pixels; 0 if the image was processed whole."""
 
 
 @dataclass(frozen=True)
 class ImageDone:
-    """All values of an image are out; ``saved`` where its SR was written too."""
+    """All values of an image have been sent; ``saved``: its SR has been written too."""
 
     kind: ClassVar[str] = "image"
     image: str
@@ -40,17 +40,17 @@ class ImageDone:
 
 @dataclass(frozen=True)
 class SpeedMeasured:
-    """What one pass of a method costs, by the names of `srbench.inference.speed.Speed`."""
+    """The cost of one forward pass, by the names of `srbench.inference.speed.Speed`."""
 
     kind: ClassVar[str] = "speed"
     figures: dict[str, float | None]
     shared: str = ""
-    """What else ran on the device meanwhile; the timing then compares with nothing."""
+    """What else ran on the device meanwhile; such a timing cannot be compared."""
 
 
 @dataclass(frozen=True)
 class PeakMeasured:
-    """FLOP per second of a large matrix product on the device."""
+    """FLOP/s of a large matrix product on the device."""
 
     kind: ClassVar[str] = "peak"
     flops: float
@@ -79,7 +79,7 @@ class JobFailed:
     code: Code
     reason: str
     fatal: bool = False
-    """Whether the process is no longer to be trusted."""
+    """Whether the process can no longer be trusted."""
 
     @property
     def failure(self) -> Failure:
@@ -89,21 +89,21 @@ class JobFailed:
 
 @dataclass(frozen=True)
 class Environment:
-    """Where numbers come from: one machine, as a worker finds it."""
+    """The device and versions of the machine that a worker runs on."""
 
     kind: ClassVar[str] = "environment"
     device: str
-    """As results name it, such as ``cpu, AMD EPYC, 2 threads``."""
+    """Name in results, such as ``cpu, AMD EPYC, 2 threads``."""
     platform: str
     cuda: str | None
     """Version of CUDA that torch was built with."""
     versions: dict[str, str] = field(default_factory=dict)
-    """Of srbench, Python and the libraries that compute."""
+    """Versions of srbench, Python and the numerical libraries."""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """A machine cannot run jobs; says why."""
+    """A machine cannot run jobs, with the reason."""
 
     kind: ClassVar[str] = "refused"
     reason: str
@@ -113,7 +113,7 @@ Event: TypeAlias = (
     ValueScored | ImageDone | SpeedMeasured | PeakMeasured | TimeSpent | JobDone | JobFailed | Environment | Refused
 )
 Emit: TypeAlias = Callable[[Event], object]
-"""Takes an event as soon as it is known."""
+"""Receives each event as soon as it is known."""
 
 _CLASSES: dict[str, type[Any]] = {
     event.kind: event
@@ -125,7 +125,7 @@ _CLASSES: dict[str, type[Any]] = {
 
 
 def encode(event: Event) -> dict[str, Any]:
-    """Return an event as JSON can hold it."""
+    """Return an event as JSON data."""
     return {"kind": event.kind, **asdict(event)}
 
 
@@ -133,7 +133,7 @@ def decode(message: dict[str, Any]) -> Event:
     """Return the event that `encode` was given.
 
     Raises:
-        SRBenchError: it is none of this version's.
+        SRBenchError: it is not an event of this version.
     """
     fields = dict(message)
     try:
@@ -141,5 +141,5 @@ def decode(message: dict[str, Any]) -> Event:
             fields["code"] = Code(fields["code"])
         event: Event = _CLASSES[fields.pop("kind")](**fields)
     except (KeyError, TypeError, ValueError) as error:
-        raise SRBenchError("a worker answered in a form that this srbench does not know; install the same") from error
+        raise SRBenchError("a worker has another version of srbench; install the same version there") from error
     return event

@@ -1,7 +1,7 @@
-"""What runs jobs.
+"""The interface of executors, which run jobs.
 
-Executors follow ``concurrent.futures``: ``submit`` returns a Future that ends with None or `JobFailedError`. The events
-of a job are handed to ``emit`` while it runs.
+As in ``concurrent.futures``, ``submit`` returns a Future; its result is None, or `JobFailedError` is raised. A job's
+events are passed to ``emit`` while it runs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class JobFailedError(SRBenchError):
-    """A job ended without its result."""
+    """A job failed."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason, failure.code)
@@ -30,27 +30,27 @@ class Executor(Protocol):
     """Runs jobs."""
 
     def environment(self, method: str = "") -> Environment:
-        """Return where jobs run, or the jobs of one method."""
+        """Return the environment in which jobs, or the jobs of one method, run."""
 
     def room(self, *, timed: bool) -> int:
-        """Return how many jobs are worth submitting at once; of those that measure time, as many as do not collide."""
+        """Return how many jobs to submit at once; if ``timed``, how many can run without disturbing each other."""
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
         """Queue a job."""
 
     def check(self) -> None:
-        """See whether submitted jobs can still end.
+        """Check that submitted jobs can still end.
 
         Raises:
-            SRBenchError: they cannot.
+            SRBenchError: they cannot; the executor has failed.
         """
 
     def shutdown(self) -> None:
-        """Stop at once, dropping what is queued."""
+        """Stop at once, and drop queued jobs."""
 
 
 def pass_on(event: Event, emit: Emit) -> bool:
-    """Hand an event of a job to the run; return whether it was the last.
+    """Pass an event of a job to the run; return whether it was the last.
 
     Raises:
         JobFailedError: the job failed.

@@ -1,4 +1,4 @@
-"""What a worker is given: how it is set up, and one method on some images, as a line of JSON."""
+"""The input of a worker: its session settings, and jobs (one method on some images), each a line of JSON."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """What holds for all jobs of a worker."""
+    """Settings shared by all jobs of a worker."""
 
     device: str = "auto"
     threads: int = 0
-    """CPU threads; 0 leaves torch's choice."""
+    """CPU threads; 0 for torch's default."""
     plugins: tuple[str, ...] = ()
-    """Plugin files, absolute."""
+    """Absolute paths of plugin files."""
     precision: str = "fp32"
     compiled: bool = False
-    """Run networks by torch.compile."""
+    """Run networks through torch.compile."""
     tile: Tile = "auto"
-    """Whether images go through networks in tiles."""
+    """Height and width of tiles in LR pixels, or when to use tiles."""
     max_memory: int = 0
-    """Bytes that this process may use; 0 for no limit."""
+    """Memory limit of the process, in bytes; 0 for no limit."""
 
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Session:
-        """Read what ``dataclasses.asdict`` and JSON made of a session."""
+        """Return a session from its ``dataclasses.asdict``, decoded from JSON."""
         return cls(**settings | {"plugins": tuple(settings["plugins"])})
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One value to compute: a metric of an image, under a protocol where the metric uses one."""
+    """One value to compute: a metric of an image, under a protocol if the metric uses one."""
 
     key: str
     metric: str
@@ -46,33 +46,33 @@ class Cell:
 
 @dataclass(frozen=True)
 class Job:
-    """One method on one chunk of a dataset's images; without images, its speed; without a method, the device's."""
+    """One method on a chunk of a dataset's images; without images, its speed; without a method, the device's speed."""
 
     method: str
-    """As rows have it."""
+    """Name in results."""
     scale: int
     dataset: str = ""
     """Name, or absolute path of a folder."""
     images: dict[str, list[Cell]] = field(default_factory=dict)
     save_to: dict[str, str] = field(default_factory=dict)
-    """File to write the SR image to, by image name; HR and LR go into folders beside its own."""
+    """SR file to write, by image name; HR and LR are written to folders beside its own."""
     speed: dict[str, Any] | None = None
-    """Settings of a measurement of speed, by the names of `srbench.inference.speed.SpeedSettings`."""
+    """Fields of `srbench.inference.speed.SpeedSettings` for a measurement of speed."""
     weights: str = ""
-    """File of weights; empty for methods that have nothing to learn."""
+    """Path of the weights; empty for methods without parameters."""
     degradation: str = defaults.DEGRADATION
     reference: str = ""
-    """What the catalog is asked for where the method's name is not enough: of a method that is a file."""
+    """The method's name in the catalog if it differs, as for methods that are model files."""
     expected: dict[str, str] = field(default_factory=dict)
-    """Hashes by which another machine sees whether it has the same: ``plugin``, ``weights``, ``image NAME``."""
+    """Hashes that another machine must match: ``plugin``, ``weights``, ``image NAME``."""
 
     def to_json(self) -> str:
-        """Return the job as one line."""
+        """Return the job as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Job:
-        """Read what `to_json` wrote."""
+        """Return the job that `to_json` wrote."""
         fields = json.loads(line)
         fields["images"] = {name: [Cell(**cell) for cell in cells] for name, cells in fields["images"].items()}
         return cls(**fields)

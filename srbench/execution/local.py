@@ -1,4 +1,4 @@
-"""Run jobs on this machine: in a worker process that may die (the default), or in this process (for debugging)."""
+"""Run jobs on this machine: in a worker process (the default), or in this process (for debugging)."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ POLL_S = 0.05
 
 
 class OneAtATime:
-    """What holds for executors that run one job after the other, on this machine."""
+    """Base of executors that run one job at a time on this machine."""
 
     def room(self, *, timed: bool) -> int:
         """Return 1."""
         return 1
 
     def check(self) -> None:
-        """Nothing can be lost here."""
+        """Do nothing: local executors cannot be lost."""
 
 
 class InlineExecutor(OneAtATime):
-    """Runs each job in this process when it is submitted; no time-out, no limit, and a crash ends the run."""
+    """Runs each job in this process on submission: no timeout, no memory limit, and a crash ends the run."""
 
     def __init__(self, session: Session) -> None:
         self.worker = Worker(session)
 
     def environment(self, method: str = "") -> Environment:
-        """Return where jobs run."""
+        """Return the environment of this process."""
         return self.worker.environment()
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
@@ -54,17 +54,17 @@ class InlineExecutor(OneAtATime):
         return future
 
     def shutdown(self) -> None:
-        """Nothing is left to stop."""
+        """Do nothing: no job is running."""
 
 
 class WorkerExecutor(OneAtATime):
-    """Runs jobs in one persistent worker process, started anew after it died or was killed.
+    """Runs jobs in one persistent worker process, which is restarted if it dies or is killed.
 
     Args:
         session: device, threads and plugin files.
-        log: file that the worker's standard error goes to.
-        timeout_s: longest time without any event of a job before the worker is killed; 0 for none.
-        max_memory: bytes of resident memory above which the worker is killed; 0 for none.
+        log: file for the worker's standard error.
+        timeout_s: seconds without an event of a job after which the worker is killed; 0 for no limit.
+        max_memory: resident memory in bytes above which the worker is killed; 0 for no limit.
     """
 
     def __init__(self, session: Session, log: Path, timeout_s: float = 0, max_memory: int = 0) -> None:
@@ -77,14 +77,14 @@ class WorkerExecutor(OneAtATime):
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
 
     def environment(self, method: str = "") -> Environment:
-        """Start the worker and return where it runs.
+        """Start the worker and return its environment.
 
         Raises:
-            SRBenchError: it cannot be started, or the device is not there.
+            SRBenchError: the worker cannot be started, or there is no such device.
         """
         environment = decode(self._thread.submit(lambda: self._started().greeting).result())
         if not isinstance(environment, Environment):
-            raise SRBenchError(f"the worker did not say where it runs; see {self._log}")
+            raise SRBenchError(f"the worker did not report its environment; see {self._log}")
         return environment
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
@@ -92,7 +92,7 @@ class WorkerExecutor(OneAtATime):
         return self._thread.submit(self._run, job, emit)
 
     def shutdown(self) -> None:
-        """Kill the worker and forget what is queued."""
+        """Kill the worker and drop queued jobs."""
         self._stopped = True
         self._thread.shutdown(wait=False, cancel_futures=True)
         if self._process:
@@ -113,7 +113,7 @@ class WorkerExecutor(OneAtATime):
         while True:
             answer = process.receive(POLL_S)
             if answer is None:
-                if (code := process.ended()) is not None:  # though a child of it may still hold the pipe
+                if (code := process.ended()) is not None:  # a child of it may still hold the pipe
                     raise self._ended(Exit(code))
                 if self._timeout_s and time.monotonic() - last_event > self._timeout_s:
                     process.kill()

@@ -1,7 +1,7 @@
-"""Jobs on another machine: what travels there, whether it is the machine that was meant, and what comes back.
+"""Jobs on another machine: their settings, a check of the machine, and their encoded events.
 
-Only names and numbers travel. The far end runs each job as a local run does, in a worker process that may die, and
-answers with all events of the job at once: a machine that is lost in the midst of it leaves nothing half told.
+Only names and numbers are sent. The other machine runs each job in a worker process, as a local run does, and returns
+all events of the job at once: if the machine is lost, no partial results remain.
 """
 
 from __future__ import annotations
@@ -41,24 +41,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Terms:
-    """What holds for all jobs of a run, wherever they run."""
+    """Settings shared by all jobs of a run on any machine."""
 
     session: Session
     timeout_s: float = 0
     max_memory: int = 0
 
     def to_json(self) -> str:
-        """Return the terms as one line."""
+        """Return the terms as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, line: str) -> Terms:
-        """Read what `to_json` wrote."""
+        """Return the terms that `to_json` wrote."""
         fields = json.loads(line)
         return cls(Session.from_settings(fields.pop("session")), **fields)
 
     def executor(self, log: Path) -> WorkerExecutor:
-        """Return what runs jobs on these terms on this machine."""
+        """Return an executor with these settings on this machine."""
         return WorkerExecutor(self.session, log, self.timeout_s, self.max_memory)
 
 
@@ -68,7 +68,7 @@ def host() -> str:
 
 
 def environment(executor: WorkerExecutor) -> Environment | Refused:
-    """Return this machine as its worker finds it, or why it cannot run jobs."""
+    """Return the environment of an executor on this machine, or why it cannot run jobs."""
     try:
         return executor.environment()
     except SRBenchError as error:
@@ -76,12 +76,12 @@ def environment(executor: WorkerExecutor) -> Environment | Refused:
 
 
 def answer(executor: WorkerExecutor, job: Job, device: str) -> Answer:
-    """Run a job on this machine and return all its events, encoded; the last says how it ended.
+    """Run a job on this machine and return all its encoded events; the last is `JobDone` or `JobFailed`.
 
     Args:
-        executor: runs it.
+        executor: runs the job.
         job: the job.
-        device: what it must run on, as results name it; empty where nothing is known of it yet.
+        device: the required device, as named in results; empty for any.
     """
     return [encode(event) for event in _events(executor, job, device)]
 
@@ -91,8 +91,8 @@ def _events(executor: WorkerExecutor, job: Job, device: str) -> list[Event]:
     if isinstance(machine, Refused):
         return [JobFailed(Code.FAILED, machine.reason)]
     if device and machine.device != device:
-        reason = f"this run's figures are of {device!r}, but {host()} has {machine.device!r}"
-        return [JobFailed(Code.MISMATCH, f"{reason}: give it machines of one kind, with --threads")]
+        reason = f"this run was started on {device!r}, but {host()} has {machine.device!r}"
+        return [JobFailed(Code.MISMATCH, f"{reason}: use machines of one kind, and --threads")]
     events: list[Event] = []
     try:
         executor.submit(job, events.append).result()
@@ -104,15 +104,15 @@ def _events(executor: WorkerExecutor, job: Job, device: str) -> list[Event]:
 
 
 def mark_shared(events: Iterable[Event], reason: str) -> list[Event]:
-    """Return events in which each timing says what ran beside it."""
+    """Return events with each timing marked as shared, and with what."""
     return [replace(event, shared=reason) if isinstance(event, SpeedMeasured) else event for event in events]
 
 
 def shared_cores(device: str) -> str:
-    """Say that SLURM gave a job a part of this machine's cores, so that others may work beside it; else nothing."""
-    given, cores = os.environ.get("SLURM_CPUS_ON_NODE", ""), os.cpu_count() or 1
-    if device.startswith("cpu") and given.isdigit() and int(given) < cores:
-        return f"{given} of {cores} cores of {host()}"
+    """Return which share of this machine's cores SLURM allocated; empty if all, so that timings are undisturbed."""
+    allocated, cores = os.environ.get("SLURM_CPUS_ON_NODE", ""), os.cpu_count() or 1
+    if device.startswith("cpu") and allocated.isdigit() and int(allocated) < cores:
+        return f"{allocated} of {cores} cores of {host()}"
     return ""
 
 
@@ -126,20 +126,20 @@ def decode_answer(answers: Answer) -> list[Event]:
 
 
 def pass_all(events: Iterable[Event], emit: Emit) -> None:
-    """Hand a far job's events to the run.
+    """Pass a remote job's events to the run.
 
     Raises:
-        JobFailedError: the job failed there.
+        JobFailedError: the job failed.
     """
     for event in events:
         pass_on(event, emit)
 
 
 def one_kind(machines: Iterable[Environment | Refused]) -> Environment:
-    """Return what machines have in common.
+    """Return the common environment of machines.
 
     Raises:
-        SRBenchError: one cannot run jobs, or they are of several kinds, which no ranking may mix.
+        SRBenchError: a machine cannot run jobs, or their devices or versions of srbench differ.
     """
     environments: list[Environment] = []
     for machine in machines:
@@ -150,19 +150,19 @@ def one_kind(machines: Iterable[Environment | Refused]) -> Environment:
         environments.append(machine)
     if len(devices := sorted({machine.device for machine in environments})) > 1:
         raise SRBenchError(
-            f"the workers are of several kinds, whose figures cannot be compared ({'; '.join(devices)}): "
-            "give the run those of one kind, and the same --threads"
+            f"the workers have different devices, whose results cannot be compared ({'; '.join(devices)}): "
+            "use workers of one kind, and the same --threads"
         )
     return environments[0]
 
 
 def decode_machine(message: dict[str, Any]) -> Environment | Refused:
-    """Return the machine that `environment` described, once it has travelled encoded.
+    """Return the decoded result of `environment`.
 
     Raises:
         SRBenchError: it is of another version of srbench.
     """
     machine = decode(message)
     if not isinstance(machine, Environment | Refused):
-        raise SRBenchError("a worker did not say where it runs; install the same srbench there")
+        raise SRBenchError("a worker did not report its environment; install the same version of srbench there")
     return machine

@@ -1,4 +1,4 @@
-"""One method on one chunk of images: decode ahead, group, upscale, score, write."""
+"""Scoring jobs, one method on a chunk of images: decode ahead, group by size, upscale, score, save."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from srbench.system.stopwatch import Stopwatch
 
 STORE_BYTES = 768 * 2**20
-"""What depends on HR alone is kept for the next method within this, on a GPU within an eighth of what is free."""
+"""Size of the cache of samples and prepared references; on a GPU an eighth of the free memory if that is more."""
 GPU_BATCH = 8
-"""Images of one size that a GPU is given at once."""
+"""Batch size on a GPU, for images of one size."""
 DECODERS = min(8, max(2, (os.cpu_count() or 2) // 2))
-"""Threads that decode a job's images while the network works on those before."""
+"""Threads that decode the next images of a job while the network runs."""
 
 
 class ImageScoring:
-    """Scores jobs' images on a device, keeping samples and prepared references warm for the next method."""
+    """Scores the images of jobs on a device; caches samples and prepared references for the next method."""
 
     def __init__(self, catalog: Catalog, device: torch.device, stopwatch: Stopwatch) -> None:
         self.catalog, self.device, self.stopwatch = catalog, device, stopwatch
@@ -50,24 +50,24 @@ class ImageScoring:
         self.scorer = Scorer(self.store)
         self.batch = GPU_BATCH if on_gpu else 1
         self._written: set[Path] = set()
-        """Files of HR and LR that are there already."""
+        """HR and LR files written so far."""
         self._chunk: set[tuple[Any, ...]] = set()
         """Keys of the last job's images."""
 
     def run(
         self, job: Job, tiler: Tiler, pairs: Mapping[str, ImagePair], emit: Emit, *, stochastic: bool = False
     ) -> None:
-        """Upscale, score and, where that is asked for, save the images of a job.
+        """Upscale, score and, if the job says so, save images.
 
         Args:
-            job: names the images and the values wanted of each.
+            job: names the images and the values to compute of each.
             tiler: the method.
             pairs: the job's images by name.
-            emit: takes each value and each image as it is done.
-            stochastic: whether the output depends on the batch; images then go through alone.
+            emit: receives each value and each image as it is done.
+            stochastic: whether the output depends on the batch; if so, images are processed one at a time.
 
         Raises:
-            MethodError: the method fails or breaks the contract.
+            MethodError: the method fails, or its output has a wrong shape or is not finite.
             SRBenchError: an image cannot be read or written.
         """
         self._forget_other_chunks(job)
@@ -92,9 +92,9 @@ class ImageScoring:
                         emit(ImageDone(name, saved=True))
 
     def _groups(self, job: Job, pending: dict[str, Callable[[], Sample]], batch: int) -> Iterator[dict[str, Sample]]:
-        """Yield images by name that go through the network and the metrics together: those of one size, on a GPU.
+        """Yield batches of images of one size, by name.
 
-        At most two batches' worth of images wait for others of their size; then those that came first go.
+        At most two batches' worth of images wait for others of their size; then the oldest group is yielded.
         """
         groups: dict[Any, dict[str, Sample]] = {}
         for name in job.images:
@@ -124,19 +124,19 @@ class ImageScoring:
     ) -> None:
         metrics = self.catalog.metrics
         cells = {(name, cell.metric, cell.protocol): cell for name in group for cell in job.images[name]}
-        wanted = {
+        criteria = {
             name: [Criterion.of(metrics[cell.metric], cell.protocol) for cell in job.images[name]] for name in group
         }
         keys = {name: f"{job.dataset}/{name}" for name in group}
         with self.stopwatch("metrics"):
             for name, criterion, score in score_samples(
-                self.scorer, group, outputs, wanted, keys, lambda metric: metrics.owner(metric).home
+                self.scorer, group, outputs, criteria, keys, lambda metric: metrics.owner(metric).home
             ):
                 key = cells[(name, *criterion.names)].key
                 emit(ValueScored(key, score.value, score.reason, score.code, tile))
 
     def _write(self, target: str, sr: torch.Tensor, sample: Sample) -> None:
-        """Write SR, and HR and LR beside it, once for all methods."""
+        """Write SR; also HR and LR, once for all methods."""
         path = Path(target)
         with self.stopwatch("write"):
             write(path, to_picture(sr, grey=sample.grey))
@@ -147,18 +147,18 @@ class ImageScoring:
                     self._written.add(file)
 
     def _start_decoding(self, decoders: ThreadPoolExecutor, job: Job, pair: ImagePair) -> Callable[[], Sample]:
-        """Begin to decode an image unless it is kept; the function returned waits for it."""
+        """Start decoding an image unless it is cached; return a function that waits for it."""
 
         def load() -> Sample:
             with self.stopwatch("decode"):
                 return load_sample(pair, job.scale, self.device, get_degradation(job.degradation))
 
         if _key(job, pair.name) in self.store:
-            return load  # not called, unless it is forgotten until then
+            return load  # called only if it is evicted before
         return decoders.submit(load).result
 
     def _forget_other_chunks(self, job: Job) -> None:
-        """Drop what is kept of other images: the next methods of a run are given the same chunk, or a later one."""
+        """Clear the cache for a new chunk: methods get the chunks in the same order, so old ones do not return."""
         chunk = {_key(job, name) for name in job.images}
         if not chunk & self._chunk:
             self.store.clear()

@@ -1,7 +1,8 @@
-"""Jobs through submitit: on SLURM, a few of ours per cluster job; with ``cluster=local``, in processes here.
+"""Jobs through submitit: on SLURM, several jobs per cluster job; with ``cluster=local``, in processes on this machine.
 
-What a cluster job needs (partition, GPUs, time, memory) may differ by method. One that ends without an answer is
-submitted again, each of its jobs alone, up to three times; one that ran out of time or memory alone is given up.
+The resources of a cluster job (partition, GPUs, time, memory) may differ by method. If a cluster job ends without an
+answer, its jobs are submitted again, one per cluster job, up to three times; one that then runs out of time or memory
+fails at once.
 """
 
 from __future__ import annotations
@@ -47,19 +48,19 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 MOST_EACH = 12
-"""Jobs in one cluster job, where there are more jobs than places: starting a process takes seconds."""
+"""Most jobs per cluster job, if there are more jobs than places: starting a process takes seconds."""
 ATTEMPTS = 3
 DEFAULT_MINUTES = 60
 HOPELESS = {"TIMEOUT": Code.TIMED_OUT, "OUT_OF_MEMORY": Code.OUT_OF_MEMORY}
-"""States of a cluster job that another attempt would only repeat."""
+"""States of a cluster job that a retry would repeat."""
 NAMES = {"gpus": "gpus_per_node", "cpus": "cpus_per_task"}
 
 
 def parse_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
-    """Read ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``: what cluster jobs need, by method; those of all under ``""``.
+    """Parse ``[METHOD:]NAME=VALUE[,NAME=VALUE...]``; return resources by method, those of all methods under ``""``.
 
     Raises:
-        UsageError: one is not of this form.
+        UsageError: a text has another form.
     """
     settings: dict[str, dict[str, str]] = {"": {}}
     for text in texts:
@@ -72,16 +73,16 @@ def parse_settings(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             if name == "time":
                 minutes(value)
             if name == "cpus" and not value.isdigit():
-                raise UsageError(f"--slurm cpus={value}: write a whole number")
+                raise UsageError(f"--slurm cpus={value}: must be a whole number")
             settings.setdefault(method, {})[name.replace("-", "_")] = value
     return settings
 
 
 def minutes(text: str) -> int:
-    """Read a time limit as SLURM has it: minutes, ``H:MM:SS``, ``H:MM`` or ``D-HH:MM:SS``.
+    """Return a time limit in minutes, from SLURM's minutes, ``H:MM:SS``, ``H:MM`` or ``D-HH:MM:SS``.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text has another form.
     """
     match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d\d?))?(?::(\d\d?))?", text)
     if not match:
@@ -93,13 +94,13 @@ def minutes(text: str) -> int:
 
 
 def describe(terms: str, folder: str) -> dict[str, Any]:
-    """Describe the machine that this is called on, encoded."""
+    """Return the encoded environment of the current machine."""
     with _executor(terms, folder) as executor:
         return encode(environment(executor))
 
 
 def run_jobs(terms: str, folder: str, jobs: list[str], device: str) -> list[list[dict[str, Any]]]:
-    """Run jobs, one after the other, on the machine that this is called on, and return their events, encoded."""
+    """Run jobs one by one on the current machine, and return their encoded events."""
     with _executor(terms, folder) as executor:
         return [answer(executor, Job.from_json(job), device) for job in jobs]
 
@@ -115,7 +116,7 @@ def _executor(terms: str, folder: str) -> Iterator[WorkerExecutor]:
 
 @dataclass(eq=False)
 class _Order:
-    """A job and who waits for it."""
+    """A queued job with its future."""
 
     job: Job
     emit: Emit
@@ -128,13 +129,13 @@ class SlurmExecutor:
     """Runs jobs as cluster jobs.
 
     Args:
-        terms: what holds for all jobs.
-        settings: what `parse_settings` returned.
-        folder: where submitit keeps its files; on SLURM one that all nodes see.
+        terms: settings shared by all jobs.
+        settings: resources, as `parse_settings` returns them.
+        folder: folder for submitit's files; on SLURM, shared by all nodes.
         places: most cluster jobs at once.
 
     Raises:
-        SRBenchError: there is no SLURM here.
+        SRBenchError: there is no SLURM on this machine.
     """
 
     def __init__(self, terms: Terms, settings: Mapping[str, Settings], folder: Path, places: int) -> None:
@@ -144,7 +145,7 @@ class SlurmExecutor:
         self._places = places
         self._local = settings[""].get("cluster", "slurm") == "local"
         self._machines: dict[str, Environment] = {}
-        """By what their cluster jobs were given."""
+        """Environments by the resources of their cluster jobs."""
         self._waiting: list[_Order] = []
         self._running: dict[submitit.Job[Any], list[_Order]] = {}
         self._lock = threading.Lock()
@@ -153,28 +154,28 @@ class SlurmExecutor:
         self._probes: list[submitit.Job[Any]] = []
         self._fault: Exception | None = None
         self._engines: dict[str, submitit.Executor] = {}
-        self._engine("")  # that there is one is known before anything is done
+        self._engine("")  # fail early if there is no SLURM
         self._thread = threading.Thread(target=self._serve, name="srbench-slurm", daemon=True)
         self._thread.start()
 
     def _engine(self, method: str) -> submitit.Executor:
-        """Return what submits the cluster jobs of a method."""
+        """Return the submitit executor of a method."""
         if method not in self._engines:
             self._engines[method] = self._new_engine(method)
         return self._engines[method]
 
     def _new_engine(self, method: str) -> submitit.Executor:
-        wanted = dict(self._needs(method))
-        wanted.pop("cluster", None)
-        limit = minutes(wanted.pop("time", str(DEFAULT_MINUTES)))
+        resources = dict(self._needs(method))
+        resources.pop("cluster", None)
+        limit = minutes(resources.pop("time", str(DEFAULT_MINUTES)))
         try:
             if self._local:
                 engine: submitit.Executor = submitit.LocalExecutor(self._folder)
-                engine.update_parameters(timeout_min=limit, gpus_per_node=int(wanted.get("gpus", 0)))
+                engine.update_parameters(timeout_min=limit, gpus_per_node=int(resources.get("gpus", 0)))
                 return engine
             engine = submitit.SlurmExecutor(self._folder)
-            known = engine._valid_parameters()  # noqa: SLF001  (what is not among them is sbatch's own)
-            named = {NAMES.get(name, name): _value(value) for name, value in wanted.items()}
+            known = engine._valid_parameters()  # noqa: SLF001  (the rest are options of sbatch)
+            named = {NAMES.get(name, name): _value(value) for name, value in resources.items()}
             own = {name: value for name, value in named.items() if name in known}
             more = {name.replace("_", "-"): value for name, value in named.items() if name not in known}
             threads = self._terms_of(method).session.threads
@@ -190,15 +191,15 @@ class SlurmExecutor:
         return {**self._settings[""], **self._settings.get(method, {})}
 
     def _terms_of(self, method: str) -> Terms:
-        """Return the terms with the number of threads pinned: as many as a cluster job has cores, unless given."""
+        """Return the terms with a fixed number of threads: as given, else the cores of a cluster job."""
         session, cpus = self._terms.session, self._needs(method).get("cpus", "")
         return replace(self._terms, session=replace(session, threads=session.threads or int(cpus or 1)))
 
     def environment(self, method: str = "") -> Environment:
-        """Start a cluster job with what a method's jobs are given, and return where it ran.
+        """Run a cluster job with a method's resources, and return its environment.
 
         Raises:
-            SRBenchError: it could not be submitted, or the machine cannot run jobs.
+            SRBenchError: the cluster job could not be submitted or failed, or the machine cannot run jobs.
         """
         needs = str(sorted(self._needs(method).items()))
         if needs not in self._machines:
@@ -216,27 +217,27 @@ class SlurmExecutor:
         return self._machines[needs]
 
     def room(self, *, timed: bool) -> int:
-        """Return what fills all places; of what is timed 1 on this machine, whose cores all places share."""
+        """Return how many jobs fill all places; for timed jobs 1 if all places share this machine's cores."""
         return 1 if timed and self._local else self._places * (1 if timed else MOST_EACH)
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
-        """Queue a job; those that wait at one time share cluster jobs."""
+        """Queue a job; jobs that wait at the same time share cluster jobs."""
         order = _Order(job, emit, Future())
         with self._lock:
             self._waiting.append(order)
         return order.done
 
     def check(self) -> None:
-        """See whether the thread that serves still does.
+        """Check that the thread that submits jobs is still running.
 
         Raises:
-            SRBenchError: it ended.
+            SRBenchError: it failed.
         """
         if self._fault is not None:
             raise SRBenchError(f"--executor slurm: {say(self._fault)}") from self._fault
 
     def shutdown(self) -> None:
-        """Cancel what runs, and remove submitit's files unless a log may be wanted."""
+        """Cancel running jobs, and remove submitit's files unless a job failed."""
         self._stop.set()
         self._thread.join()
         for job in (*self._running, *self._probes):
@@ -256,15 +257,15 @@ class SlurmExecutor:
                 function, self._terms_of(method).to_json(), str(self._folder), *arguments
             )
         except (submitit.core.utils.FailedJobError, OSError) as error:
-            raise SRBenchError(f"--executor slurm: the job was not taken ({reason_of(error)[-300:]})") from error
+            raise SRBenchError(f"--executor slurm: the job was rejected ({reason_of(error)[-300:]})") from error
 
     def _serve(self) -> None:
         try:
-            self._go_on()
-        except Exception as error:  # noqa: BLE001  (whatever submitit and the file system may raise; `check` says it)
+            self._work()
+        except Exception as error:  # noqa: BLE001  (submitit may raise anything; `check` reports it)
             self._fault = error
 
-    def _go_on(self) -> None:
+    def _work(self) -> None:
         while not self._stop.wait(POLL_S):
             for job in [job for job in self._running if job.done()]:
                 self._settle(job, self._running.pop(job))
@@ -280,7 +281,7 @@ class SlurmExecutor:
                     self._running[job] = orders
 
     def _bundles(self) -> list[list[_Order]]:
-        """Take what waits, as far as there are places: few jobs each in a place, many several in one."""
+        """Take waiting jobs from the queue, split over the free places."""
         with self._lock:
             free = self._places - len(self._running)
             size = min(MOST_EACH, math.ceil(len(self._waiting) / max(1, free)))
@@ -294,7 +295,7 @@ class SlurmExecutor:
             return bundles
 
     def _answers(self, job: submitit.Job[Any]) -> list[list[dict[str, Any]]]:
-        if self._local and not job.paths.result_pickle.exists():  # on this machine no file comes later
+        if self._local and not job.paths.result_pickle.exists():  # a local file cannot appear later
             raise submitit.core.utils.UncompletedJobError("no answer")
         answers: list[list[dict[str, Any]]] = job.result()
         return answers
@@ -315,11 +316,11 @@ class SlurmExecutor:
 
     @staticmethod
     def _state(job: submitit.Job[Any], error: Exception) -> str:
-        """Return the state of a cluster job that gave no answer; submitit's own time-out shows in its text alone."""
+        """Return the state of a cluster job without an answer; submitit reports its own timeout only as text."""
         return "TIMEOUT" if "timed-out" in str(error) else job.state
 
     def _again(self, job: submitit.Job[Any], orders: list[_Order], state: str) -> None:
-        """Queue the jobs of a cluster job that gave no answer once more, each alone, unless there is no hope."""
+        """Requeue the jobs of a cluster job without an answer, each alone, unless a retry is hopeless."""
         for order in orders:
             order.attempts += 1
             if len(orders) == 1 and (state in HOPELESS or order.attempts >= ATTEMPTS):

@@ -1,7 +1,7 @@
-"""The process that runs jobs: ``python -m srbench.execution.worker``.
+"""The worker process that runs jobs: ``python -m srbench.execution.worker``.
 
-It reads one JSON line per job from standard input and answers with JSON lines, each as soon as it is known. A job is
-names only; the worker rebuilds the catalog itself.
+It reads one JSON line per job from standard input, and writes one JSON line per event. Jobs contain names only; the
+worker loads the catalog itself.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ PACKAGES = ("torch", "torchvision", "lpips", "numpy", "scikit-image", "pillow")
 
 
 class Worker:
-    """Runs jobs in this process, keeping networks and prepared references warm between them."""
+    """Runs jobs in this process; caches networks and prepared references between them."""
 
     def __init__(self, session: Session) -> None:
-        """Set the device up.
+        """Set up the device and load the catalog.
 
         Raises:
-            SRBenchError: the device is not there.
+            SRBenchError: there is no such device.
         """
         import torch
 
@@ -72,7 +72,7 @@ class Worker:
         """Run one job, emitting each event as it is known.
 
         Raises:
-            SRBenchError: the job cannot be done; says why in one line.
+            SRBenchError: the job failed; the message is one line.
         """
         self._reset()
         if not job.method:
@@ -93,16 +93,16 @@ class Worker:
             self._measure_speed(job, net, emit)
 
     def forget_nets(self) -> None:
-        """Drop the networks: one that failed may not be what it was."""
+        """Drop the cached networks: a failure may have changed them."""
         self.nets.clear()
 
     def home(self, job: Job) -> Path | None:
-        """Return where the code of a job's method lies."""
+        """Return the path of the code of a job's method."""
         name = job.reference or job.method
         return self.catalog.models.owner(name).home if name in self.catalog.models else None
 
     def environment(self) -> Environment:
-        """Return where numbers come from: device, threads, versions."""
+        """Return the device with its threads, the platform and the versions."""
         import platform
         from importlib.metadata import version
 
@@ -118,12 +118,12 @@ class Worker:
         return Environment(device, platform.platform(), torch.version.cuda, versions)
 
     def _reset(self) -> None:
-        """Undo what a method may have done to torch, so that the next one is scored and timed alike."""
+        """Reset torch's global settings, which a method may have changed."""
         import torch
 
         torch.set_num_threads(self.threads)
         torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)  # not "cpu": each call of torch would go through Python once more
+        torch.set_default_device(None)  # not "cpu": that would add overhead to each call of torch
         torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
         torch.backends.cudnn.allow_tf32 = False
 
@@ -143,17 +143,17 @@ class Worker:
                 spec, session = self._spec(job), self.session
                 module = build_net(spec, job.scale, self.device, Path(job.weights) if job.weights else None)
                 net = Inference(module, self.device, session.precision, compiled=session.compiled)
-                most = max(1, available(self.device, session.max_memory) // 2) if session.max_memory else 0
+                max_bytes = max(1, available(self.device, session.max_memory) // 2) if session.max_memory else 0
                 fill = session.compiled and not net.outside_torch
                 enlarger = Enlarger.of(spec, net, job.scale)
-                self.nets[key] = net, Tiler(enlarger, self.device, session.tile, most, fill=fill)
+                self.nets[key] = net, Tiler(enlarger, self.device, session.tile, max_bytes, fill=fill)
             if len(self.nets) > NETS_KEPT:
                 self.nets.popitem(last=False)
         self.nets.move_to_end(key)
         return self.nets[key]
 
     def _pairs(self, job: Job) -> dict[str, ImagePair]:
-        """Return a job's images by name; a dataset is listed once, and again where one is not among them."""
+        """Return a job's images by name; a dataset is listed once, and again if an image is missing."""
         from srbench.data.find import find_dataset
 
         if not job.images:
@@ -175,7 +175,7 @@ class Worker:
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
-    """Run a job and emit how long it took and how it ended."""
+    """Run a job, then emit the time spent and the outcome."""
     worker.stopwatch.take()
     try:
         worker.run(job, emit)
@@ -187,7 +187,7 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
             traceback.print_exc()
         failure = explain(error, worker.home(job))
         emit(TimeSpent(worker.stopwatch.take()))
-        # a device-side assert spoils every later call of the process
+        # after a device-side assert, every later call of the process fails
         emit(JobFailed(failure.code, failure.reason, fatal=failure.code is Code.DEVICE_BROKEN))
     else:
         emit(TimeSpent(worker.stopwatch.take()))
@@ -195,7 +195,7 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
 
 
 def main() -> None:
-    """Serve jobs from standard input until it ends."""
+    """Run jobs from standard input until it is closed."""
 
     def start(settings: dict[str, Any]) -> tuple[Message, Callable[[str, Callable[[Message], None]], None]]:
         worker = Worker(Session.from_settings(settings))

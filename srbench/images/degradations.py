@@ -62,7 +62,7 @@ class Degradation:
             ``(3, H/scale, W/scale)``, uint8, on the device of hr.
 
         Raises:
-            ValueError: hr is not uint8, or H or W is no multiple of the scale.
+            ValueError: hr is not uint8, or H or W is not a multiple of the scale.
         """
         import hashlib
 
@@ -147,7 +147,7 @@ def _size(hr: torch.Tensor, scale: int) -> tuple[int, int]:
     if str(hr.dtype) != "torch.uint8":
         raise ValueError("degradations take uint8 images")
     if height % scale or width % scale or not height or not width:
-        raise ValueError(f"{width}x{height} is no multiple of {scale}")
+        raise ValueError(f"{width}x{height} is not a multiple of {scale}")
     return height // scale, width // scale
 
 

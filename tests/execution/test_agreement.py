@@ -26,13 +26,13 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
         def reason(job, device=device):
             return getattr(decode_answer(answer(executor, job, device))[-1], "reason", "")
 
-        other = "0" * 16
+        other, here = "0" * 16, "differs here from where the run was started"
         assert "no such folder" in reason(job({}, dataset=tmp_path / "gone"))
         assert "w0: no such weights here" in reason(job({"weights": other}, weights=tmp_path / "w0"))
-        assert "are other weights here" in reason(job({"weights": other}, weights=weights))
-        assert "has other code here than where the run was started (on " in reason(job({"plugin": other}))
-        assert "is another here" in reason(job({"image a": other}))
-        assert f"{tmp_path} is not here: images" in reason(job({"folder": str(tmp_path)}))
+        assert f"the weights file {weights} {here}" in reason(job({"weights": other}, weights=weights))
+        assert f"{here} (on " in reason(job({"plugin": other}))
+        assert f"image 'a' ({image}) {here}" in reason(job({"image a": other}))
+        assert f"{tmp_path} does not exist here: saving images" in reason(job({"folder": str(tmp_path)}))
         assert f"but {socket.gethostname()} has" in reason(job({}), device="cuda, another")
         events = answer(executor, job({"image a": sha256(image)}), device)
         assert [event["kind"] for event in events] == ["value", "image", "time", "done"]

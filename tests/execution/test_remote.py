@@ -16,7 +16,7 @@ ENVIRONMENT = Environment("cpu, one", "linux", None, {"srbench": __version__})
 
 def test_machines_of_several_kinds_are_refused():
     assert one_kind([ENVIRONMENT, ENVIRONMENT]).device == "cpu, one"
-    with pytest.raises(SRBenchError, match=r"of several kinds, .*cpu, one; cpu, two"):
+    with pytest.raises(SRBenchError, match=r"different devices, .*cpu, one; cpu, two"):
         one_kind([ENVIRONMENT, replace(ENVIRONMENT, device="cpu, two")])
     with pytest.raises(SRBenchError, match=r"a worker has srbench 0\.0\.0"):
         one_kind([replace(ENVIRONMENT, versions={"srbench": "0.0.0"})])

@@ -260,4 +260,4 @@ def test_what_cannot_be_reported_is_one_line(made_run, tmp_path, ui):
     with pytest.raises(UsageError, match="cannot sort by 'beauty'"):
         write_report([folder], folder / "report.html", ui, sort="beauty")
     with pytest.raises(SRBenchError, match="cannot be written"):
-        write_report([folder], folder / "nowhere" / "report.html", ui)
+        write_report([folder], folder / "run.json" / "report.html", ui)

@@ -14,6 +14,7 @@ import pytest
 
 from srbench.api import score
 from srbench.catalog.catalog import Catalog
+from srbench.execution.events import Environment, ImageDone, ValueScored
 from srbench.results.board import load_board
 from srbench.results.rows import ResultsFile, read_rows
 from srbench.runs import runner
@@ -123,7 +124,7 @@ class Instant:
     """An executor that knows every value at once."""
 
     def environment(self, method=""):
-        return {"device": "cpu, instant"}
+        return Environment("cpu, instant", "any", None)
 
     def room(self, *, timed):
         return 8
@@ -131,8 +132,8 @@ class Instant:
     def submit(self, job, emit):
         for image, cells in job.images.items():
             for cell in cells:
-                emit({"cell": cell.key, "value": 1.0, "reason": ""})
-            emit({"image": image, "saved": False})
+                emit(ValueScored(cell.key, 1.0))
+            emit(ImageDone(image, saved=False))
         done = Future()
         done.set_result(None)
         return done

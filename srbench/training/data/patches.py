@@ -45,7 +45,7 @@ class Patches:
         degradation: makes LR; what is random in it is drawn anew for each image (``fixed``) or each crop (``random``).
 
     Raises:
-        UsageError: the patch is no multiple of the scale.
+        UsageError: the patch is not a multiple of the scale.
     """
 
     scale: int
@@ -60,7 +60,7 @@ class Patches:
 
     def __post_init__(self) -> None:
         if self.patch % self.scale or self.patch < self.scale:
-            raise UsageError(f"patch size {self.patch} is no multiple of the scale {self.scale}")
+            raise UsageError(f"patch size {self.patch} is not a multiple of the scale {self.scale}")
 
     @property
     def per_step(self) -> int:
