@@ -55,5 +55,5 @@ def test_a_failure_has_a_code_and_a_reason():
     [{"kind": "news"}, {}, {"kind": "image", "image": "a"}, {"kind": "failed", "code": "tired", "reason": "r"}],
 )
 def test_what_another_version_says_is_refused(message):
-    with pytest.raises(SRBenchError, match="does not know; install the same"):
+    with pytest.raises(SRBenchError, match="has another version of srbench; install the same version there"):
         decode(message)

@@ -116,7 +116,7 @@ def test_same_image_and_seed_same_lr(name, scale, photo):
 
 @pytest.mark.parametrize("name", OTHERS)
 def test_refuses_what_cannot_be_shrunk(name, photo):
-    with pytest.raises(ValueError, match="no multiple of 7"):
+    with pytest.raises(ValueError, match="not a multiple of 7"):
         get_degradation(name)(photo, 7)
     with pytest.raises(ValueError, match="uint8"):
         get_degradation(name)(photo.float(), 4)

@@ -98,7 +98,7 @@ def test_an_image_is_kept_as_a_multiple_of_the_scale_or_as_one_patch(given, kept
 def test_the_scale_itself_is_the_smallest_patch():
     assert Patches(3, 3, 1).patch == 3
     for patch in (0, -3, 4, 2):
-        with pytest.raises(UsageError, match="no multiple of the scale 3"):
+        with pytest.raises(UsageError, match="not a multiple of the scale 3"):
             Patches(3, patch, 1)
 
 
@@ -232,7 +232,7 @@ def test_an_accelerator_cuts_the_same_patches(crop):
 
 @pytest.mark.parametrize(("given", "patch"), [([], 16), ([(50, 50)], 15), ([(50, 50)], 0)])
 def test_what_cannot_be_cut_is_refused(given, patch):
-    with pytest.raises(UsageError, match=r"no image to train on|no multiple of the scale"):
+    with pytest.raises(UsageError, match=r"no image to train on|not a multiple of the scale"):
         pool(images(*given), 2, patch, 4).draw(0)
 
 
