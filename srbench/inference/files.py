@@ -68,9 +68,10 @@ def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object
     for source, target in pairs:
         try:
             work(source, target)
-        except (ImageError, MethodError) as error:
-            text = str(error)
-            faults.append(text if str(source) in text or str(target) in text else f"{source}: {text}")
+        except ImageError as error:  # names the file
+            faults.append(str(error))
+        except MethodError as error:
+            faults.append(f"{source}: {error}")
     return faults
 
 

@@ -41,6 +41,12 @@ NOTE = Fields(
 )
 BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
 """What the readers of archives raise for damaged ones, or those that need a password."""
+
+
+class UnfitArchiveError(ValueError):
+    """An archive is whole, but is not the one that is wanted, or may not be unpacked."""
+
+
 MOST_TIMES = 100
 """How much larger than an archive its images may be together; photographs do not shrink that far, bombs do."""
 
@@ -126,7 +132,7 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
     """Hash the archive and hold it against what is pinned."""
     size = file.stat().st_size
     if archive.size and size != archive.size:
-        raise ValueError(f"wrong content: it has {size} bytes, not {archive.size}")
+        raise UnfitArchiveError(f"wrong content: it has {size} bytes, not {archive.size}")
     algorithm, _, pinned = archive.hash.partition(":")
     hashes = {name: hashlib.new(name, usedforsecurity=False) for name in {"sha256", algorithm or "sha256"}}
     with ui.track(f"checking {file.name} (MiB)", -(-size // MIB)) as advance, file.open("rb") as stream:
@@ -135,7 +141,7 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
                 hashed.update(block)
             advance("")
     if pinned and hashes[algorithm].hexdigest() != pinned:
-        raise ValueError(f"wrong content: its {algorithm.upper()} is not the pinned one")
+        raise UnfitArchiveError(f"wrong content: its {algorithm.upper()} is not the pinned one")
     own = "CRC-32 of each file in it" if file.name.endswith(".zip") else "size and structure"
     verified = f"pinned {algorithm.upper()}" if pinned else own
     return {"bytes": size, "sha256": hashes["sha256"].hexdigest(), "verified": verified}
@@ -157,7 +163,7 @@ def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int
         with ui.track(f"unpacking {file.name}", archive.images) as advance:
             for name, size, stream in members(file, archive, partial):
                 if name.lower() in names:
-                    raise ValueError(f"it holds {name} twice")
+                    raise UnfitArchiveError(f"it holds {name} twice")
                 names.add(name.lower())
                 with (partial / name).open("w+b") as out:
                     shutil.copyfileobj(stream, out, MIB)
@@ -169,10 +175,10 @@ def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int
         count = len(names)
         if not count or (archive.images and count != archive.images):
             expected = f"not {archive.images}" if archive.images else "not one"
-            raise ValueError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
+            raise UnfitArchiveError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
         content = digest(hashes)
         if file.is_dir() and content != record.get("content"):
-            raise ValueError("wrong content: its images are not those that were unpacked there")
+            raise UnfitArchiveError("wrong content: its images are not those that were unpacked there")
         text = without_passwords(json.dumps({**record, "images": count, "content": content}, indent=2)) + "\n"
         (partial / RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -188,13 +194,13 @@ def _wanted(path: str, archive: Archive, *, regular: bool) -> str:
     if member.parent != PurePosixPath(archive.folder) or member.suffix.lower() not in SUFFIXES:
         return ""
     if not regular or set(member.name) & set("\\:\0"):
-        raise ValueError(f"its member {path!r} is a link or has a name that cannot be a file's")
+        raise UnfitArchiveError(f"its member {path!r} is a link or has a name that cannot be a file's")
     return "" if member.name.startswith(".") else member.name
 
 
 def _check_bomb(size: int, file: Path) -> None:
     if size > MOST_TIMES * file.stat().st_size + MIB:
-        raise ValueError(f"it would unpack to {size} bytes, more than {MOST_TIMES} times its own size")
+        raise UnfitArchiveError(f"it would unpack to {size} bytes, more than {MOST_TIMES} times its own size")
 
 
 def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -224,7 +230,7 @@ def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
         source: Any = opened.fileobj
         source.seek(opened.offset)  # tarfile takes a broken header for the end, which is a block of zeros
         if source.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise ValueError("it breaks off in the midst of its members")
+            raise UnfitArchiveError("it breaks off in the midst of its members")
 
 
 def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -253,5 +259,4 @@ def _fault(error: Exception) -> str:
         return "not there"
     if reason := network_fault(error):
         return reason
-    text = reason_of(error)
-    return text if text.startswith(("wrong content", "it")) else f"damaged: {text}"
+    return reason_of(error) if isinstance(error, UnfitArchiveError) else f"damaged: {reason_of(error)}"
