@@ -23,13 +23,18 @@ class ImageSet:
     """A dataset at a scale, with the hashes that its images are known by."""
 
     spec: DatasetSpec
+    """The dataset, its archive fetched where it comes as one."""
     reference: str
     """Its name or absolute path, which workers understand."""
     name: str
+    """What results call it; with the degradation where that is not bicubic, such as ``set5+crappify``."""
     scale: int
     pairs: list[ImagePair]
+    """Images that can be scored, in the order of the dataset."""
     hashes: dict[str, str]
+    """By image; see `srbench.data.pairs.pair_hash`."""
     left_out: list[str]
+    """Images that cannot be scored, each with its fault."""
     degradation: Degradation = BICUBIC
     """How LR is made; any other than bicubic is part of the name and of the hashes, so that no numbers mix."""
     fault: str = ""

@@ -41,9 +41,23 @@ class Board:
     """The table, sorted, and what is needed to show it."""
 
     frame: pd.DataFrame
+    """One row per method, dataset, scale and protocol; NaN or None where there is no value. Columns:
+
+    - ``method dataset protocol status device precision weights dataset_hash degradation reason`` (str); ``status`` is
+      ``ok``, ``failed`` or ``unsupported``; ``weights`` a hash or ``none``
+    - ``scale protocol_version images`` (int)
+    - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
+    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing is claimed
+    - ``params`` and ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
+      ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
+      in pixels, and ``speed_batch`` (int)
+    """
     metrics: dict[str, Row]
+    """By name: ``identity``, ``better``, ``unit``, ``decimals``, ``summary``."""
     sort: str
+    """The column that ranks."""
     notes: list[str]
+    """What is to be said below the tables."""
     entries: list[Entry]
     """What the rows of the frame were made of, in their order."""
 

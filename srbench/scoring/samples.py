@@ -18,12 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Sample:
-    """An image on the device: HR ``(3, H, W)`` and LR ``(3, h, w)``, uint8; ``grey`` says how HR is stored."""
+    """An image on the device, ready to be upscaled and scored."""
 
     name: str
+    """Its name in the dataset."""
     hr: torch.Tensor
+    """``(3, H, W)`` uint8, H and W multiples of the scale."""
     lr: torch.Tensor
+    """``(3, h, w)`` uint8, H = h * scale."""
     grey: bool
+    """Whether the HR file is stored without colour; its three channels are then equal."""
     scale: int
 
 
