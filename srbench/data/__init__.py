@@ -1,1 +1,1 @@
-"""A name or a folder -> pairs of image files -> an image set."""
+"""Datasets: from a name or a folder to pairs of image files and image sets."""

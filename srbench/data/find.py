@@ -1,4 +1,4 @@
-"""A name or a path -> a dataset."""
+"""Find a dataset by name or path."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
-    """Return the dataset of this name, or the folder at this path; ``NAME=FOLDER`` is an archive's set unpacked there.
+    """Return a dataset by name or folder; ``NAME=FOLDER`` is a dataset whose archive is unpacked in the folder.
 
     Raises:
-        UsageError: it is none of them.
+        UsageError: there is no such dataset or folder.
     """
     if text in catalog.datasets:
         spec = catalog.datasets[text]
@@ -31,7 +31,7 @@ def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
     try:
         folder = Path(text).expanduser()
         is_folder, is_path = folder.is_dir(), "/" in text or "\\" in text or folder.exists()
-    except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
+    except (OSError, RuntimeError) as error:  # a name too long, or ~ of an unknown user
         raise UsageError(f"dataset {text!r}: {reason_of(error)}") from error
     if is_folder:
         return folder_dataset(folder)
@@ -47,13 +47,13 @@ def split_name(text: str) -> tuple[str, str] | None:
         return None
     try:
         return None if Path(text).exists() else (name, str(Path(folder).expanduser().resolve()))
-    except (OSError, RuntimeError) as error:  # a name too long; the home of nobody
+    except (OSError, RuntimeError) as error:  # a name too long, or ~ of an unknown user
         raise UsageError(f"dataset {text!r}: {reason_of(error)}") from error
 
 
 def _named_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
     if spec.archive is None:
-        raise UsageError(f"dataset {spec.name} is made of files of known content; give the folder alone: {folder}")
+        raise UsageError(f"dataset {spec.name} has no archive, so it takes no =FOLDER; give the folder alone: {folder}")
     for inside in (folder / spec.archive.folder, folder / Path(spec.archive.folder).name, folder):
         if inside.is_dir():
             return replace(_in_folder(spec, inside), source=str(inside))
@@ -61,7 +61,7 @@ def _named_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
 
 
 def _in_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
-    """Return an archive's set with the images of a folder, less those that it leaves out."""
+    """Return a dataset with the images of its unpacked archive, without the excluded ones."""
 
     def images(scale: int) -> list[ImagePair]:
         return [pair for pair in singles(folder, scale) if pair.name not in spec.excluded]
@@ -70,10 +70,10 @@ def _in_folder(spec: DatasetSpec, folder: Path) -> DatasetSpec:
 
 
 def with_images(spec: DatasetSpec, ui: UI) -> DatasetSpec:
-    """Return a set that can be listed, its archive fetched and unpacked where it comes as one.
+    """Return a dataset with images; its archive, if it has one, is fetched and unpacked.
 
     Raises:
-        AssetError: the archive could not be had.
+        AssetError: the archive is not available.
     """
     if spec.images is not None or spec.archive is None:
         return spec

@@ -19,20 +19,20 @@ FOLDER_SCALES = (2, 3, 4, 8)
 
 
 def folder_dataset(folder: Path) -> DatasetSpec:
-    """Make a dataset of a folder of HR images, or of one with ``HR/`` and ``LR/`` (or ``LR/x4/``) in it.
+    """Return a dataset of a folder of HR images, or of a folder with ``HR/`` and ``LR/`` (or ``LR/x4/``) in it.
 
     Raises:
-        UsageError: it holds no image, or its two halves do not pair up.
+        UsageError: the folder holds no image, or HR and LR do not pair up.
     """
     folder = folder.resolve()
     try:
-        inside = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
+        subfolders = {path.name.lower(): path for path in folder.iterdir() if path.is_dir()}
     except OSError as error:
         raise UsageError(f"{folder}: cannot be read as a folder ({reason_of(error)})") from error
-    if "hr" in inside and "lr" in inside:
-        images = partial(_pairs, inside["hr"], inside["lr"])
-    elif "hr" in inside:
-        images = partial(singles, inside["hr"])
+    if "hr" in subfolders and "lr" in subfolders:
+        images = partial(_pairs, subfolders["hr"], subfolders["lr"])
+    elif "hr" in subfolders:
+        images = partial(singles, subfolders["hr"])
     else:
         images = partial(singles, folder)
     name = re.sub(r"[^a-z0-9._-]+", "-", folder.name.lower()).strip("-._")
@@ -46,15 +46,15 @@ def folder_dataset(folder: Path) -> DatasetSpec:
 
 
 def singles(folder: Path, _scale: int) -> list[ImagePair]:
-    """List the images of a folder as pairs without LR, named by file; by file name with suffix where stems repeat."""
+    """Return the images of a folder as pairs without LR, named by file; with the extension if stems repeat."""
     files = list_folder(folder)
     stems = Counter(file.stem for file in files)
     return [ImagePair(file.stem if stems[file.stem] == 1 else file.name, file) for file in files]
 
 
 def _pairs(hr_folder: Path, lr_folder: Path, scale: int) -> list[ImagePair]:
-    inside = [path for path in lr_folder.iterdir() if path.is_dir()]
-    by_scale = {path.name.lower(): path for path in inside if re.fullmatch(r"[xX]\d+", path.name)}
+    subfolders = [path for path in lr_folder.iterdir() if path.is_dir()]
+    by_scale = {path.name.lower(): path for path in subfolders if re.fullmatch(r"[xX]\d+", path.name)}
     if by_scale and f"x{scale}" not in by_scale:
         raise UsageError(f"{lr_folder}: has no folder x{scale} beside {', '.join(sorted(by_scale))}")
     hr = {pair.name: pair.hr for pair in singles(hr_folder, scale)}
@@ -64,8 +64,8 @@ def _pairs(hr_folder: Path, lr_folder: Path, scale: int) -> list[ImagePair]:
         if name in lr:
             raise UsageError(f"{hr_folder.parent}: {name!r} has two LR images; rename one")
         lr[name] = pair.hr
-    if alone := sorted(set(hr) ^ set(lr)):
-        side = "LR" if alone[0] in hr else "HR"
-        more = f" (and {len(alone) - 1} more)" if len(alone) > 1 else ""
-        raise UsageError(f"{hr_folder.parent}: {alone[0]!r} has no {side} image of the same name{more}")
+    if unpaired := sorted(set(hr) ^ set(lr)):
+        side = "LR" if unpaired[0] in hr else "HR"
+        more = f" (and {len(unpaired) - 1} more)" if len(unpaired) > 1 else ""
+        raise UsageError(f"{hr_folder.parent}: {unpaired[0]!r} has no {side} image of the same name{more}")
     return [ImagePair(name, file, lr[name]) for name, file in hr.items()]

@@ -1,4 +1,4 @@
-"""A dataset at a scale, fetched and checked, with the hashes that its images are known by."""
+"""Image sets: a dataset at a scale, fetched, checked and hashed."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ImageSet:
-    """A dataset at a scale, with the hashes that its images are known by."""
+    """A dataset at a scale, with the hashes of its images."""
 
     spec: DatasetSpec
     """The dataset, its archive fetched where it comes as one."""
     reference: str
-    """Its name or absolute path, which workers understand."""
+    """Its name or absolute path, by which workers find it."""
     name: str
     """What results call it; with the degradation where that is not bicubic, such as ``set5+crappify``."""
     scale: int
@@ -36,33 +36,32 @@ class ImageSet:
     left_out: list[str]
     """Images that cannot be scored, each with its fault."""
     degradation: Degradation = BICUBIC
-    """How LR is made; any other than bicubic is part of the name and of the hashes, so that no numbers mix."""
+    """How LR is made; one other than bicubic is part of the name and of the hashes, so that results never mix."""
     fault: str = ""
-    """Why none of it can be scored."""
+    """Why no image can be scored."""
 
     def made_by(self, pair: ImagePair) -> str:
-        """Return what makes a pair's LR, as results record it."""
+        """Return what makes a pair's LR, for results."""
         return "as-given" if pair.lr is not None and self.degradation is BICUBIC else self.degradation.identity
 
     @property
     def identity(self) -> str:
-        """Return a hash over all images, in order of their names."""
+        """Return a hash of all images, sorted by name."""
         return digest(sorted(self.hashes.items()))
 
 
 def prepare(
     reference: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
 ) -> ImageSet:
-    """Fetch a dataset's files and leave out what cannot be scored, naming each fault.
+    """Fetch a dataset's files, and leave out images that cannot be scored, with a warning each.
 
-    With another degradation than bicubic it goes by a name of its own, such as ``set5+crappify``.
+    With a degradation other than bicubic, the set is named after it, such as ``set5+crappify``.
 
     Raises:
-        UsageError: a folder of which no image can be scored.
+        UsageError: no image of the dataset can be scored.
     """
     spec.check_scale(scale)
-    other = degradation is not BICUBIC
-    name = f"{name}+{degradation.name}" if other else name
+    name = name if degradation is BICUBIC else f"{name}+{degradation.name}"
     try:
         spec = with_images(spec, ui)
         pairs = spec.pairs(scale)
@@ -74,19 +73,19 @@ def prepare(
     for fault in faults:
         ui.warn(f"left out: {fault}")
     if not good:
-        why = "; ".join(faults[:3]) or "it lists no image"
-        raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {why}")
+        reason = "; ".join(faults[:3]) or "it lists no image"
+        raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {reason}")
     hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
     return ImageSet(spec, reference, name, scale, good, hashes, faults, degradation)
 
 
-def fetch_dataset(assets: list[Asset], what: str, ui: UI) -> None:
+def fetch_dataset(assets: list[Asset], label: str, ui: UI) -> None:
     """Fetch a dataset's files, showing progress.
 
     Raises:
-        AssetError: a file could not be had.
+        AssetError: a file is not available.
     """
     if not assets:
         return
-    with ui.track(f"fetching {what}", len(assets)) as advance:
+    with ui.track(f"fetching {label}", len(assets)) as advance:
         fetch_all(assets, lambda asset: advance(Path(asset.path).name))

@@ -1,4 +1,4 @@
-"""One pair of image files: decoded, checked and hashed."""
+"""Decode, check and hash pairs of image files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
-    """Decode an image pair: HR cropped to multiples of the scale, and LR where the set brings its own.
+    """Decode an image pair: HR cropped to multiples of the scale, and LR if the dataset has it.
 
     Raises:
-        AssetError: a file could not be had.
-        ImageError: a file cannot be used, or LR does not fit HR.
+        AssetError: a file is not available.
+        ImageError: a file cannot be used, or the sizes of LR and HR do not match.
     """
     hr_path = local_path(pair.hr)
     hr = mod_crop(read_8bit(hr_path), scale, str(hr_path))
@@ -40,9 +40,9 @@ def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
 
 
 def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], list[str]]:
-    """Decode every local file once; return the pairs that can be scored and the faults of the others.
+    """Decode every local file once; return the pairs that can be scored, and the faults of the others.
 
-    Assets are passed as they are: their content is pinned by hash.
+    Assets are not decoded: their content is pinned by hash.
     """
 
     def fault(pair: ImagePair) -> str:
@@ -55,20 +55,20 @@ def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], lis
         return ""
 
     pairs = list(pairs)
-    # Filters of warnings are the process's: set here, not by threads that undo each other's
+    # warning filters are global to the process: threads would undo each other's
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
         faults = list(pool.map(fault, pairs))
-    good = [pair for pair, bad in zip(pairs, faults, strict=True) if not bad]
-    return good, [bad for bad in faults if bad]
+    good = [pair for pair, reason in zip(pairs, faults, strict=True) if not reason]
+    return good, [reason for reason in faults if reason]
 
 
 def pair_hash(pair: ImagePair, degradation: Degradation = BICUBIC) -> str:
-    """Return what an image is known by: the hashes of its files, and its degradation where that is not bicubic.
+    """Return an image's identity: the hashes of its files, and its degradation if that is not bicubic.
 
     Raises:
         OSError: a file cannot be read.
     """
-    other = degradation is not BICUBIC
+    is_bicubic = degradation is BICUBIC
     parts = [file_hash(pair.hr)]
-    parts += [file_hash(pair.lr)] if pair.lr is not None and not other else []
-    return "+".join(parts + ([degradation.identity] if other else []))
+    parts += [file_hash(pair.lr)] if pair.lr is not None and is_bicubic else []
+    return "+".join(parts + ([] if is_bicubic else [degradation.identity]))

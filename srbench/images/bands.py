@@ -1,4 +1,4 @@
-"""Image files written from top to bottom, as their rows come: PNG, PPM and PGM. No picture need be in memory whole."""
+"""Write PNG, PPM and PGM files row by row, so that the whole picture need not be in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 """PNG's numbers of grey, grey with alpha, RGB and RGBA, by the count of channels."""
 STRIPE = 2**22
-"""Bytes that are filtered at once."""
+"""Bytes filtered at a time."""
 CHUNK = 2**20
 """Compressed bytes of a PNG's chunk, at least."""
 EFFORT = 4
@@ -24,7 +24,7 @@ EFFORT = 4
 
 @dataclass(frozen=True)
 class Layout:
-    """What a file's header says."""
+    """The contents of an image file's header."""
 
     width: int
     height: int
@@ -68,7 +68,7 @@ class PngStream:
                 self._flush()
 
     def close(self) -> None:
-        """Write what is left, and the end."""
+        """Write the remaining data and the end chunk."""
         self._packed += self._deflate.flush()
         self._flush()
         self._chunk(b"IEND", b"")
@@ -106,8 +106,8 @@ class PnmStream:
         self.file.write(np.ascontiguousarray(rows).data)
 
     def close(self) -> None:
-        """Nothing is left to write."""
+        """Do nothing: all rows have been written."""
 
 
 STREAMS: dict[str, type[PngStream | PnmStream]] = {".png": PngStream, ".ppm": PnmStream, ".pgm": PnmStream}
-"""By suffix, what writes such a file from top to bottom."""
+"""Stream writers by file suffix."""

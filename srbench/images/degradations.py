@@ -1,7 +1,7 @@
-"""How LR is made from HR: the benchmark's bicubic, and what photographs go through besides.
+"""Degradations, which make LR from HR: the benchmark's bicubic, JPEG, blur and noise.
 
-All of it works on 8-bit images. What is random depends on a seed and on the image's own pixels alone, so the same image
-has the same LR in any folder, under any name and in any order; a run's seed is always 0.
+All work on 8-bit images. Random draws depend only on a seed and the image's pixels, so an image has the same LR in any
+folder, under any name and in any order. Runs use seed 0.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Make = Callable[[torch.Tensor, int, np.random.Generator], torch.Tensor]
 
 QUALITY = 10, 70
-"""Smallest and largest JPEG quality of `crappify`, both drawn."""
+"""Smallest and largest JPEG quality of `crappify`, both included."""
 BLUR = 0.2
 """Smallest blur of `blur+noise`, in HR pixels; the largest is the scale (arXiv:1712.06116, section 4.1)."""
 NOISE = 15.0
@@ -33,17 +33,14 @@ NOISE = 15.0
 
 @dataclass(frozen=True)
 class Degradation:
-    """One way to make LR; the version changes whenever pixels would.
-
-    Calling it makes the LR of an image.
-    """
+    """A way to make LR; call it with an image. Its version changes whenever its pixels change."""
 
     name: str
     summary: str
     make: Make
     version: str = "1"
     recorded: str = ""
-    """What results call it; name and version unless told."""
+    """Name in results; name and version if empty."""
 
     @property
     def identity(self) -> str:
@@ -55,8 +52,8 @@ class Degradation:
 
         Args:
             hr: ``(3, H, W)``, uint8, H and W multiples of the scale.
-            scale: factor to shrink by.
-            seed: of what is random, beside the image's own pixels.
+            scale: downscaling factor.
+            seed: random seed, combined with the image's pixels.
 
         Returns:
             ``(3, H/scale, W/scale)``, uint8, on the device of hr.
@@ -70,17 +67,17 @@ class Degradation:
 
         if self is BICUBIC:  # no need to look at the pixels
             return self.make(hr, scale, np.random.default_rng(seed))
-        here = hr.cpu().contiguous()
-        content = hashlib.blake2b(here.numpy().tobytes(), digest_size=8).digest()
-        generator = np.random.default_rng((seed, *here.shape, int.from_bytes(content)))
-        return self.make(here, scale, generator).to(hr.device)
+        pixels = hr.cpu().contiguous()
+        content = hashlib.blake2b(pixels.numpy().tobytes(), digest_size=8).digest()
+        generator = np.random.default_rng((seed, *pixels.shape, int.from_bytes(content)))
+        return self.make(pixels, scale, generator).to(hr.device)
 
 
 def get_degradation(name: str) -> Degradation:
-    """Look a degradation up by name.
+    """Return a degradation by name.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no such degradation.
     """
     if name in DEGRADATIONS:
         return DEGRADATIONS[name]
@@ -102,7 +99,7 @@ def _crappify_text(hr: torch.Tensor, scale: int, random: np.random.Generator) ->
 
 
 def _compressed(hr: torch.Tensor, scale: int, random: np.random.Generator, *, label: bool) -> torch.Tensor:
-    """Shrink bilinearly, write the quality into the picture where asked, and let JPEG have it (fastai, lesson 7)."""
+    """Shrink bilinearly, optionally draw the quality as text, and compress as JPEG (fastai, lesson 7)."""
     import numpy as np
     import torch
     from PIL import Image, ImageDraw, ImageFont
@@ -122,7 +119,7 @@ def _compressed(hr: torch.Tensor, scale: int, random: np.random.Generator, *, la
 
 
 def _blur_noise(hr: torch.Tensor, scale: int, random: np.random.Generator) -> torch.Tensor:
-    """Blur, shrink by the benchmark bicubic, add noise; an image without colour gets noise without colour."""
+    """Blur, shrink by the benchmark bicubic and add noise; greyscale images get greyscale noise."""
     import torch
     from scipy.ndimage import gaussian_filter
 
@@ -133,8 +130,8 @@ def _blur_noise(hr: torch.Tensor, scale: int, random: np.random.Generator) -> to
     blurred = gaussian_filter(hr.double().numpy(), (0, blur, blur), mode="nearest")
     lr = degrade(_rounded(torch.from_numpy(blurred)), scale).double()
     grey = bool((hr[0] == hr[1]).all() and (hr[0] == hr[2]).all())
-    drawn = torch.from_numpy(random.standard_normal((1, *lr.shape[1:]) if grey else tuple(lr.shape)))
-    return _rounded(lr + noise * drawn)
+    normal = torch.from_numpy(random.standard_normal((1, *lr.shape[1:]) if grey else tuple(lr.shape)))
+    return _rounded(lr + noise * normal)
 
 
 def _size(hr: torch.Tensor, scale: int) -> tuple[int, int]:
@@ -179,7 +176,7 @@ DEGRADATIONS = {
 
 
 def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:
-    """Make the LR of a file, as a run makes it, cropped to a multiple of the scale first.
+    """Return the LR of a file as in a run; HR is cropped to multiples of the scale first.
 
     Raises:
         ImageError: the file cannot be used.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
 GREY_MODES = frozenset({"1", "L", "LA"})
 ROWS = 256
-"""Of an image, converted at once."""
+"""Rows of an image converted at a time."""
 
 
 @dataclass(frozen=True)
@@ -33,11 +33,11 @@ class Picture:
     grey: bool
     alpha: NDArray[Any] | None = None
     icc: bytes = b""
-    """The colour profile of the file, where it describes ``pixels``."""
+    """The file's ICC colour profile, if it describes ``pixels``."""
 
     @property
     def bits(self) -> int:
-        """8 or 16."""
+        """Bits per channel: 8 or 16."""
         return 16 if self.pixels.dtype == np.uint16 else 8
 
     @property
@@ -52,7 +52,7 @@ class Picture:
         return pixels if self.alpha is None else np.concatenate([pixels, self.alpha[..., None]], axis=2)
 
     def crop(self, width: int, height: int) -> Picture:
-        """Keep the top left corner."""
+        """Return the top left corner, ``width`` by ``height`` pixels."""
         alpha = None if self.alpha is None else self.alpha[:height, :width]
         return replace(self, pixels=self.pixels[:height, :width], alpha=alpha)
 
@@ -61,7 +61,7 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
     """Crop to multiples of the scale, as benchmarks do before making LR.
 
     Raises:
-        ImageError: nothing would be left.
+        ImageError: the picture is smaller than the scale.
     """
     width, height = (length - length % scale for length in picture.size)
     if not width or not height:
@@ -70,10 +70,10 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
 
 
 def from_pillow(image: Pillow.Image) -> Picture:
-    """Return a Pillow image as a picture; its orientation is taken as it is.
+    """Return a Pillow image as a picture; its EXIF orientation is ignored.
 
     Raises:
-        ImageError: it is of floating point.
+        ImageError: the image is floating point.
     """
     return convert(Path("image"), image)
 
@@ -91,10 +91,10 @@ def to_pillow(picture: Picture) -> Pillow.Image:
 
 
 def convert(path: Path, image: Pillow.Image) -> Picture:
-    """Turn a loaded Pillow image into a picture.
+    """Return a loaded Pillow image as a picture.
 
     Raises:
-        ImageError: it is of floating point; names ``path``.
+        ImageError: the image is floating point; the message names ``path``.
     """
     mode = image.mode
     if mode == "F":

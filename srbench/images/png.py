@@ -1,4 +1,4 @@
-"""What Pillow does not do for PNG files: colours of 16 bits, and metadata behind the pixels found without decoding."""
+"""PNG features that Pillow lacks: 16-bit colours, and finding metadata after the pixels without decoding."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ BLOCK = 2**20
 
 
 def check_chunks(path: Path) -> None:
-    """Refuse a file whose chunks claim more than it holds: Pillow would make room for all of it.
+    """Reject a file whose chunks claim more bytes than it has: Pillow would allocate all of them.
 
     Raises:
-        ValueError: it is such a file, which may be truncated.
+        ValueError: a chunk is longer than the file, which may be truncated.
     """
     size = path.stat().st_size
     for _, end in _chunks(path):
@@ -32,13 +32,13 @@ def check_chunks(path: Path) -> None:
 
 
 def has_late_metadata(path: Path) -> bool:
-    """Say whether chunks behind the pixels may hold an orientation."""
+    """Return whether chunks after the pixels may hold an orientation."""
     kinds = [kind for kind, _ in _chunks(path)]
     return b"IDAT" in kinds and not METADATA.isdisjoint(kinds[kinds.index(b"IDAT") :])
 
 
 def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:
-    """Yield of each chunk its kind and where its data end; only their heads are read."""
+    """Yield each chunk's kind and the end of its data; only chunk headers are read."""
     with path.open("rb", buffering=0) as file:
         at, kind = file.seek(8), b""
         while kind != b"IEND" and len(head := file.read(8)) == 8:
@@ -48,16 +48,16 @@ def _chunks(path: Path) -> Iterator[tuple[bytes, int]]:
 
 
 def is_16bit(path: Path) -> bool:
-    """Ask the header; Pillow opens colours of 16 bits as 8 without a word."""
+    """Return whether the header says 16 bits; Pillow silently opens 16-bit colours as 8 bits."""
     with path.open("rb") as file:
         return file.read(25)[24:25] == b"\x10"
 
 
 def read_16bit(path: Path) -> tuple[NDArray[Any], bool, NDArray[Any] | None]:
-    """Decode a PNG of 16 bits.
+    """Decode a 16-bit PNG.
 
     Returns:
-        Colours ``(H, W, 3)`` uint16, whether they are grey, and alpha ``(H, W)`` uint16 where there is one.
+        Colours ``(H, W, 3)`` uint16, whether they are grey, and alpha ``(H, W)`` uint16 or None.
 
     Raises:
         png.Error: the file is damaged.
@@ -78,10 +78,10 @@ def read_16bit(path: Path) -> tuple[NDArray[Any], bool, NDArray[Any] | None]:
 
 
 def _check_length(path: Path) -> None:
-    """Refuse a file with more behind its pixels than pixels: pypng would inflate all of it.
+    """Reject a file that inflates to more than its pixels: pypng would inflate all of it.
 
     Raises:
-        png.Error: it is such a file.
+        png.Error: the file holds more data than pixels.
     """
     import png
 

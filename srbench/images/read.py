@@ -1,4 +1,4 @@
-"""Decode image files, with every fault named. numpy and Pillow, no torch."""
+"""Decode image files, with clear errors. numpy and Pillow, no torch."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
-"""What counts as an image file in a folder."""
+"""Suffixes of image files in folders."""
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
-"""Pillow's names of the formats read, whatever a file is called; others (EPS) would start programs of their own."""
-Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit here; Pillow's own could not be raised by a user
-logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it complains of, an ImageError says
+"""Pillow's names of the formats read, whatever the suffix; some others (EPS) would start external programs."""
+Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit; users could not raise Pillow's own
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # an ImageError reports the problem
 
 
 def max_pixels() -> int:
-    """Return the largest number of pixels a file may decode to (``SRBENCH_MAX_PIXELS``, default 2**28).
+    """Return the largest allowed number of pixels of a file (``SRBENCH_MAX_PIXELS``, default 2**28).
 
     Raises:
-        UsageError: the variable is no positive whole number.
+        UsageError: the variable is not a positive whole number.
     """
     value = os.environ.get("SRBENCH_MAX_PIXELS", str(2**28))
     if not value.isdecimal() or int(value) < 1:
@@ -93,7 +93,7 @@ def read_8bit(path: Path) -> Picture:
 
 @contextmanager
 def _named_faults(path: Path) -> Iterator[None]:
-    """Make whatever goes wrong with a file an ImageError with its name."""
+    """Turn any exception about a file into an ImageError with its name."""
     try:
         _check_file(path)
         with warnings.catch_warnings():
@@ -131,7 +131,7 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
 
 
 def _would_lose(image: ImageFile) -> bool:
-    """Whether Pillow would open the file with fewer bits than it has, or inverted, without a word."""
+    """Return whether Pillow would silently open the file with fewer bits than it has, or inverted."""
     if isinstance(image, TiffImageFile):
         plain = image.mode in GREY16_MODES and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 1
         return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))) > 8 and not plain
@@ -145,7 +145,7 @@ def _decode(path: Path, image: ImageFile) -> Picture:
     if isinstance(image, TiffImageFile):
         _silence_libtiff()
     image.load()
-    orientation = _orientation(image)  # of a TIFF, `load` has seen to it
+    orientation = _orientation(image)  # for a TIFF, `load` has applied it
     deep = image.format == "PNG" and is_16bit(path)
     picture = Picture(*read_16bit(path)) if deep else convert(path, image)
     icc = image.info.get("icc_profile") or b""
@@ -155,17 +155,17 @@ def _decode(path: Path, image: ImageFile) -> Picture:
 
 @cache
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing to standard error what it finds wrong; the exception says that something is."""
+    """Keep libtiff from writing to standard error; exceptions report its errors."""
     from PIL import _imaging
 
-    with suppress(OSError, AttributeError):  # a Pillow whose libtiff cannot be reached goes on talking
+    with suppress(OSError, AttributeError):  # if libtiff cannot be reached, it keeps printing
         libtiff = ctypes.CDLL(_imaging.__file__)  # finds what the extension is linked with
         libtiff.TIFFSetErrorHandler(None)
         libtiff.TIFFSetWarningHandler(None)
 
 
 def _orientation(image: Pillow.Image) -> int:
-    """Return the EXIF orientation, 1 to 8, as far as it was read; 1 where there is none or it is no such number."""
+    """Return the EXIF orientation, 1 to 8, as read so far; 1 if there is none or it is invalid."""
     orientation: Any = Pillow.Image.getexif(image).get(
         ExifTags.Base.Orientation
     )  # PNG's own would decode all pixels first
@@ -173,7 +173,7 @@ def _orientation(image: Pillow.Image) -> int:
 
 
 def _upright(picture: Picture, orientation: int) -> Picture:
-    """Turn a picture as its EXIF orientation, 1 to 8, says."""
+    """Return a picture turned upright by its EXIF orientation, 1 to 8."""
 
     def turn(values: NDArray[Any]) -> NDArray[Any]:
         if orientation in {5, 6, 7, 8}:
@@ -189,10 +189,10 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
 
 def list_folder(folder: Path) -> list[Path]:
-    """Return the image files of a folder (not of its subfolders), sorted by name; hidden files are passed over.
+    """Return the image files of a folder (not of its subfolders), sorted by name; hidden files are skipped.
 
     Raises:
-        UsageError: it is no readable folder, or holds no image file.
+        UsageError: the folder cannot be read, or holds no image file.
     """
     try:
         files = sorted(

@@ -1,4 +1,4 @@
-"""Between pictures and tensors: planes, float32 in [0, 1], 8 bits."""
+"""Convert between pictures and tensors: uint8 planes, float32 in [0, 1]."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def to_8bit(image: torch.Tensor) -> torch.Tensor:
 
 
 def to_picture(image: torch.Tensor, *, grey: bool) -> Picture:
-    """Turn ``(3, H, W)`` uint8 into a picture that can be written, and read back as the same values.
+    """Return ``(3, H, W)`` uint8 as a picture to write, which reads back as the same values.
 
     Args:
         image: SR, HR or LR.

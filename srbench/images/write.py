@@ -1,4 +1,4 @@
-"""Image files out: encoding in the format of the suffix, whole or in bands. numpy and Pillow, no torch."""
+"""Write image files in the format of their suffix, whole or in bands. numpy and Pillow, no torch."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 
 def write(path: Path, picture: Picture) -> None:
-    """Encode a picture in the format of the suffix: grey as grey; alpha, 16 bits and profile kept; written atomically.
+    """Write a picture atomically in the format of the suffix, keeping greyscale, alpha, 16 bits and profile.
 
     Raises:
-        ImageError: the format cannot hold it, or the disk refuses.
+        ImageError: the format cannot hold the picture, or the file cannot be written.
     """
     check_writable(path, picture)
     if picture.bits == 16:
@@ -41,29 +41,29 @@ def write(path: Path, picture: Picture) -> None:
 
 
 def check_writable(path: Path, picture: Picture) -> None:
-    """Refuse a file whose format cannot hold a picture of this kind, of any size.
+    """Check that a file's format can hold a picture of this kind.
 
     Raises:
-        ImageError: says what can.
+        ImageError: it cannot; the message names a format that can.
     """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES - {".gif"}:
         raise ImageError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .png")
     if (picture.bits == 16 or picture.alpha is not None) and suffix != ".png":
-        what = "16 bits" if picture.bits == 16 else "transparency"
-        raise ImageError(f"{path}: keeping {what} needs a .png")
+        feature = "16 bits" if picture.bits == 16 else "transparency"
+        raise ImageError(f"{path}: keeping {feature} needs a .png")
 
 
 def write_bands(path: Path, size: tuple[int, int], bands: Iterable[Picture]) -> None:
-    """Write a PNG, PPM or PGM that comes in bands from top to bottom, of which one at a time is in memory; atomically.
+    """Write a PNG, PPM or PGM atomically from bands, top to bottom; only one band at a time is in memory.
 
     Args:
-        path: of a suffix that `STREAMS` has.
+        path: the file, with a suffix in `STREAMS`.
         size: width and height of all bands together.
-        bands: of that width and of one kind; the profile is the first one's.
+        bands: pictures of that width and of one kind; the first one's profile is used.
 
     Raises:
-        ImageError: the format cannot hold it, or the disk refuses.
+        ImageError: the format cannot hold the picture, or the file cannot be written.
     """
     stream: PngStream | PnmStream | None = None
     with replacing(path, ImageError, causes=(OSError, ValueError)) as temporary, temporary.open("wb") as file:
@@ -74,16 +74,16 @@ def write_bands(path: Path, size: tuple[int, int], bands: Iterable[Picture]) -> 
                 layout = Layout(*size, array.shape[2], band.bits, band.icc)
                 stream = STREAMS[path.suffix.lower()](file, layout)
             stream.write(array)
-            del array, band  # not to be in memory with the next one
+            del array, band  # free it before the next band
         if stream is not None:
             stream.close()
 
 
 def joined(bands: Iterable[Picture]) -> Picture:
     """Return bands, from top to bottom, as one picture."""
-    first, *others = bands
-    if not others:
+    first, *following = bands
+    if not following:
         return first
-    pixels = np.concatenate([first.pixels, *(band.pixels for band in others)])
-    alphas = [band.alpha for band in (first, *others) if band.alpha is not None]
+    pixels = np.concatenate([first.pixels, *(band.pixels for band in following)])
+    alphas = [band.alpha for band in (first, *following) if band.alpha is not None]
     return replace(first, pixels=pixels, alpha=np.concatenate(alphas) if alphas else None)

@@ -1,1 +1,1 @@
-"""A network built, run, tiled, timed, described and exported."""
+"""Inference: build, run, tile, time, describe and export networks."""

@@ -20,7 +20,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     """Build a method's network for inference, with its weights loaded.
 
     Raises:
-        MethodError: it has to learn and there are no weights, or they do not fit.
+        MethodError: the method needs weights and has none, they do not fit, or ``build`` fails.
     """
     if weights is None and spec.recipe is not None:
         raise MethodError(

@@ -1,4 +1,4 @@
-"""What enlarges a batch, and what has to be known of it to do so in tiles."""
+"""Enlargers: networks with the properties needed for tiling."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Enlarger:
-    """What enlarges ``(N, 3, h, w)``, and what has to be known of it to do so in tiles."""
+    """A network that enlarges ``(N, 3, h, w)``, with the properties needed for tiling."""
 
     name: str
-    """Of the method, for messages."""
+    """Name of the method, for messages."""
     run: Callable[[torch.Tensor, int], torch.Tensor]
-    """LR and a seed in, SR out, as `srbench.inference.upscale.upscale` returns it."""
+    """Returns SR of LR and a seed, as `srbench.inference.upscale.upscale` does."""
     probe: Callable[[torch.Tensor], object] | None
-    """The same where its memory can be followed; None for what computes outside of torch."""
+    """The same without compilation, to measure memory; None for networks outside torch."""
     scale: int
     multiple: int
-    """Tiles begin at multiples of this, on the grid of what strides in the network."""
+    """Tiles start at multiples of this, so that they are aligned with the strides of the network."""
     halo: int | None
+    """Radius of the receptive field in LR pixels; None if the network cannot run on tiles."""
     why: str = ""
-    """Why it cannot be cut, where there is no halo."""
+    """Why the network cannot run on tiles, if there is no halo."""
 
     @classmethod
     def of(cls, spec: ModelSpec, net: Any, scale: int, *, sample: bool = False) -> Enlarger:
-        """Return a method's network, or its ``sample``."""
+        """Return an enlarger of a method's network, or of its ``sample``."""
         why = "samples are drawn at random, and tiles would be drawn apart" if sample else spec.indivisible
         answer = net.sample if sample else net
         plain = net.eager() if isinstance(net, Inference) else answer
@@ -53,7 +54,7 @@ class Enlarger:
         )
 
     def then(self, second: Enlarger) -> Enlarger:
-        """Return what enlarges twice; the second is given the first one's output, clamped to [0, 1]."""
+        """Return an enlarger that applies a second one to the output of this one, clamped to [0, 1]."""
         first, multiple = self, second.multiple // math.gcd(second.multiple, self.scale)
 
         def run(lr: torch.Tensor, seed: int) -> torch.Tensor:

@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 
 STRIPE = 64
-"""Rows of SR that are rounded at once."""
+"""Rows of SR that are rounded at a time."""
 CPU = torch.device("cpu")
 
 
 def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") -> list[tuple[Path, Path]]:
-    """Pair each input file with the file to write: PNG under the same name, or the name asked for, and the suffix.
+    """Pair each input file with its output file: the target, or a PNG with the input's name and the suffix.
 
     Raises:
-        UsageError: the source is not there, two inputs would share an output, or an output exists already.
+        UsageError: the source does not exist, two inputs would share an output, or an output exists already.
     """
     try:
         is_folder, is_file = source.is_dir(), source.is_file()
@@ -56,14 +56,14 @@ def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") ->
     taken = Counter(path for _, path in pairs)
     if doubles := [path for path, times in taken.items() if times > 1]:
         raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")
-    if not overwrite and (there := [path for path in taken if path.exists()]):
-        more = f" (and {len(there) - 1} more)" if len(there) > 1 else ""
-        raise UsageError(f"{there[0]}{more} exists already; nothing was written (--overwrite replaces)")
+    if not overwrite and (existing := [path for path in taken if path.exists()]):
+        more = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
+        raise UsageError(f"{existing[0]}{more} exists already; nothing was written (--overwrite replaces)")
     return pairs
 
 
 def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object]) -> list[str]:
-    """Let ``work`` make each file of its source; return the faults of those that failed."""
+    """Call ``work`` with each source and target; return the errors of those that failed."""
     faults = []
     for source, target in pairs:
         try:
@@ -78,18 +78,18 @@ def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object
 def upscale_file(
     source: Path, target: Path, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
 ) -> None:
-    """Enlarge a file, tile by tile where that is called for; the picture is then written as its bands come.
+    """Enlarge a file. If it needs several tiles, the output is written band by band.
 
     Args:
-        source: what to read.
-        target: what to write.
+        source: input file.
+        target: output file.
         tiler: the method.
-        seed: of what is random in it.
+        seed: random seed of stochastic methods.
         done: called after each tile.
 
     Raises:
-        ImageError: the file cannot be used, its kind or size not be written in the format asked for.
-        MethodError: the method fails or breaks the contract.
+        ImageError: the input cannot be used, or the output format cannot hold its kind or size.
+        MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
     picture = read(source)
     check_writable(target, picture)
@@ -104,19 +104,19 @@ def upscale_file(
 
 
 def tiles_of(path: Path, tiler: Tiler) -> int:
-    """Return how many tiles a file will be enlarged in, by its header; 1 where it cannot be read."""
+    """Return the number of tiles of a file, from its header; 1 if it cannot be read."""
     try:
         width, height = read_size(path)
-    except ImageError:  # said when its turn comes
+    except ImageError:  # reported when the file is read
         return 1
     return tiler.tiles(height, width)
 
 
 def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture:
-    """Enlarge a picture of any size and kind: 16 bits stay 16 bits, grey stays grey, alpha is enlarged bicubically.
+    """Enlarge a picture of any size, keeping 16 bits and greyscale; alpha is enlarged bicubically.
 
     Raises:
-        MethodError: the method fails or breaks the contract.
+        MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
     return joined(upscale_bands(picture, tiler, seed))
 
@@ -124,10 +124,10 @@ def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture
 def upscale_bands(
     picture: Picture, tiler: Tiler, seed: int = SEED, done: Callable[[], object] = lambda: None
 ) -> Iterator[Picture]:
-    """Do the same and yield it from top to bottom.
+    """Enlarge a picture as `upscale_picture` does, and yield bands from top to bottom.
 
     Raises:
-        MethodError: the method fails or breaks the contract.
+        MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
     top = 65535 if picture.bits == 16 else 255
     dtype, scale = picture.pixels.dtype, tiler.enlarger.scale
@@ -143,7 +143,7 @@ def upscale_bands(
             values = grey_values(values).repeat(3, axis=0)
         return torch.from_numpy(np.floor(values * top + 0.5).astype(dtype))[None]
 
-    def finish(sr: torch.Tensor) -> torch.Tensor:  # in parts: float64 of all of a tile would be more than the network's
+    def finish(sr: torch.Tensor) -> torch.Tensor:  # in parts: float64 of a whole tile takes much memory
         return torch.cat([rounded(rows) for rows in torch.split(sr, STRIPE, -2)], dim=-2)
 
     done_rows = 0
@@ -154,7 +154,7 @@ def upscale_bands(
             done_rows = rows.stop
             alpha = None if picture.alpha is None else _enlarged_rows(picture.alpha, rows, scale, top)
             yield Picture(pixels, picture.grey, alpha, picture.icc)
-            del band, pixels, alpha  # it has been written before the next one is made
+            del band, pixels, alpha  # free it before the next band is made
     except SRBenchError:
         raise
     except (Exception, SystemExit) as error:
@@ -162,7 +162,7 @@ def upscale_bands(
 
 
 def _enlarged_rows(plane: NDArray[Any], rows: slice, scale: int, top: int) -> NDArray[Any]:
-    """Enlarge rows of an alpha plane bicubically, as they are in the whole: two more on either side matter to them."""
+    """Enlarge rows of an alpha plane bicubically, with the two rows on either side that the kernel reaches."""
     first, last = max(0, rows.start - 2), min(len(plane), rows.stop + 2)
     values = torch.from_numpy(plane[first:last].astype(np.float64))
     large = imresize(values, (len(values) * scale, plane.shape[1] * scale)).clamp(0, top)
@@ -171,15 +171,15 @@ def _enlarged_rows(plane: NDArray[Any], rows: slice, scale: int, top: int) -> ND
 
 
 def check_fits(path: Path, size: tuple[int, int], picture: Picture) -> None:
-    """Refuse what would have to be in memory whole, and cannot be.
+    """Check that a picture that is written whole fits in memory.
 
     Args:
         path: the file to write.
         size: its width and height.
-        picture: what it is made of, of the same kind.
+        picture: the input, with the same bits and channels.
 
     Raises:
-        ImageError: says which formats are written as they come.
+        ImageError: it does not; the message names the formats that are written in bands.
     """
     channels = 3 + (picture.alpha is not None)
     needed = 2 * size[0] * size[1] * channels * picture.bits // 8  # the pixels, and the encoder's copy
@@ -191,10 +191,10 @@ def check_fits(path: Path, size: tuple[int, int], picture: Picture) -> None:
 
 
 def passes(spec: ModelSpec, scale: int, *, repeat: bool) -> list[int]:
-    """Return the scales to go through, largest first, as few as will do; one alone where the method does the scale.
+    """Return the fewest scales whose product is the scale, largest first; one if the method supports the scale.
 
     Raises:
-        UsageError: it does not do it, and repetition was not asked for or does not lead there.
+        UsageError: the method does not support the scale, and repetition is off or cannot reach it.
     """
     if scale in spec.scales:
         return [scale]

@@ -1,6 +1,6 @@
-"""A network as a table: what each module is, what comes out of it, and how many parameters it has.
+"""Describe a network as a table of modules with output shapes and parameter counts.
 
-Shapes are those of a forward pass, seen by hooks. Modules that stand in a row and are built alike become one line.
+Shapes are recorded by hooks during a forward pass. Consecutive identical modules share one line.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SIZE = 32
-"""LR height and width of the forward pass, unless the network needs a multiple of something else."""
+"""LR height and width of the forward pass, before rounding up to the network's multiple."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """One line: a module, or several in a row that are built alike, and what is inside the first of them."""
+    """One line of the table: a module, or several consecutive identical ones."""
 
     name: str
     kind: str
     shape: tuple[int, ...]
-    """Of the output, without the batch; empty where the module is only a list, or was not called."""
+    """Shape of the output without the batch; empty if the module was not called."""
     params: int
-    """Of all that the line stands for, with what is inside."""
+    """Number of parameters of all modules of the line, including submodules."""
     depth: int = 0
     count: int = 1
 
@@ -42,7 +42,7 @@ class Network:
     layers: list[Layer]
     params: int
     macs: int | None
-    """Multiply-accumulates of convolutions and matrix products, of one forward pass; None where torch sees none."""
+    """Multiply-accumulates of convolutions and matrix products in one forward pass; None outside torch."""
     lr: tuple[int, ...]
     sr: tuple[int, ...]
 
@@ -55,7 +55,7 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
         multiple: what h and w must be multiples of.
 
     Raises:
-        SRBenchError: it fails.
+        SRBenchError: the network fails.
     """
     size = SIZE + -SIZE % multiple
     lr = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
@@ -80,7 +80,7 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
 
 
 def _inside(parent: nn.Module, prefix: str, depth: int, shapes: dict[nn.Module, tuple[int, ...]]) -> Iterator[Layer]:
-    """Yield the lines of a module's children, and of theirs."""
+    """Yield the lines of a module's descendants."""
     children = list(parent.named_children())
     own = sum(parameter.numel() for parameter in parent.parameters(recurse=False))
     if own and children:
@@ -90,8 +90,8 @@ def _inside(parent: nn.Module, prefix: str, depth: int, shapes: dict[nn.Module, 
         name, module = children[index]
         alike = 1
         while any(True for _ in module.children()) and index + alike < len(children):
-            other = children[index + alike][1]
-            if repr(other) != repr(module) or shapes.get(other) != shapes.get(module):
+            following = children[index + alike][1]
+            if repr(following) != repr(module) or shapes.get(following) != shapes.get(module):
                 break
             alike += 1
         last = children[index + alike - 1][0]
@@ -106,7 +106,7 @@ def _params(module: nn.Module) -> int:
 
 
 def _kind(module: nn.Module) -> str:
-    """Return what a module is, in a few words; of those that are not known its own description."""
+    """Return a module's type with its main settings."""
     name = type(module).__name__
     if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
         kernel = "x".join(str(side) for side in module.kernel_size)

@@ -1,4 +1,4 @@
-"""A network as an ONNX file for images of any size, kept only when onnxruntime gives the same output."""
+"""Export a network as an ONNX file for images of any size; the file is kept only if onnxruntime matches torch."""
 
 from __future__ import annotations
 
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOLERANCE = 1e-4
-"""Largest difference from torch that is let pass, of values in [0, 1]."""
+"""Largest allowed difference from torch, for values in [0, 1]."""
 LARGEST = 2**15
-"""LR side in pixels that a file is said to take; onnxruntime does not hold anyone to it."""
+"""Largest LR height and width declared in the file; onnxruntime does not enforce it."""
 SIZES = ((2, 3), (7, 5), (12, 17))
-"""LR heights and widths that outputs are compared at, in units of the multiple that the network needs."""
+"""LR heights and widths at which outputs are compared, in units of the network's multiple."""
 NEEDED = ("onnx", "onnxruntime", "onnxscript")
 
 
 @dataclass(frozen=True)
 class Exported:
-    """A file that was written, and by how much its output differs from torch's at most."""
+    """An exported file, and the largest difference of its output from torch's."""
 
     path: Path
     difference: float
 
 
 def check_ready(path: Path, *, overwrite: bool) -> None:
-    """See, before anything is built, that a file could be written and what is needed is installed.
+    """Check that the export packages are installed and the file can be written.
 
     Raises:
-        UsageError: it could not; says why.
+        UsageError: a package is missing, or the path cannot be used.
     """
     if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
         raise UsageError(f"export needs {', '.join(missing)}, not installed here: pip install 'srbench[onnx]'")
@@ -56,11 +56,11 @@ def export_onnx(net: torch.nn.Module, multiple: int, path: Path, facts: Mapping[
     Args:
         net: in eval mode, on the CPU; maps ``(N, 3, h, w)`` to ``(N, 3, h*scale, w*scale)``.
         multiple: what h and w must be multiples of.
-        path: the file; replaced only by one that was checked.
-        facts: written into the file's metadata under ``srbench.``.
+        path: the file; an existing one is replaced only if the check passes.
+        facts: entries of the file's metadata, under ``srbench.``.
 
     Raises:
-        MethodError: it cannot be exported, or the output differs.
+        MethodError: the network cannot be exported, or the output differs.
         SRBenchError: the file cannot be written.
     """
     if getattr(net, "outside_torch", False):
@@ -88,7 +88,7 @@ def _write(net: torch.nn.Module, multiple: int, path: Path, facts: Mapping[str, 
     shapes = ({0: _free("n"), **sides},)
     try:
         with torch.no_grad(), _quiet():
-            net(lr)  # what a network keeps from its first call is there before it is traced
+            net(lr)  # buffers made by the first call must exist before tracing
             torch.onnx.export(
                 net,
                 (lr,),
@@ -116,7 +116,7 @@ def _difference(net: torch.nn.Module, multiple: int, path: Path) -> float:
     """Return the largest difference between onnxruntime and torch over several sizes and batches.
 
     Raises:
-        MethodError: onnxruntime fails, or gives another shape.
+        MethodError: onnxruntime fails, or returns another shape.
     """
     import onnxruntime
 
@@ -129,7 +129,7 @@ def _difference(net: torch.nn.Module, multiple: int, path: Path) -> float:
             lr = _image(count, height * multiple, width * multiple)
             with torch.no_grad():
                 pairs.append((torch.from_numpy(session.run(None, {"lr": lr.numpy()})[0]), net(lr)))
-    except Exception as error:  # its exceptions have no base of their own
+    except Exception as error:  # its exceptions have no common base
         raise MethodError(f"onnxruntime cannot run what was exported: {_reason(error)}") from error
     for actual, expected in pairs:
         if actual.shape != expected.shape:
@@ -138,7 +138,7 @@ def _difference(net: torch.nn.Module, multiple: int, path: Path) -> float:
 
 
 def _reason(error: BaseException) -> str:
-    """Return the exporter's own first reason, which it buries under advice on how to report bugs."""
+    """Return the exporter's root cause, which it hides under advice on bug reports."""
     while error.__cause__ is not None:
         error = error.__cause__
     return say(error)
@@ -146,7 +146,7 @@ def _reason(error: BaseException) -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep back the exporter's progress and the warnings of its own libraries."""
+    """Suppress the exporter's progress, logs and warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

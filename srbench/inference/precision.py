@@ -1,7 +1,7 @@
-"""How a network runs where it is scored and timed: in one precision, channels last, compiled if asked for.
+"""How networks run when scored and timed: in one precision, channels last, optionally compiled.
 
-Channels-last weights made every shipped network faster on a CPU (1.1 to 1.6 times in fp32), and on GPUs tensor cores
-want them; bf16 and fp16 are torch's autocast, which leaves to fp32 what would lose by less.
+Channels-last weights made every shipped network faster on a CPU (1.1 to 1.6 times in fp32), and suit the tensor cores
+of GPUs. bf16 and fp16 use torch's autocast, which keeps sensitive operators in fp32.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ class Inference(nn.Module):
 
     Args:
         net: the method's network, in evaluation mode, on its device.
-        device: where that is.
+        device: the device.
         precision: ``fp32``, ``bf16`` or ``fp16``.
-        compiled: run it by torch.compile; on CUDA with its graphs captured for each size.
+        compiled: run it through torch.compile; on CUDA with CUDA graphs for each size.
     """
 
     def __init__(
@@ -34,17 +34,17 @@ class Inference(nn.Module):
         options: dict[str, Any] = (
             {"mode": "reduce-overhead"} if device.type == "cuda" else {"dynamic": True}
         )  # for all sizes
-        there_is = compiled and not self.outside_torch  # what torch could compile
-        self._run = torch.compile(net, **options) if there_is else net
+        compilable = compiled and not self.outside_torch
+        self._run = torch.compile(net, **options) if compilable else net
         self.eval()
 
     def forward(self, lr: torch.Tensor) -> torch.Tensor:
-        """Run it on ``(N, 3, h, w)``; see `srbench.inference.upscale.upscale`."""
+        """Run the network on ``(N, 3, h, w)``; see `srbench.inference.upscale.upscale`."""
         kind = TYPES[self.precision]
         with torch.autocast(self.device.type, kind, enabled=kind is not None):
             sr: torch.Tensor = self._run(lr)
         return sr
 
     def eager(self) -> Inference:
-        """Return the same without compilation, for what counts operators."""
+        """Return the same network without compilation, to count its operators."""
         return Inference(self.net, self.device, self.precision)

@@ -1,4 +1,4 @@
-"""What a method costs: latency, throughput, parameters, MACs and memory at one input size.
+"""Measure a method's cost: latency, throughput, parameters, MACs and memory at one input size.
 
 Every iteration is synchronised with the device before the clock is read.
 """
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SpeedSettings:
-    """LR height and width in pixels, images per batch, and how long to measure in seconds."""
+    """LR height and width in pixels, images per batch, and duration of the measurement in seconds."""
 
     size: int = 256
     batch: int = 1
@@ -42,7 +42,7 @@ class Speed:
     iterations: int
     params: int
     macs: int | None
-    """None where the network computes outside of torch, as is the memory."""
+    """None, as the memory, if the network computes outside torch."""
     peak_mem_mib: float | None
 
     def as_dict(self) -> dict[str, float | None]:
@@ -51,7 +51,7 @@ class Speed:
 
 
 def synchronise(device: torch.device) -> None:
-    """Wait until the device has done all that was asked of it."""
+    """Wait until the device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     elif device.type == "mps":
@@ -59,22 +59,22 @@ def synchronise(device: torch.device) -> None:
 
 
 def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings) -> Speed:
-    """Measure a network on random LR images, their size rounded up to the multiple it needs.
+    """Measure a network on random LR images, their size rounded up to the network's multiple.
 
-    After warm-up it runs until the time is up, but at least 5 and at most 1000 times. MACs are the
-    multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak that
-    tensors hold during one forward pass, with weights, buffers and input: on CUDA what the pass adds by the
-    allocator's count, elsewhere the sum of live tensor storages.
+    After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. MACs are the
+    multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak of tensor
+    memory during one forward pass, including weights, buffers and input: on CUDA as the allocator reports it, elsewhere
+    the sum of live tensor storages.
 
     Raises:
-        MethodError: the output breaks the contract.
+        MethodError: the output has a wrong shape or is not finite.
     """
     generator = torch.Generator().manual_seed(0)
     size = settings.size + -settings.size % multiple
     lr = torch.rand(settings.batch, 3, size, size, generator=generator).to(device)
     params = sum(parameter.numel() for parameter in net.parameters())
 
-    upscale(net, lr, scale, multiple)  # holds the output to the contract, and makes the first, slower call
+    upscale(net, lr, scale, multiple)  # checks the output, and makes the first, slower call
 
     @torch.inference_mode()
     def forward() -> None:
@@ -82,7 +82,7 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         synchronise(device)
 
     @torch.inference_mode()
-    def eager() -> None:  # compiled code hides its operators from those who count
+    def eager() -> None:  # operators of compiled code cannot be counted
         plain(lr)
         synchronise(device)
 
@@ -109,7 +109,7 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
 
 
 def peak_flops(device: torch.device, precision: str, seconds: float) -> float:
-    """Return the FLOP/s of the fastest of many large square matrix products: what a network could at best come to."""
+    """Return the FLOP/s of the fastest of many large square matrix products, the upper bound for networks."""
     size = 8192 if device.type == "cuda" else 2048
     left, right = torch.rand(2, size, size, device=device, dtype=TYPES[precision] or torch.float32)
 

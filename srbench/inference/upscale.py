@@ -1,4 +1,4 @@
-"""Run a network on LR of any size and hold its output to the contract."""
+"""Run a network on LR of any size, and check its output."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 SEED = 0
-"""Seeds torch before every forward pass, so that a stochastic method gives the same output in any order of jobs."""
+"""Torch's seed before every forward pass: stochastic methods give the same output in any order of jobs."""
 
 
 @torch.inference_mode()
@@ -26,15 +26,15 @@ def upscale(
     Args:
         net: the method's network, or its ``sample``.
         lr: ``(N, 3, h, w)``, float32 in [0, 1].
-        scale: the factor its output must be larger by.
-        multiple: what h and w are padded to a multiple of.
-        seed: of what is random in it.
+        scale: the scale factor.
+        multiple: h and w are padded to multiples of this.
+        seed: random seed of stochastic networks.
 
     Returns:
         ``(N, 3, h*scale, w*scale)``, float32, not clamped.
 
     Raises:
-        MethodError: the output has the wrong type or shape, or is not finite.
+        MethodError: the output has a wrong type or shape, or is not finite.
     """
     height, width = lr.shape[-2:]
     down, right = -height % multiple, -width % multiple

@@ -35,12 +35,12 @@ def to_csv(board: Board) -> str:
 
 
 def frame_to_csv(frame: pd.DataFrame, *, header: bool = True) -> str:
-    """Return rows of a board as CSV; texts are what a spreadsheet shows as texts."""
+    """Return rows of a board as CSV, in which no text is a spreadsheet formula."""
     return frame.map(spreadsheet_text).to_csv(index=False, header=header, lineterminator="\n")
 
 
 def spreadsheet_text(value: Any) -> Any:
-    """Return a value of which no spreadsheet makes a formula; numbers are left as they are."""
+    """Return a value that no spreadsheet reads as a formula; numbers are unchanged."""
     return f"'{value}" if isinstance(value, str) and value.startswith(("=", "+", "-", "@", "\t", "\r")) else value
 
 
@@ -58,7 +58,7 @@ def to_json(board: Board) -> str:
 
 @dataclass(frozen=True)
 class Lines:
-    """A ranking as text: the lines before its rows, one line per row, the lines behind them."""
+    """A ranking as text: the lines before its rows, one line per row, the lines after them."""
 
     head: list[str]
     rows: list[str]
@@ -66,7 +66,7 @@ class Lines:
 
     @property
     def all(self) -> list[str]:
-        """The whole ranking."""
+        """All lines, in order."""
         return [*self.head, *self.rows, *self.tail]
 
 
@@ -77,7 +77,7 @@ def to_markdown(board: Board) -> str:
 
 
 def markdown_notes(board: Board) -> list[str]:
-    """Return what stands below the rankings."""
+    """Return the Markdown lines below the rankings."""
     return [f"{_markdown(note)}  " for note in [*board.notes, *legend(board)[1:]]]
 
 

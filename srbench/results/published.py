@@ -1,4 +1,4 @@
-"""A board beside what papers print for the same methods, with a verdict on each figure."""
+"""Compare a board with published figures of the same methods."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ COLUMNS += ["ours", "our_protocol", "verdict", "difference", "trained", "source"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A printed figure and the board's own."""
+    """A published figure and the board's value."""
 
     printed: Published
     row: Row
-    """Of the board's frame."""
+    """The row of the board's frame."""
     ours: float
-    """NaN where it was not scored."""
+    """The board's value; NaN if it was not scored."""
     metric: MetricSpec
     trained: str
-    """Steps and images of the training that made the weights; empty where nothing is learned."""
+    """Steps and images of the training that made the weights; empty if unknown or without training."""
 
     @property
     def difference(self) -> float:
-        """The board's figure minus the printed one."""
+        """The board's value minus the published figure."""
         return self.ours - self.printed.value
 
     @property
     def verdict(self) -> str:
-        """``within`` the figure's tolerance, or above or below by how much, and whether that is better."""
+        """``within`` the tolerance, or by how much above or below and whether that is better or worse."""
         if math.isnan(self.ours):
             return "not scored"
         if abs(self.difference) <= self.metric.allowed(self.printed.value):
@@ -54,7 +54,7 @@ class Comparison:
         return f"{'above' if above else 'below'} by {abs(self.difference):.{self.metric.decimals}f} ({judged})"
 
     def record(self) -> Row:
-        """Return it as a row of a table."""
+        """Return the comparison as a table row, by `COLUMNS`."""
         printed, row = self.printed, self.row
         head = row["method"], printed.dataset, printed.scale, printed.metric, printed.value, printed.protocol
         figures = self.ours, row["protocol"], self.verdict, self.difference
@@ -63,15 +63,15 @@ class Comparison:
 
 
 def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any]]) -> list[Comparison]:
-    """Set a board's rows beside the figures in their methods' specs.
+    """Compare a board's rows with the published figures in their methods' specs.
 
-    A figure is compared with the row of its own protocol; where the board has none, or the figure's protocol is none of
-    srbench's, with the row of the default protocol: both protocols are named.
+    A figure is compared with the row of its own protocol. If the board has no such row, it is compared with the row of
+    the default protocol. Both protocols are shown.
 
     Args:
-        board: rows of any number of runs.
-        catalog: has the methods' specs; a method that is not in it has no published figures.
-        cards: of the weights, by their digest.
+        board: the board of one or more runs.
+        catalog: contains the methods' specs; methods not in it are skipped.
+        cards: the cards of weights, by digest.
     """
     rows: list[Row] = [{str(k): v for k, v in row.items()} for row in board.frame.to_dict("records")]
     comparisons = []
@@ -80,8 +80,8 @@ def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any
         if method not in catalog.models or row["status"] != "ok":
             continue
         for printed in catalog.models[method].published:
-            fits = printed.dataset == row["dataset"] and printed.scale == row["scale"]
-            if fits and printed.metric in catalog.metrics and row["protocol"] == _protocol(printed, row, rows):
+            matches = printed.dataset == row["dataset"] and printed.scale == row["scale"]
+            if matches and printed.metric in catalog.metrics and row["protocol"] == _protocol(printed, row, rows):
                 metric = catalog.metrics[printed.metric]
                 ours = row.get(printed.metric)
                 value = math.nan if ours is None else float(ours)
@@ -91,7 +91,7 @@ def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any
 
 
 def _protocol(printed: Published, row: Row, rows: Iterable[Row]) -> str:
-    """Return the protocol of the row that a figure is compared with, of the rows of one method on one set."""
+    """Return the protocol of the row to compare a figure with, among the rows of one method on one dataset."""
     same = ("method", "dataset", "scale", "device", "precision")
     scored = [str(other["protocol"]) for other in rows if all(other[k] == row[k] for k in same)]
     return next(name for name in (printed.protocol, defaults.PROTOCOL, scored[0]) if name in scored)
@@ -106,7 +106,7 @@ def _trained(card: Mapping[str, Any]) -> str:
 
 
 def to_section(comparisons: list[Comparison]) -> Section:
-    """Return the comparison as texts, ready to be shown."""
+    """Return comparisons as a section of texts to show."""
     headings = ["method", "dataset", "metric", "published", "protocol", "ours", "protocol", "verdict", "our training"]
     texts = []
     for comparison in comparisons:
@@ -122,13 +122,13 @@ def to_section(comparisons: list[Comparison]) -> Section:
 
 
 def to_csv(comparisons: list[Comparison]) -> str:
-    """Return the comparison in full precision, one line per figure."""
+    """Return comparisons as CSV in full precision, one line per figure."""
     frame = pd.DataFrame([comparison.record() for comparison in comparisons], columns=COLUMNS)
     return frame.to_csv(index=False, lineterminator="\n")
 
 
 def to_json(comparisons: list[Comparison]) -> str:
-    """Return the comparison as a JSON list; what was not scored is null."""
+    """Return comparisons as a JSON list; values not scored are null."""
     records = [
         {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in comparison.record().items()}
         for comparison in comparisons

@@ -34,16 +34,16 @@ FORMS: dict[str, Fields] = {
     ),
     "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
 }
-"""What is relied on of a row, by its kind."""
+"""The JSON form of rows, by kind."""
 
 Row = dict[str, Any]
 
 
 class ResultsFile:
-    """Append-only rows of one run. Only one process writes to it."""
+    """The append-only file of a run's rows. Only one process writes to it."""
 
     def __init__(self, path: Path) -> None:
-        """Open for appending, cutting off a last line that a crash left torn.
+        """Open the file for appending; remove an incomplete last line, as a crash may leave.
 
         Raises:
             SRBenchError: the file cannot be written.
@@ -57,26 +57,26 @@ class ResultsFile:
             raise SRBenchError(f"{path}: cannot be written ({reason_of(error)})") from error
 
     def append(self, row: Row) -> None:
-        """Write one row and hand it to the operating system at once.
+        """Write one row and flush it to the operating system.
 
         Raises:
-            SRBenchError: the disk refuses; all rows before are safe.
+            SRBenchError: the row cannot be written; earlier rows are safe.
         """
         line = json.dumps({"schema": SCHEMA, **row}, allow_nan=False, separators=(",", ":"))
         try:
             self._file.write(line + "\n")
             self._file.flush()
         except OSError as error:
-            raise SRBenchError(f"{self.path}: cannot be written ({reason_of(error)}); what it holds is kept") from error
+            raise SRBenchError(f"{self.path}: cannot be written ({reason_of(error)}); earlier rows are safe") from error
 
     def close(self) -> None:
-        """Close the file; what a full disk refused was said when it was written."""
+        """Close the file; write errors were already reported by `append`."""
         with contextlib.suppress(OSError):
             self._file.close()
 
 
 def _whole(file: BinaryIO) -> int:
-    """Return the length of a file up to its last newline, looked for from the end."""
+    """Return the length of a file up to and including its last newline."""
     position = file.seek(0, os.SEEK_END)
     while position:
         size = min(BLOCK, position)
@@ -88,10 +88,10 @@ def _whole(file: BinaryIO) -> int:
 
 
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read all rows, one at a time; a torn last line is passed over.
+    """Yield all rows; skip an incomplete last line.
 
     Raises:
-        SRBenchError: the file cannot be read, or a line in it is no row of this schema.
+        SRBenchError: the file cannot be read, or a line is not a row of this schema.
     """
     try:
         with path.open("rb") as file:
@@ -109,7 +109,7 @@ def _row(line: bytes, location: str) -> Row:
         row: Row = json.loads(line.decode())
         schema = row["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SRBenchError(f"{location}: is no row of results; move the file away") from error
+        raise SRBenchError(f"{location}: is not a row of results; move the file away") from error
     if schema != SCHEMA:
         raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
     if reason := fault(row, FORMS.get(str(row.get("kind")), Fields())):
@@ -118,7 +118,7 @@ def _row(line: bytes, location: str) -> Row:
 
 
 def encode_value(value: float | None) -> float | str | None:
-    """Return a value as JSON can hold it: infinities become ``"inf"`` and ``"-inf"``."""
+    """Return a value as JSON data: infinities become ``"inf"`` and ``"-inf"``."""
     if value in (float("inf"), float("-inf")):
         return str(value)
     return value
@@ -130,9 +130,9 @@ def decode_value(value: float | str | None) -> float:
 
 
 def write_json(path: Path, data: Any) -> None:
-    """Replace a JSON file atomically; passwords in URLs stay out of it.
+    """Replace a JSON file atomically; passwords in URLs are removed.
 
     Raises:
-        SRBenchError: it cannot be written.
+        SRBenchError: the file cannot be written.
     """
     write_text(path, without_passwords(json.dumps(data, indent=2, ensure_ascii=False)) + "\n")

@@ -1,4 +1,4 @@
-"""``run.json``: what was asked of a run, with what, and on what; later commands on the same folder add to it."""
+"""``run.json``: a run's commands, methods, metrics, datasets and environment; later commands add to it."""
 
 from __future__ import annotations
 
@@ -57,11 +57,11 @@ FORM = Fields(
     },
     {"weights": Each(Fields({"path": TEXT, "origin": TEXT, "card": Fields()}, {"remark": TEXT}))},
 )
-"""What is relied on of a run's description."""
+"""The JSON form of ``run.json``."""
 
 
 def now() -> str:
-    """Return the time in UTC, ISO 8601, to the millisecond."""
+    """Return the current time in UTC as ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
@@ -79,13 +79,13 @@ def git_commit() -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class RunDescription:
-    """What a command asked of a run, and with what it was done."""
+    """What a command adds to ``run.json``."""
 
     command: str
     request: Row
-    """All that it takes to ask for the same again."""
+    """The request, sufficient to repeat the command."""
     environment: Row
-    """The device, platform and versions that it ran on."""
+    """The device, platform and versions."""
     methods: Sequence[ModelSpec]
     owners: Mapping[str, Plugin]
     """The plugin of each method."""
@@ -93,16 +93,16 @@ class RunDescription:
     protocols: Sequence[Protocol]
     sets: Sequence[ImageSet]
     weights: Mapping[tuple[str, int], Weights]
-    """Those used, by method and scale."""
+    """The weights used, by method and scale."""
 
     def command_row(self) -> Row:
-        """Return what is written of the command itself."""
+        """Return the entry of the command itself."""
         used = {f"{method} x{scale}": weights.digest for (method, scale), weights in self.weights.items()}
         row = {"command": self.command, "request": self.request, "weights": used, "time": now()}
         return row | {"git_commit": git_commit()} | self.environment
 
     def parts(self) -> dict[str, Row]:
-        """Return what is written of the methods, metrics, datasets, protocols and weights."""
+        """Return the entries of the methods, metrics, datasets, protocols and weights."""
         return {
             "methods": {method.name: self._method_row(method) for method in self.methods},
             "metrics": {metric.name: _metric_row(metric) for metric in self.metrics},
@@ -137,11 +137,11 @@ def _weights_row(weights: Weights) -> Row:
 
 
 def write_run_file(run_dir: Path, description: RunDescription) -> None:
-    """Write what was asked and with what, adding to what earlier commands on the same folder asked for.
+    """Write a command to ``run.json``, adding to earlier commands on the same folder.
 
     Raises:
-        UsageError: the folder holds results of another dataset of the same name.
-        SRBenchError: the file cannot be written, or is not one of srbench's.
+        UsageError: the folder holds results of another dataset with the same name.
+        SRBenchError: the file cannot be written, or the existing one is not from srbench.
     """
     before: Row = read_run_file(run_dir) if (run_dir / NAME).exists() else {}
     for images in description.sets:
@@ -149,7 +149,7 @@ def write_run_file(run_dir: Path, description: RunDescription) -> None:
         if stored and stored["source"] != images.spec.source:
             raise UsageError(
                 f"{run_dir} holds results of another dataset named {images.name} ({stored['source']}); "
-                "take another --out"
+                "use another --out"
             )
     commands = [*before.get("commands", []), description.command_row()]
     merged = {part: before.get(part, {}) | rows for part, rows in description.parts().items()}
@@ -157,7 +157,7 @@ def write_run_file(run_dir: Path, description: RunDescription) -> None:
 
 
 def add_seconds(run_dir: Path, seconds: Mapping[str, float]) -> None:
-    """Add to the last command where its time went, in seconds by kind of work.
+    """Add the time spent, in seconds by kind of work, to the last command.
 
     Raises:
         SRBenchError: the file cannot be read or written.
@@ -168,22 +168,22 @@ def add_seconds(run_dir: Path, seconds: Mapping[str, float]) -> None:
 
 
 def read_run_file(run_dir: Path) -> Row:
-    """Read a run's description, from its folder or from the file itself.
+    """Return a run's description, from its folder or from the file itself.
 
     Raises:
-        SRBenchError: it is missing, damaged, or of another schema.
+        SRBenchError: the file is missing, damaged, or of another schema.
     """
     path = run_dir if run_dir.is_file() else run_dir / NAME
     try:
         data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
-        raise SRBenchError(f"{run_dir} holds no run: {NAME} is not there") from error
+        raise SRBenchError(f"{run_dir} holds no run: {NAME} does not exist") from error
     except (OSError, ValueError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
     if schema != SCHEMA:
         raise SRBenchError(
-            f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}; take another --out or the srbench "
+            f"{path}: was written with schema {schema}, this srbench reads {SCHEMA}; use another --out or the srbench "
             "that wrote it"
         )
     if reason := fault(data, FORM):

@@ -1,4 +1,4 @@
-"""The rankings of a board as texts: which columns are shown, how numbers are written, which are best."""
+"""The rankings of a board as texts: which columns to show, how to write numbers, which are best."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEADINGS = {
 
 
 def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
-    """Return the columns worth showing: metrics that have a value in this ranking, and cost where it was measured."""
+    """Return the columns to show: metrics with a value in this ranking, and cost if it was measured."""
     columns = ["method"]
     for name in dict.fromkeys([*QUALITY, *board.metrics]):
         if frame[name].notna().any():
@@ -56,7 +56,7 @@ def _si(value: float) -> str:
 
 
 def _text(board: Board, row: Row, column: str) -> str:
-    """Return one cell as it is shown."""
+    """Return the text of one cell."""
     if column in ("method", "status", "vs_best"):
         return unbroken(str(row[column]))
     if column == "interval":
@@ -77,11 +77,11 @@ def _number(board: Board, value: float | None, column: str) -> str:
 
 @dataclass(frozen=True)
 class Remark:
-    """A line below a ranking, such as why a method has no values, or no speed."""
+    """A line below a ranking, such as why a method has no values or no speed."""
 
     text: str
     status: str = ""
-    """Of the method that it is about: ``ok``, ``failed``, ``unsupported``."""
+    """Status of the method in question: ``ok``, ``failed``, ``unsupported``."""
 
     def __str__(self) -> str:
         return self.text
@@ -89,7 +89,7 @@ class Remark:
 
 @dataclass(frozen=True)
 class Section:
-    """One ranking, ready to be shown: texts by row and column, and which of them are the best of their column."""
+    """One ranking as texts by row and column, with a mark for the best of each column."""
 
     title: str
     columns: list[str]
@@ -107,10 +107,10 @@ def sections(board: Board) -> list[Section]:
 def _section(board: Board, frame: pd.DataFrame) -> Section:
     columns = _shown(board, frame)
     rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    sized = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+    timed = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
     remarks = []
     for row in rows:
-        if sized and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(sized):
+        if timed and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(timed):
             text = f"{row['method']}: speed was measured at another size or batch and is not shown"
             remarks.append(_remark(row, text))
             row.update(dict.fromkeys(COST[1:]))
@@ -126,24 +126,24 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
             texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
             best.append([False] * len(columns))
             remarks.append(_remark(row, f"{row['method']} {row['status']}: {row['reason']}"))
-    return Section(_title(rows[0], sized), columns, [heading(board, name) for name in columns], texts, best, remarks)
+    return Section(_title(rows[0], timed), columns, [heading(board, name) for name in columns], texts, best, remarks)
 
 
 def _remark(row: Row, text: str) -> Remark:
     return Remark(unbroken(text), str(row["status"]))
 
 
-def _title(row: Row, sized: Row | None) -> str:
-    """Return what holds for a whole ranking.
+def _title(row: Row, timed: Row | None) -> str:
+    """Return the title of a ranking: what all its rows share.
 
     Args:
-        row: any of it.
-        sized: one whose speed was measured, if there is one.
+        row: any row.
+        timed: a row with speed, if there is one.
     """
     parts = [f"{row['dataset']} x{row['scale']}", f"protocol {row['protocol']}", row["device"], row["precision"]]
-    if sized:
-        size = int(sized["speed_size"])
-        parts.append(f"speed at LR {size}x{size}, batch {int(sized['speed_batch'])}")
+    if timed:
+        size = int(timed["speed_size"])
+        parts.append(f"speed at LR {size}x{size}, batch {int(timed['speed_batch'])}")
     return unbroken(" | ".join([*parts, f"{int(row['images'])} images"]))
 
 

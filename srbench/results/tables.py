@@ -1,4 +1,4 @@
-"""A board on the terminal, and its files in a run's folder."""
+"""Show a board on the terminal, and save its files in a run's folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def render(board: Board, *, plain: bool, width: int) -> list[RenderableType]:
     """Return the board for rich: tables with the best of each column marked, remarks below.
 
-    A table wider than the terminal is cut into several, each beginning with the method; no number is cut.
+    A table wider than the terminal is split into several, each starting with the method; no number is truncated.
     """
     from rich.text import Text
 
@@ -42,12 +42,12 @@ def render_section(section: Section, *, plain: bool, width: int) -> list[Rendera
 
 
 def _fitting(section: Section, width: int) -> list[list[int]]:
-    """Return which columns stand together in a table, so that each table fits the width."""
+    """Return the columns of each table, so that each table fits the width."""
     rows = [section.headings, *section.rows]
-    wide = [max(len(row[i]) for row in rows) + 4 for i in range(len(section.headings))]  # a mark and the space around
+    widths = [max(len(row[i]) for row in rows) + 4 for i in range(len(section.headings))]  # with mark and padding
     tables = [[0]]
-    for i in range(1, len(wide)):
-        if len(tables[-1]) > 1 and sum(wide[k] for k in (*tables[-1], i)) > width:
+    for i in range(1, len(widths)):
+        if len(tables[-1]) > 1 and sum(widths[k] for k in (*tables[-1], i)) > width:
             tables.append([0])
         tables[-1].append(i)
     return tables
@@ -63,7 +63,7 @@ def _table(section: Section, columns: list[int], *, plain: bool) -> RenderableTy
         table.add_column(section.headings[i], justify="left" if i == 0 else "right", no_wrap=True)
     for row, best in zip(section.rows, section.best, strict=True):
         cells = ((row[i], best[i]) for i in columns)
-        table.add_row(*(Text(f"{text}*" if won else text, style="bold green" if won else "") for text, won in cells))
+        table.add_row(*(Text(f"{text}*" if top else text, style="bold green" if top else "") for text, top in cells))
     return table
 
 
@@ -71,18 +71,18 @@ def save(board: Board, folder: Path) -> None:
     """Write ``leaderboard.csv`` and ``leaderboard.md`` into a run's folder.
 
     Raises:
-        SRBenchError: they cannot be written.
+        SRBenchError: a file cannot be written.
     """
     write_text(folder / "leaderboard.csv", to_csv(board))
     write_text(folder / "leaderboard.md", to_markdown(board))
 
 
 BESIDE = "decode", "write"
-"""Work that other threads do while the network and the metrics work on."""
+"""Work of other threads, parallel to the network and the metrics."""
 
 
 def time_line(seconds: Mapping[str, float]) -> str:
-    """Say where the time of a run's worker went; what was done beside the rest comes last."""
+    """Return one line on the time spent in a run's worker, in seconds; parallel work comes last."""
     shown = {kind: f"{kind} {spent:.1f} s" for kind, spent in seconds.items() if spent >= 0.05}
     line = ", ".join(text for kind, text in shown.items() if kind not in BESIDE)
     beside = ", ".join(shown[kind] for kind in BESIDE if kind in shown)

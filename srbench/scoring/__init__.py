@@ -1,1 +1,1 @@
-"""A sample, its score, a folder of scores."""
+"""Scoring: samples, their scores, folders of images."""

@@ -1,4 +1,4 @@
-"""Score a folder of images that any tool made against a folder of HR."""
+"""Score a folder of SR images from any tool against a folder of HR images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ STORE_BYTES = 256 * 2**20
 
 
 class FilePair(NamedTuple):
-    """An SR file and the HR file that it is compared with."""
+    """An SR file and its HR file."""
 
     name: str
     sr: Path
@@ -38,38 +38,38 @@ class FilePair(NamedTuple):
 
 @dataclass(frozen=True)
 class FolderScores:
-    """Scores by (image, protocol) and metric, and what could not be scored."""
+    """Scores of a folder, and what could not be scored."""
 
     scores: dict[tuple[str, str], dict[str, Score]] = field(default_factory=dict)
-    """A metric that uses no protocol has the same score under each."""
+    """By (image, protocol) and metric; a metric that uses no protocol has the same score under each."""
     faults: dict[str, str] = field(default_factory=dict)
-    """Why a pair could not be scored, by image."""
+    """Images that could not be scored, with the reason."""
     missing: dict[str, str] = field(default_factory=dict)
-    """Why a metric could not be computed at all, by metric."""
+    """Metrics that could not be computed, with the reason."""
 
 
 def pair_files(
     sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = ""
 ) -> tuple[list[FilePair], list[str]]:
-    """Pair files by name without extension, after the suffixes given were taken off.
+    """Pair files by name, without extensions and the given suffixes.
 
     Returns:
-        The pairs, and what is to be said of files without partner.
+        The pairs, and a warning for each file without a partner.
 
     Raises:
-        UsageError: nothing pairs up, or two files of a folder have the same name.
+        UsageError: there are no pairs, or two files of a folder have the same name.
     """
     sr, hr = _by_name(sr_folder, sr_suffix), _by_name(hr_folder, hr_suffix)
-    alone = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
-    alone += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
+    warnings = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
+    warnings += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
     pairs = [FilePair(name, file, hr[name]) for name, file in sr.items() if name in hr]
     if not pairs:
         example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
         raise UsageError(
-            f"no file of {sr_folder} has the name of one in {hr_folder} (for example {example}); "
-            "--sr-suffix and --hr-suffix take off what is added to names"
+            f"no file in {sr_folder} has the same name as one in {hr_folder} (for example {example}); "
+            "--sr-suffix and --hr-suffix remove endings of names"
         )
-    return pairs, alone
+    return pairs, warnings
 
 
 def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
@@ -77,7 +77,7 @@ def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
     for file in list_folder(folder):
         name = file.stem.removesuffix(suffix)
         if name in files:
-            raise UsageError(f"{files[name]} and {file.name} have the same name; which is meant is unclear")
+            raise UsageError(f"{files[name]} and {file.name} have the same name; rename one")
         files[name] = file
     return files
 
@@ -94,16 +94,16 @@ def score_folders(
 
     Args:
         pairs: the files.
-        scale: the border that is cut, and what HR is cropped to multiples of.
-        protocols: each is scored.
-        metrics: each is scored.
-        device: where.
-        done: called with the name of each pair after it.
+        scale: scale factor; HR is cropped to multiples of it, and as many pixels are cut from each side.
+        protocols: the protocols to score under.
+        metrics: the metrics to compute.
+        device: the device to compute on.
+        done: called with the name of each finished pair.
     """
     keep_memory()
     result = FolderScores()
     scorer = Scorer(ReferenceStore(STORE_BYTES))
-    wanted = criteria(metrics, protocols)
+    all_criteria = criteria(metrics, protocols)
     for pair in pairs:
         try:
             sr, sample = _read_pair(pair, scale, device)
@@ -111,7 +111,7 @@ def score_folders(
             result.faults[pair.name] = str(error)
             done(pair.name)
             continue
-        computable = [criterion for criterion in wanted if criterion.metric.name not in result.missing]
+        computable = [criterion for criterion in all_criteria if criterion.metric.name not in result.missing]
         names = {pair.name: pair.name}
         for protocol in protocols:
             result.scores[pair.name, protocol.name] = {}

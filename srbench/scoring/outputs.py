@@ -1,4 +1,4 @@
-"""LR in, SR out, rounded to 8 bits, scored: what a run, a training, a comparison and a check have in common."""
+"""Upscale LR, round SR to 8 bits and score it, for runs, training, comparisons and checks."""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Criterion:
-    """A metric under a protocol; a metric that uses none is the same under each."""
+    """A metric under a protocol; a metric that uses no protocol is the same under each."""
 
     metric: MetricSpec
     protocol: Protocol
 
     @property
     def names(self) -> tuple[str, str]:
-        """The metric and the protocol by name; no protocol where the metric uses none."""
+        """The names of the metric and the protocol; the latter is empty if the metric uses none."""
         return self.metric.name, self.protocol.name if self.metric.uses_protocol else ""
 
     @classmethod
     def of(cls, metric: MetricSpec, protocol: str) -> Criterion:
-        """Return a metric under a protocol by name; empty where the metric uses none.
+        """Return a metric under a protocol by name; empty if the metric uses none.
 
         Raises:
             UsageError: there is no such protocol.
@@ -51,7 +51,7 @@ class Criterion:
 
 
 def criteria(metrics: Iterable[MetricSpec], protocols: Sequence[Protocol]) -> list[Criterion]:
-    """Return each metric under each protocol, metrics that use none once."""
+    """Return each metric under each protocol; metrics that use none once."""
     return [
         Criterion(metric, protocol)
         for metric in metrics
@@ -63,7 +63,7 @@ def upscale_samples(upscale: Upscale, samples: Iterable[Sample]) -> torch.Tensor
     """Return SR of samples of one LR size, ``(N, 3, H, W)`` uint8.
 
     Raises:
-        MethodError: the method fails or breaks the contract.
+        MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
     return upscale(to_float(torch.stack([sample.lr for sample in samples])))
 
@@ -76,15 +76,15 @@ def score_samples(
     keys: Mapping[str, str],
     home_of: Callable[[str], Path | None] = lambda _: None,
 ) -> Iterator[tuple[str, Criterion, Score]]:
-    """Score SR images of one size. A metric that cannot be had, or breaks, costs its values and nothing else.
+    """Score SR images of one size. If a metric fails or is unavailable, only its own values are missing.
 
     Args:
-        scorer: shares what depends on HR alone.
-        samples: by image; of one size and one scale, all grey or none.
-        outputs: ``(3, H, W)`` uint8 by image.
-        wanted: by image.
-        keys: identify the HR content of each image in the scorer's store.
-        home_of: returns where the code of a metric lies, for messages.
+        scorer: computes the scores, and caches what depends on HR alone.
+        samples: samples by image, of one size and one scale, all grey or none.
+        outputs: SR by image, ``(3, H, W)`` uint8.
+        wanted: the criteria by image.
+        keys: keys of the images' HR content in the scorer's cache.
+        home_of: returns the path of a metric's code, for messages.
 
     Yields:
         The image, the criterion and its score, criterion by criterion.
@@ -109,7 +109,7 @@ def score_samples(
             return [Score(None, str(error), Code.MISSING_BACKBONE)] * len(images)
         except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
             traceback.print_exc()
-            if len(images) > 1:  # one of them is at fault, or memory does for fewer
+            if len(images) > 1:  # one of them failed, or a smaller batch fits in memory
                 torch.cuda.empty_cache()
                 return [scores(criterion, [image])[0] for image in images]
             failure = explain(error, home_of(criterion.metric.name))

@@ -1,4 +1,4 @@
-"""What depends on HR alone, kept for the next method: a least-recently-used store bounded in bytes."""
+"""A least-recently-used cache, bounded in bytes, for what depends on HR alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ V = TypeVar("V")
 
 
 def nbytes(value: Any) -> int:
-    """Return the bytes that the arrays and tensors inside a value hold."""
+    """Return the size in bytes of the arrays and tensors inside a value."""
     size = getattr(value, "nbytes", None)
     if isinstance(size, int):
         return size
@@ -28,7 +28,7 @@ def nbytes(value: Any) -> int:
 
 
 class ReferenceStore:
-    """Keep computed values up to a number of bytes, forgetting those not asked for the longest."""
+    """Caches computed values up to a number of bytes; the least recently used are evicted first."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -39,7 +39,7 @@ class ReferenceStore:
         return len(self._items)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         self._items.clear()
         self.held_bytes = 0
 
@@ -47,11 +47,11 @@ class ReferenceStore:
         return key in self._items
 
     def get(self, key: Hashable, compute: Callable[[], V]) -> V:
-        """Return the value kept under a key, computing it if it is not there."""
+        """Return the value of a key; compute and cache it if it is missing."""
         if key in self._items:
             self._items.move_to_end(key)
-            kept: V = self._items[key][0]
-            return kept
+            cached: V = self._items[key][0]
+            return cached
         value = compute()
         size = nbytes(value)
         if size <= self.max_bytes:

@@ -1,4 +1,4 @@
-"""An image pair on a device, ready to be upscaled and scored."""
+"""Samples: decoded image pairs on a device."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class Sample:
 
 
 def load_sample(pair: ImagePair, scale: int, device: torch.device, degradation: Degradation = BICUBIC) -> Sample:
-    """Decode an image pair, make LR where the set has none, and put both on the device.
+    """Decode an image pair, make LR if the dataset has none, and move both to the device.
 
-    A degradation other than bicubic is what was asked for: it also takes the place of LR that the set has.
+    A degradation other than bicubic also replaces LR files of the dataset.
 
     Raises:
-        AssetError: a file could not be had.
+        AssetError: a file is not available.
         ImageError: a file cannot be used.
     """
     hr_picture, lr_picture = load_pair(pair, scale)

@@ -1,4 +1,4 @@
-"""SR images scored against their samples: those of one size together, what depends on HR alone once."""
+"""Score SR images against their samples, in batches of one size; what depends on HR alone is cached."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Score:
-    """A metric's value, or None with the reason; an infinite value has its reason too."""
+    """A metric's value, or None with a reason; an infinite value has a reason too."""
 
     value: float | None
     reason: str = ""
     code: Code | None = None
-    """The kind of failure where the metric could not be computed; None where it was, or is undefined."""
+    """The kind of failure if the metric could not be computed; None if it was computed or is undefined."""
 
 
 class Scorer:
-    """Scores SR images against samples, sharing what depends on HR alone between methods."""
+    """Scores SR images against samples; methods share what depends on HR alone."""
 
     def __init__(self, store: ReferenceStore) -> None:
         self.store = store
         self._metrics: dict[str, Metric] = {}
         self._views: dict[tuple[str, str], tuple[Sequence[torch.Tensor], torch.Tensor]] = {}
         self._one_by_one: set[Any] = set()
-        """Metrics that failed with a batch, or with a batch of images of such a size."""
+        """Metrics that failed with a batch, or (metric, shape) if they failed with a batch of that shape."""
 
     def forget(self) -> None:
-        """Drop what the images scored last look like to metrics."""
+        """Drop the cached views of the last images."""
         self._views.clear()
 
     def score(self, sr: torch.Tensor, sample: Sample, protocol: Protocol, spec: MetricSpec, key: str) -> Score:
-        """Score one SR image; as `score_all`."""
+        """Score one SR image, as `score_all` does."""
         return self.score_all([sr], [sample], protocol, spec, [key])[0]
 
     def score_all(
@@ -58,21 +58,21 @@ class Scorer:
         spec: MetricSpec,
         keys: Sequence[str],
     ) -> list[Score]:
-        """Score SR images of one size, together where the metric takes batches and has never failed with one.
+        """Score SR images of one size, as a batch if the metric takes batches and has not failed with one.
 
         Args:
-            images: ``(3, H, W)`` uint8, the size of the samples' HR.
-            samples: what they are compared with; of one size and one scale, all grey or none.
-            protocol: how.
-            spec: by which metric.
-            keys: identify the samples' HR content in the store.
+            images: SR, each ``(3, H, W)`` uint8, of the size of the samples' HR.
+            samples: their samples, of one size and one scale, all grey or none.
+            protocol: the protocol.
+            spec: the metric.
+            keys: keys of the samples' HR content in the cache.
 
         Returns:
-            The value of each; None with a reason where the metric is undefined for an image.
+            A score per image; its value is None, with a reason, if the metric is undefined for the image.
 
         Raises:
-            AssetError: the metric's backbone could not be had.
-            Exception: what a metric raises; of several images it may be about any.
+            AssetError: the metric's backbone is not available.
+            Exception: any exception of a metric; in a batch it may be about any image.
         """
         if spec.name not in self._metrics:
             self._metrics[spec.name] = spec.build()
@@ -86,20 +86,20 @@ class Scorer:
             return [_alone(scores, i) for i in range(len(images))]
 
     def _together(self, scores: Callable[[slice], list[Score]], spec: MetricSpec, shape: torch.Size) -> list[Score]:
-        """Score images of such a shape as a batch; nothing where each has to be scored alone."""
+        """Score images of one shape as a batch; return an empty list if each must be scored alone."""
         if {spec.name, (spec.name, shape)} & self._one_by_one:
             return []
         try:
             together = scores(slice(None))
         except UndefinedScoreError:
-            return []  # for which of them?
+            return []  # scoring each alone shows which
         except AssetError:
             raise
         except Exception as error:
             if is_out_of_memory(error):
                 self._one_by_one.add((spec.name, shape))
                 self.forget()
-                self.store.clear()  # can be had again
+                self.store.clear()  # can be computed again
             else:
                 self._one_by_one.add(spec.name)
             raise
@@ -113,30 +113,30 @@ class Scorer:
         spec: MetricSpec,
         keys: Sequence[str],
     ) -> list[Score]:
-        """Score images together, or one where the metric takes no batches."""
-        metric, like, seen = self._metrics[spec.name], samples[0], slice(None) if spec.batched else 0
+        """Score a batch of images, or a single image if the metric takes no batches."""
+        metric, like, selected = self._metrics[spec.name], samples[0], slice(None) if spec.batched else 0
 
         def prepare() -> Any:
             hr = self._view("hr", [sample.hr for sample in samples], like, protocol, spec)
-            return metric.prepare(hr[seen], protocol)
+            return metric.prepare(hr[selected], protocol)
 
         identity = protocol.identity if spec.uses_protocol else ""
         prepared = self.store.get((tuple(keys), like.scale, spec.name, identity), prepare)
-        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[seen], prepared)
+        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[selected], prepared)
         if not spec.batched:
             return [_as_score(float(value), spec)]
         shape = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__
         if shape != f"shape ({len(keys)},)":
-            raise SRBenchError(f"of a batch of {len(keys)} it returned {shape}, not a tensor of shape ({len(keys)},)")
-        return [_as_score(float(one), spec) for one in value.tolist()]
+            raise SRBenchError(f"for a batch of {len(keys)} it returned {shape}, not a tensor of shape ({len(keys)},)")
+        return [_as_score(float(number), spec) for number in value.tolist()]
 
     def _view(
         self, role: str, images: Sequence[torch.Tensor], like: Sample, protocol: Protocol, spec: MetricSpec
     ) -> torch.Tensor:
-        """Return what a metric sees of images, ``(N, C, H, W)``; each role's last view is kept for the next metric."""
+        """Return images as a metric gets them, ``(N, C, H, W)``; the last view of each role is cached."""
         kind = role, protocol.identity if spec.uses_protocol else ""
-        seen, view = self._views.get(kind, ((), torch.empty(0)))
-        if len(seen) != len(images) or any(one is not other for one, other in zip(seen, images, strict=True)):
+        viewed, view = self._views.get(kind, ((), torch.empty(0)))
+        if len(viewed) != len(images) or any(a is not b for a, b in zip(viewed, images, strict=True)):
             planes = torch.stack(list(images)) if len(images) > 1 else images[0][None]
             view = _scored(planes, like, protocol) if spec.uses_protocol else to_float(planes)
             self._views[kind] = images, view

@@ -1,8 +1,8 @@
-"""Datasets that come as one archive: fetched with resumption, unpacked into the cache all or nothing.
+"""Datasets in one archive: downloads are resumed, and archives are unpacked into the cache completely or not at all.
 
-Only image files of the one folder that is asked for are written, under their bare names, so that nothing in an archive
-can point outside. ``archive.json`` beside them records what was got, from where, how it was verified, and a digest of
-what was unpacked: by it another machine, whose mirror this cache is, takes the folder over.
+Only the image files of one folder are written, under their bare names, so that no member can escape the target.
+``archive.json`` beside them records the archive, its source, how it was verified, and a digest of the images. With it,
+another machine that uses this cache as its mirror can copy the folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOTE = Fields(
     optional={**dict.fromkeys(("archive", "source", "sha256", "verified", "content"), TEXT), "images": (int,)}
 )
 BROKEN = (ValueError, EOFError, RuntimeError, zipfile.BadZipFile, tarfile.TarError, zlib.error, lzma.LZMAError)
-"""What the readers of archives raise for damaged ones, or those that need a password."""
+"""Exceptions for damaged or password-protected archives."""
 
 
 class UnfitArchiveError(ValueError):
@@ -48,27 +48,27 @@ class UnfitArchiveError(ValueError):
 
 
 MOST_TIMES = 100
-"""How much larger than an archive its images may be together; photographs do not shrink that far, bombs do."""
+"""Largest ratio of unpacked to packed size; photographs do not compress that far, archive bombs do."""
 
 
 def unpacked(archive: Archive) -> Path | None:
-    """Return the folder of the archive's images if the cache holds it, complete."""
+    """Return the folder of the archive's images if the cache holds all of them."""
     return _complete(_folder(archive), archive)
 
 
 def _complete(folder: Path, archive: Archive) -> Path | None:
-    """Return the folder if the archive lies in it, unpacked."""
+    """Return the folder if it holds the whole unpacked archive."""
     record = read_record(folder)
     pinned = archive.hash.removeprefix("sha256:") if archive.hash.startswith("sha256:") else ""
     if not record or (pinned and record.get("sha256") != pinned):
         return None
     with os.scandir(folder) as entries:
-        there = sum(1 for _ in entries) - 1
-    return folder if there == record.get("images") else None
+        count = sum(1 for _ in entries) - 1
+    return folder if count == record.get("images") else None
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Return what is recorded of an unpacked archive; empty for any other folder."""
+    """Return the record of an unpacked archive; empty for any other folder."""
     try:
         record: dict[str, Any] = parse((folder / RECORD).read_text(encoding="utf-8"), NOTE)
     except (OSError, ValueError):
@@ -77,10 +77,10 @@ def read_record(folder: Path) -> dict[str, Any]:
 
 
 def fetch_archive(archive: Archive, ui: UI) -> Path:
-    """Return the folder of the archive's images, getting and unpacking it first where needed.
+    """Return the folder of the archive's images; if needed, fetch and unpack it.
 
     Raises:
-        AssetError: no source has it, what they have is not it, or the disk has no room; names each fault.
+        AssetError: no source has the archive with its hash, or the disk is full; names each fault.
     """
     with _alone(archive, ui):
         if folder := unpacked(archive):
@@ -95,9 +95,10 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
                 faults.append(f"{source} ({_fault(error)})")
     tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
-    kept = "The same command goes on from what came of it. " if part.exists() and part.stat().st_size else ""
+    resume = "The same command resumes the download. " if part.exists() and part.stat().st_size else ""
     raise AssetError(
-        f"cannot get {archive.path}: tried {tried}. {kept}Put it under a folder and set SRBENCH_MIRROR to that folder, "
+        f"cannot get {archive.path}: tried {tried}. {resume}"
+        "Put it under a folder and set SRBENCH_MIRROR to that folder, "
         + ("or try again with a network" if archive.url else "or name the folder of its images: NAME=FOLDER")
     )
 
@@ -107,7 +108,7 @@ def _folder(archive: Archive) -> Path:
 
 
 def _take(source: str, archive: Archive, ui: UI) -> Path:
-    """Get the archive from one source, verify and unpack it."""
+    """Fetch the archive from one source, verify and unpack it."""
     remote = is_remote(source)
     file = home() / archive.path if remote else Path(source)
     if not remote and not file.exists() and (twin := _complete(file.parent / archive.name, archive)):
@@ -115,7 +116,7 @@ def _take(source: str, archive: Archive, ui: UI) -> Path:
         _unpack(twin, archive, record, ui)
         return _folder(archive)
     if remote and not file.is_file():
-        download(source, file, ui, size=archive.size, room=2.0)  # its images lie beside it before it goes
+        download(source, file, ui, size=archive.size, room=2.0)  # room for its images too
     try:
         record = {"archive": file.name, "source": source, **_verify(file, archive, ui)}
         record["images"] = _unpack(file, archive, record, ui)
@@ -129,7 +130,7 @@ def _take(source: str, archive: Archive, ui: UI) -> Path:
 
 
 def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
-    """Hash the archive and hold it against what is pinned."""
+    """Hash the archive and compare it with the pinned hash."""
     size = file.stat().st_size
     if archive.size and size != archive.size:
         raise UnfitArchiveError(f"wrong content: it has {size} bytes, not {archive.size}")
@@ -148,9 +149,9 @@ def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
 
 
 def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int:
-    """Write the images into a folder beside the final one and rename it when all are there; return their number.
+    """Write the images into a temporary folder, rename it when complete, and return their number.
 
-    The file may also be a folder, where another cache has unpacked the archive; its record says what must be in it.
+    The file may also be a folder, unpacked by another cache; its record says what it must contain.
     """
     folder = _folder(archive)
     partial = folder.with_name(f".{folder.name}.partial")
@@ -178,7 +179,7 @@ def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int
             raise UnfitArchiveError(f"its folder {archive.folder or '/'} holds {count} images, {expected}")
         content = digest(hashes)
         if file.is_dir() and content != record.get("content"):
-            raise UnfitArchiveError("wrong content: its images are not those that were unpacked there")
+            raise UnfitArchiveError("wrong content: its images differ from its record")
         text = without_passwords(json.dumps({**record, "images": count, "content": content}, indent=2)) + "\n"
         (partial / RECORD).write_text(text, encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -188,13 +189,13 @@ def _unpack(file: Path, archive: Archive, record: dict[str, Any], ui: UI) -> int
     return count
 
 
-def _wanted(path: str, archive: Archive, *, regular: bool) -> str:
+def _image_name(path: str, archive: Archive, *, regular: bool) -> str:
     """Return the bare name of a member that is one of the images, else an empty string."""
     member = PurePosixPath(path)
     if member.parent != PurePosixPath(archive.folder) or member.suffix.lower() not in SUFFIXES:
         return ""
     if not regular or set(member.name) & set("\\:\0"):
-        raise UnfitArchiveError(f"its member {path!r} is a link or has a name that cannot be a file's")
+        raise UnfitArchiveError(f"its member {path!r} is a link or has an invalid name")
     return "" if member.name.startswith(".") else member.name
 
 
@@ -205,15 +206,15 @@ def _check_bomb(size: int, file: Path) -> None:
 
 def _zip_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
     with zipfile.ZipFile(file) as opened:
-        wanted = []
+        images = []
         for info in opened.infolist():
             kind = stat.S_IFMT(info.external_attr >> 16)
-            if name := _wanted(info.filename, archive, regular=kind in (0, stat.S_IFREG)):
-                wanted.append((name, info))
-        size = sum(info.file_size for _, info in wanted)
+            if name := _image_name(info.filename, archive, regular=kind in (0, stat.S_IFREG)):
+                images.append((name, info))
+        size = sum(info.file_size for _, info in images)
         _check_bomb(size, file)
         check_room(target, size, f"unpacking {file.name}")
-        for name, info in wanted:
+        for name, info in images:
             with opened.open(info) as stream:
                 yield name, info.file_size, stream
 
@@ -223,14 +224,14 @@ def _tar_members(file: Path, archive: Archive, target: Path) -> Iterator[tuple[s
     with tarfile.open(file) as opened:
         for info in opened:
             _check_bomb(info.offset_data + info.size, file)
-            if not info.isdir() and (name := _wanted(info.name, archive, regular=info.isreg())):
+            if not info.isdir() and (name := _image_name(info.name, archive, regular=info.isreg())):
                 stream = opened.extractfile(info)
                 assert stream is not None  # noqa: S101  (it is a regular file)
                 yield name, info.size, stream
         source: Any = opened.fileobj
-        source.seek(opened.offset)  # tarfile takes a broken header for the end, which is a block of zeros
+        source.seek(opened.offset)  # tarfile reads a broken header as the end, which must be a block of zeros
         if source.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
-            raise UnfitArchiveError("it breaks off in the midst of its members")
+            raise UnfitArchiveError("it is truncated")
 
 
 def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[tuple[str, int, IO[bytes]]]:
@@ -243,7 +244,7 @@ def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[t
 
 @contextmanager
 def _alone(archive: Archive, ui: UI) -> Iterator[None]:
-    """Let one process at a time get an archive; the others wait and find it in the cache."""
+    """Let one process at a time fetch an archive; the others wait and find it in the cache."""
     folder = home() / PurePosixPath(archive.path).parent
     waiting = f"another process is fetching {archive.name}; waiting for it"
     with ExitStack() as stack:

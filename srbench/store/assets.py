@@ -1,7 +1,7 @@
-"""Files with a known SHA-256: the cache, the mirror, the download.
+"""Assets, files with a known SHA-256, from the cache, the mirror or a download.
 
-A file enters the cache only after its hash was checked, by an atomic rename (pooch does both); one process at a time
-gets it.
+A file enters the cache by an atomic rename after its hash was checked (pooch does both). Only one process at a time
+fetches it.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 def is_cached(asset: Asset) -> bool:
-    """Say whether the cache holds the file, intact."""
+    """Return whether the cache holds the file, intact."""
     path = home() / asset.path
     return path.is_file() and sha256(path) == asset.sha256
 
 
 def fetch(asset: Asset) -> Path:
-    """Return the file's path in the cache, getting it from the mirror or its URL first where needed.
+    """Return the file's path in the cache; if needed, fetch it from the mirror or its URL.
 
     Raises:
-        AssetError: no source has it, or what they have is not it; names each source and its fault.
+        AssetError: no source has the file with its hash; the message names each source and its fault.
     """
     target = home() / asset.path
     if is_cached(asset):
@@ -49,7 +49,7 @@ def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda
     """Fetch several files, calling ``advance`` after each.
 
     Raises:
-        AssetError: one could not be had; those before it stay cached.
+        AssetError: a file is not available; those before it stay cached.
     """
     paths = []
     for asset in assets:
@@ -59,16 +59,16 @@ def fetch_all(assets: Iterable[Asset], advance: Callable[[Asset], None] = lambda
 
 
 def local_path(file: Path | Asset) -> Path:
-    """Return where a file is on this machine, fetching it if it is an asset.
+    """Return the path of a file on this machine; assets are fetched.
 
     Raises:
-        AssetError: the asset could not be had.
+        AssetError: the asset is not available.
     """
     return fetch(file) if isinstance(file, Asset) else file
 
 
 def sources(path: str, url: str) -> list[str]:
-    """Return where a file may be had, the mirror first: URLs, and absolute paths on this machine."""
+    """Return the sources of a file, the mirror first: URLs and absolute paths on this machine."""
     candidates = []
     if folder := mirror():
         candidates.append(f"{folder.rstrip('/')}/{path}" if is_remote(folder) else str(users_path(folder) / path))
@@ -76,7 +76,7 @@ def sources(path: str, url: str) -> list[str]:
 
 
 def _get(asset: Asset, target: Path) -> Path:
-    """Get a file from the first source that has it.
+    """Fetch a file from the first source that has it.
 
     Raises:
         AssetError: none has it.
@@ -87,7 +87,7 @@ def _get(asset: Asset, target: Path) -> Path:
     pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
     known_hash = f"sha256:{asset.sha256}"
     faults = [f"{target} (damaged)"] if target.exists() else []
-    incoming = target.parent / ".incoming"  # a killed process leaves what it had under a random name
+    incoming = target.parent / ".incoming"  # a killed process may leave a partial file
     shutil.rmtree(incoming, ignore_errors=True)
     for source in sources(asset.path, asset.url):
         url = source if is_remote(source) else f"file://{source}"
@@ -110,7 +110,7 @@ def _get(asset: Asset, target: Path) -> Path:
 
 
 def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
-    """Pooch downloader: what a busy server refuses or breaks off is asked for again; a mirror may be a folder."""
+    """Pooch downloader with retries and resumption; also copies from a mirror folder."""
     if is_remote(url):
         download(url, Path(output_file), Silent())
     else:

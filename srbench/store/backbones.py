@@ -1,6 +1,6 @@
-"""Pretrained feature networks (LPIPS, perceptual losses): their weights from the cache, the mirror or torchvision.
+"""Backbones, pretrained feature networks (LPIPS, perceptual losses), from the cache, the mirror or torchvision.
 
-Only the convolutional ``features.*`` are kept, as safetensors: AlexNet shrinks from 233 MB to 10 MB.
+Only the convolutional ``features.*`` are stored, as safetensors: AlexNet shrinks from 233 MB to 10 MB.
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ _ONLY_LOCAL: ContextVar[bool] = ContextVar("only_local", default=False)
 
 @dataclass(frozen=True)
 class Backbone:
-    """A torchvision network whose features are used."""
+    """A torchvision network used for its features."""
 
     name: str
     torchvision: str
-    """torchvision's name for its ImageNet weights; empty for one that only mirrors hold."""
+    """torchvision's name of the ImageNet weights; empty if only mirrors have them."""
     sha256: str = ""
-    """Hash of the converted features file, where one is published to mirrors."""
+    """Hash of the converted features file, if mirrors have one."""
     file: str = ""
-    """Name of that file, where it is not the usual one."""
+    """Name of that file, if not the default."""
 
     @property
     def path(self) -> str:
-        """Where the converted file lies in the cache and in mirrors."""
+        """Path of the converted file in the cache and in mirrors."""
         return f"weights/{self.file or f'{self.name}_features.safetensors'}"
 
 
@@ -77,10 +77,10 @@ BACKBONES = {
 
 
 def get_backbone(name: str) -> Backbone:
-    """Look a backbone up by name.
+    """Return a backbone by name.
 
     Raises:
-        UsageError: there is none of this name.
+        UsageError: there is no such backbone.
     """
     if name in BACKBONES:
         return BACKBONES[name]
@@ -88,7 +88,7 @@ def get_backbone(name: str) -> Backbone:
 
 
 def cached_path(name: str) -> Path | None:
-    """Return the converted file if the cache holds it intact: the published one, or one converted here."""
+    """Return the path of the converted file if the cache holds it, intact."""
     backbone = get_backbone(name)
     path = home() / backbone.path
     note = path.with_name(path.name + ".sha256")
@@ -100,7 +100,7 @@ def fetch_backbone(name: str) -> Path:
     """Return the path of a backbone's features, from the cache, the mirror, else torchvision.
 
     Raises:
-        AssetError: none of them has it; the message says how to get it.
+        AssetError: it is not available; the message says how to get it.
     """
     if cached := cached_path(name):
         return cached
@@ -108,7 +108,7 @@ def fetch_backbone(name: str) -> Path:
     if backbone.sha256 and mirror():
         try:
             return fetch(Asset(backbone.path, backbone.sha256))
-        except AssetError as error:  # a mirror need not hold everything; torchvision is asked next
+        except AssetError as error:  # mirrors may be incomplete; try torchvision next
             return _convert(backbone, f"{error}; ")
     return _convert(backbone)
 
@@ -117,7 +117,7 @@ def load_features(name: str) -> dict[str, torch.Tensor]:
     """Return a backbone's weights by torchvision's parameter names (``features.0.weight``, ...), float32.
 
     Raises:
-        AssetError: they could not be had.
+        AssetError: they are not available.
     """
     from safetensors.torch import load_file
 
@@ -126,7 +126,7 @@ def load_features(name: str) -> dict[str, torch.Tensor]:
 
 @contextlib.contextmanager
 def only_local() -> Iterator[None]:
-    """While entered, nothing is downloaded from torchvision; the cache and the mirror are asked as ever."""
+    """Disable downloads from torchvision inside the context; the cache and the mirror are still used."""
     token = _ONLY_LOCAL.set(True)
     try:
         yield
@@ -135,22 +135,22 @@ def only_local() -> Iterator[None]:
 
 
 def _convert(backbone: Backbone, before: str = "") -> Path:
-    """Download torchvision's checkpoint (its hash is checked by torch.hub) and keep the features."""
+    """Download torchvision's checkpoint (torch.hub checks its hash) and store the features."""
     import urllib.error
 
     import torchvision.models
     from safetensors.torch import save
 
     if not backbone.torchvision:
-        raise AssetError(f"backbone {backbone.name} is missing: {before}only mirrors hold it, as {backbone.path}")
+        raise AssetError(f"backbone {backbone.name} is missing: {before}only mirrors have it, as {backbone.path}")
     if _ONLY_LOCAL.get():
-        raise AssetError(f"backbone {backbone.name} is not here: {before}'srbench fetch {backbone.name}' gets it")
+        raise AssetError(f"backbone {backbone.name} is missing: {before}run 'srbench fetch {backbone.name}'")
     enum, member = backbone.torchvision.split(".")
     weights = getattr(torchvision.models, enum)[member]
     patience = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT_S)  # torch.hub would wait for a silent server for ever
+    socket.setdefaulttimeout(TIMEOUT_S)  # torch.hub would wait forever for a silent server
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # torch.hub says what it downloads, and results go to stdout
+        with contextlib.redirect_stdout(sys.stderr):  # torch.hub prints, but stdout is for results
             state = weights.get_state_dict(
                 progress=sys.stderr.isatty(), check_hash=True, weights_only=True, map_location="cpu"
             )
@@ -174,7 +174,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
 
 
 def missing_backbones(metrics: Iterable[MetricSpec], ui: UI) -> dict[str, str]:
-    """Fetch what metrics need; return, by metric, why it cannot be computed."""
+    """Fetch the backbones of metrics; return the metrics without one, with the reason."""
     missing = {}
     for metric in metrics:
         if metric.backbone:

@@ -1,7 +1,7 @@
-"""Files over HTTP: a transfer that broke off is gone on from, by this command or by the next one.
+"""Downloads over HTTP; interrupted downloads are resumed, by the same command or the next one.
 
-What is there so far lies in ``NAME.part``; ``NAME.part.json`` beside it holds what the server said of the file, so that
-the rest is only ever added to a beginning of the same file.
+``NAME.part`` holds the bytes so far. ``NAME.part.json`` holds the file's URL, size and version, so that a download is
+resumed only if the server's file is still the same.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
 
 TIMEOUT_S = 30
-"""How long a server may be silent."""
+"""Seconds without data after which a request times out."""
 PAUSE_S = 1.0
 ATTEMPTS = 20
-"""Of one call; each but the last must have brought something."""
+"""Most attempts per download; an attempt without progress ends it."""
 BUSY = (429, 503)
-"""HTTP: too many requests, service unavailable; what was refused so may be granted a little later."""
+"""HTTP status codes to retry: too many requests, service unavailable."""
 BUSY_TRIES = 4
 LONGEST_PAUSE_S = 60.0
-"""A server that asks for more is not waited for."""
+"""Longest ``Retry-After`` that is respected; above it the download fails."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BARRED = (errno.EROFS, errno.EACCES, errno.EPERM)
 MIB = 2**20
 CHUNK = 2**16
-"""Bytes written at a time, and lost of a transfer that breaks off."""
+"""Bytes written at a time; at most so many are lost if a transfer is interrupted."""
 
 
 def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0) -> Path:
-    """Download a file, going on from what is there of it.
+    """Download a file, resuming an earlier download of it.
 
     Args:
-        url: http or https.
-        target: where the file goes when it is complete.
+        url: http or https URL.
+        target: path of the complete file.
         ui: shows progress in MiB.
-        size: bytes that it must have; 0 where unknown.
-        room: the disk must hold the file this many times.
+        size: expected size in bytes; 0 if unknown.
+        room: required disk space, as a multiple of the file's size.
 
     Raises:
-        AssetError: the disk has no room for it.
-        OSError: the server cannot be reached, refuses, is silent or breaks off; what came stays for the next time.
+        AssetError: the disk has too little space.
+        OSError: the server cannot be reached, refuses, times out or disconnects; the part stays for the next attempt.
         ValueError: the server's file has another size.
     """
     import requests
@@ -65,7 +65,7 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
     for attempt in range(ATTEMPTS):
         before = _bytes(part)
         try:
-            _go_on(url, part, ui, size, room)
+            _resume(url, part, ui, size, room)
             break
         except requests.HTTPError as error:
             refused += 1
@@ -81,38 +81,38 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
     return target
 
 
-def check_room(folder: Path, needed: int, what: str) -> None:
-    """Refuse before the start what the disk cannot hold.
+def check_room(folder: Path, needed: int, purpose: str) -> None:
+    """Check that the disk has enough space.
 
     Raises:
-        AssetError: says how much is missing.
+        AssetError: it has not; the message gives the needed and the free space.
     """
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise AssetError(
-            f"{what} needs {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB left; "
-            "make room, or let SRBENCH_HOME name a folder on a larger disk"
+            f"{purpose} needs {needed / 1e9:.1f} GB in {folder}, which has {free / 1e9:.1f} GB left; "
+            "make room, or set SRBENCH_HOME to a folder on a larger disk"
         )
 
 
 def is_our_disk(error: OSError, folder: Path) -> bool:
-    """Say whether it was the disk under ``place`` that refused to be written, not a source to be read."""
+    """Return whether an error is a failure to write to the disk of ``folder``, not to read a source."""
     ours = str(error.filename or folder).startswith(str(folder))
     return error.errno in FULL or (error.errno in BARRED and ours)
 
 
 def network_fault(error: Exception) -> str:
-    """Say in a few words why something could not be had over a network; empty for what is no network's fault."""
+    """Return the reason of a network error in a few words; empty for other errors."""
     if (response := getattr(error, "response", None)) is not None:
         delay = response.headers.get("Retry-After", "")
-        busy = ": it is busy" + (f" and asks to be left alone for {delay} s" if delay.isdecimal() else "")
+        busy = ": it is busy" + (f"; try again in {delay} s" if delay.isdecimal() else "")
         return f"HTTP {response.status_code}{busy if response.status_code in BUSY else ''}"
     if not type(error).__module__.startswith("requests"):
         return ""
     if "Timeout" in type(error).__name__ or any("timed out" in str(cause) for cause in error.args):
-        return f"timed out: it was silent for {TIMEOUT_S:g} s"
+        return f"timed out: no data for {TIMEOUT_S:g} s"
     if any("aborted" in str(cause) for cause in error.args):
         return "it closed the connection without an answer"
     names = {"ConnectionError": "no connection", "ChunkedEncodingError": "the transfer broke off"}
@@ -120,7 +120,7 @@ def network_fault(error: Exception) -> str:
 
 
 def _pause(response: Response | None, refused: int) -> float | None:
-    """Return the seconds to wait before a busy server is asked again; None where that is of no use."""
+    """Return the seconds to wait before a retry; None if a retry is useless."""
     if response is None or response.status_code not in BUSY or refused == BUSY_TRIES:
         return None
     delay = response.headers.get("Retry-After", "")
@@ -128,7 +128,7 @@ def _pause(response: Response | None, refused: int) -> float | None:
     if delay.isdecimal():
         pause = float(delay)
     elif delay:
-        with contextlib.suppress(ValueError, TypeError):  # no date, or one without its zone
+        with contextlib.suppress(ValueError, TypeError):  # not a date, or one without a time zone
             pause = max(0.0, (parsedate_to_datetime(delay) - datetime.now(UTC)).total_seconds())
     return pause if pause <= LONGEST_PAUSE_S else None
 
@@ -142,7 +142,7 @@ def _note(part: Path) -> Path:
 
 
 def _known(part: Path, url: str) -> dict[str, Any]:
-    """Return what the server said of the file that the part is a beginning of; empty if it is of no use."""
+    """Return the note beside a part: URL, size and version; empty if the part cannot be resumed."""
     try:
         note: dict[str, Any] = json.loads(_note(part).read_text())
         return note if note["url"] == url and 0 < _bytes(part) <= note["size"] else {}
@@ -150,15 +150,15 @@ def _known(part: Path, url: str) -> dict[str, Any]:
         return {}
 
 
-def _go_on(url: str, part: Path, ui: UI, size: int, room: float) -> None:
-    """Ask for the rest, or for everything where the server cannot give the rest of the same file."""
+def _resume(url: str, part: Path, ui: UI, size: int, room: float) -> None:
+    """Request the rest of a file, or all of it if the server cannot send the rest of the same file."""
     import requests
 
     known = _known(part, url)
     have = _bytes(part) if known else 0
     if known and have == known["size"]:
         return None
-    headers = {"Accept-Encoding": "identity"}  # a packed transfer could not be gone on from
+    headers = {"Accept-Encoding": "identity"}  # compressed transfers cannot be resumed
     if known:
         headers["Range"] = f"bytes={have}-"
         if known["version"]:
@@ -168,7 +168,7 @@ def _go_on(url: str, part: Path, ui: UI, size: int, room: float) -> None:
             have = 0
             if response.status_code in (206, 416):  # the rest of another file, or a shorter one
                 part.unlink()
-                return _go_on(url, part, ui, size, room)
+                return _resume(url, part, ui, size, room)
         response.raise_for_status()
         total = known["size"] if have else int(response.headers.get("Content-Length", 0))
         if size and total and total != size:
@@ -183,7 +183,7 @@ def _go_on(url: str, part: Path, ui: UI, size: int, room: float) -> None:
 
 
 def _receive(response: Response, part: Path, ui: UI, have: int, total: int) -> None:
-    """Append what comes."""
+    """Append the response to the part."""
     done, began = 0, time.monotonic()
     name = part.name.removesuffix(".part")
     with ui.track(f"downloading {name} (MiB)", -(-total // MIB)) as advance, part.open("ab" if have else "wb") as file:
@@ -199,7 +199,7 @@ def _receive(response: Response, part: Path, ui: UI, have: int, total: int) -> N
 
 
 def _continues(response: Response, have: int, known: dict[str, Any]) -> bool:
-    """Whether the answer is the rest of the very file that a part is there of."""
+    """Return whether a response is the rest of the same file as the part."""
     match = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
     same = not known["version"] or _version(response) in ("", known["version"])
     return (
@@ -211,6 +211,6 @@ def _continues(response: Response, have: int, known: dict[str, Any]) -> bool:
 
 
 def _version(response: Response) -> str:
-    """Return what tells this file from a later one of the same name: a strong ETag, else the date."""
+    """Return the version of the server's file: a strong ETag, else its date."""
     tag: str = response.headers.get("ETag", "")
     return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "")

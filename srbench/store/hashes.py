@@ -19,11 +19,11 @@ def sha256(path: Path) -> str:
 
 
 def digest(value: Any) -> str:
-    """Return a short hash (16 hex digits) of anything JSON can hold, the same in every run."""
+    """Return a short, reproducible hash (16 hex digits) of JSON data."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def file_hash(file: Path | Asset) -> str:
-    """Return a file's SHA-256; of an asset without opening it."""
+    """Return a file's SHA-256; for an asset, the pinned one."""
     return file.sha256 if isinstance(file, Asset) else sha256(file)

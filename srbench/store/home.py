@@ -1,4 +1,4 @@
-"""Where srbench keeps files, and where it looks for them: paths that users write, the cache, the mirror."""
+"""Paths: those that users write, the cache, the mirror."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from srbench.errors import UsageError
 
 
 def users_path(text: str) -> Path:
-    """Return the absolute path that somebody wrote: ``~`` is the home, and of nobody's home a name like any other."""
+    """Return a user's path as an absolute one; ``~`` is expanded, unless it names an unknown user."""
     return Path(os.path.expanduser(text)).absolute()  # noqa: PTH111  # Path's raises where there is no such user
 
 
 def home() -> Path:
-    """Return the folder that srbench keeps files in: ``SRBENCH_HOME``, else the user's cache directory."""
+    """Return the folder for srbench's files: ``SRBENCH_HOME``, else the user's cache directory."""
     if chosen := os.environ.get("SRBENCH_HOME"):
         return users_path(chosen)
     import platformdirs
@@ -28,17 +28,17 @@ def mirror() -> str:
     """Return the folder or http(s) URL tried before the network (``SRBENCH_MIRROR``), or an empty string.
 
     Raises:
-        UsageError: it is a URL of another kind.
+        UsageError: it is a URL with another scheme.
     """
     value = os.environ.get("SRBENCH_MIRROR", "").strip()
     if "://" not in value or is_remote(value):
         return value
     url = urlsplit(value)
     if url.scheme.lower() != "file" or url.netloc not in ("", "localhost"):
-        raise UsageError(f"SRBENCH_MIRROR={value!r} is no folder and no http, https or file URL")
+        raise UsageError(f"SRBENCH_MIRROR={value!r} is neither a folder nor an http, https or file URL")
     return url2pathname(url.path)
 
 
 def is_remote(source: str) -> bool:
-    """Say whether a source is a URL to download from, not a path on this machine."""
+    """Return whether a source is a URL to download from, not a path on this machine."""
     return source.lower().startswith(("http://", "https://"))

@@ -1,6 +1,6 @@
-"""Weights and their cards: finding those that a run uses, reading them safely, writing them atomically.
+"""Weights and their cards: find those that a run uses, read them safely, write them atomically.
 
-Weights are safetensors; the card is a JSON file beside them that says what they are and how they were made.
+Weights are safetensors files; the card is a JSON file beside them that describes them and their training.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NAME = "weights.safetensors"
 CHOICES = ("shipped", "trained")
-"""What weights are asked for by, other than their path."""
+"""Choices of weights, besides a path."""
 CARD = Fields(
     optional={
         **dict.fromkeys(("method", "loss", "default_loss", "degradation", "sha256"), TEXT),
@@ -34,14 +34,14 @@ CARD = Fields(
         "steps_done": (int, NONE),
     }
 )
-"""What is relied on of a card; the rest is shown as it is."""
+"""The JSON form of a card; it may have other entries, which are only shown."""
 LONGEST = 100
-"""Letters of a tensor's name that are shown; it may be anything."""
+"""Characters shown of a tensor's name, which may be anything."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights: where it is, where it comes from (``shipped``, ``trained`` or ``file``) and its card."""
+    """A weights file: its path, its origin (``shipped``, ``trained`` or ``file``) and its card."""
 
     path: Path
     origin: str
@@ -49,12 +49,12 @@ class Weights:
 
     @property
     def digest(self) -> str:
-        """Return the first 16 hex digits of the file's SHA-256."""
+        """First 16 hex digits of the file's SHA-256."""
         return sha256(self.path)[:16]
 
     @property
     def remark(self) -> str:
-        """Say in what the weights depart from their method's own recipe; empty when in nothing that counts."""
+        """How the training differs from the method's recipe in loss or degradation; empty if it does not."""
         loss, own = self.card.get("loss"), self.card.get("default_loss")
         lr = self.card.get("degradation", BICUBIC.identity)
         remarks = [f"the loss {loss}, not on the method's own {own}"] if own and loss != own else []
@@ -63,18 +63,18 @@ class Weights:
 
 
 def trained_folder(method: str, scale: int, degradation: str = BICUBIC.name) -> Path:
-    """Return where ``srbench train`` keeps what it makes, and, for bicubic LR, where ``srbench run`` looks."""
+    """Return the default folder of ``srbench train``; for bicubic LR, ``srbench run`` finds the weights there."""
     suffix = "" if degradation == BICUBIC.name else f"_{degradation}"
     return home() / "trained" / f"{method}_x{scale}{suffix}"
 
 
 def card_path(weights: Path) -> Path:
-    """Return the card that belongs to a file of weights."""
+    """Return the path of the card of a weights file."""
     return weights.with_suffix(".json")
 
 
 def method_of(weights: str) -> str:
-    """Return the method that the card beside a file of weights names; empty where there is none that can be read."""
+    """Return the method named by the card of a weights file; empty if there is no readable card."""
     try:
         card: Any = parse(card_path(users_path(weights)).read_text(encoding="utf-8"), CARD)
     except (OSError, ValueError):
@@ -83,16 +83,16 @@ def method_of(weights: str) -> str:
 
 
 def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
-    """Return the weights a method runs with: those asked for, else shipped with the plugin, else trained here.
+    """Return the weights a method runs with: the chosen ones, else shipped with the plugin, else trained here.
 
     Args:
         spec: the method.
-        scale: the factor.
+        scale: the scale factor.
         choice: ``shipped``, ``trained``, a path, or empty.
-        option: how the choice was asked for on the command line; ``--weights METHOD=CHOICE`` where empty.
+        option: the option that made the choice, for messages; ``--weights METHOD=CHOICE`` if empty.
 
     Raises:
-        UsageError: those asked for do not exist, or belong to another method or scale.
+        UsageError: the chosen weights do not exist, or are of another method or scale.
     """
     option = option or f"--weights {spec.name}={choice}"
     if spec.file is not None:
@@ -101,7 +101,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
         return Weights(spec.file, "file", spec.card)
     if spec.recipe is None and not spec.shipped:
         if choice:
-            raise UsageError(f"{option}: {spec.name} has nothing to learn")
+            raise UsageError(f"{option}: {spec.name} has no parameters to load")
         return None
     shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
     if choice not in ("", *CHOICES):
@@ -116,7 +116,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
 
 
 def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) -> Weights:
-    """Read the card, and refuse weights that say they belong elsewhere.
+    """Read the card, and reject weights of another method or scale.
 
     Raises:
         UsageError: the file or its card cannot be used.
@@ -128,7 +128,7 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) 
         try:
             card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
         except (OSError, ValueError) as error:
-            raise UsageError(f"{card_path(path)}: is no card of weights ({error})") from error
+            raise UsageError(f"{card_path(path)}: is not a card of weights ({error})") from error
         method, card_scale = card.get("method", spec.name), card.get("scale", scale)
         if (method, card_scale) != (spec.name, scale):
             raise UsageError(f"{path}: its card says {method} x{card_scale}, not {spec.name} x{scale}")
@@ -136,7 +136,7 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) 
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors in a file of weights by name.
+    """Return the tensors of a weights file by name.
 
     Raises:
         MethodError: the file is damaged.
@@ -148,15 +148,15 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise MethodError(
-            f"weights {path}: cannot be read, damaged or no safetensors file ({error})", Code.WRONG_WEIGHTS
+            f"weights {path}: cannot be read, damaged or not a safetensors file ({error})", Code.WRONG_WEIGHTS
         ) from error
 
 
 def load_weights(net: torch.nn.Module, path: Path) -> None:
-    """Load a file of weights into a network, cast to the network's type.
+    """Load a weights file into a network, cast to the network's dtype.
 
     Raises:
-        MethodError: the file is damaged or is for another network; says which.
+        MethodError: the file is damaged or is for another network.
     """
     state = read_weights(path)
     own = {name: tuple(value.shape) for name, value in net.state_dict().items()}
@@ -178,32 +178,32 @@ def save_weights(net: torch.nn.Module, path: Path, card: Mapping[str, Any]) -> N
     """Write a network's weights and their card, each atomically, the card last.
 
     Raises:
-        OSError: the disk refuses; what was there before stays.
+        SRBenchError: a file cannot be written; older weights stay.
     """
-    # copied one by one: safetensors takes no tensors that share memory, as tied weights do
+    # copied, because safetensors rejects tensors that share memory, as tied weights do
     state = {name: value.detach().to("cpu", copy=True).contiguous() for name, value in net.state_dict().items()}
     _write(state, path, card)
 
 
 def export_weights(weights: Weights, path: Path, dtype: str = "fp16") -> None:
-    """Write weights and their card for others to have: ``fp16`` halves the file, and loading casts back.
+    """Write weights and their card for distribution: ``fp16`` halves the file, and loading casts back.
 
     Args:
-        weights: what is exported.
-        path: the file; the card goes beside it.
-        dtype: ``fp32`` or ``fp16``, of what is floating point.
+        weights: the weights to export.
+        path: the file; the card is written beside it.
+        dtype: ``fp32`` or ``fp16``, for floating-point tensors.
 
     Raises:
-        MethodError: a value is beyond what the type can hold.
-        OSError: the disk refuses; what was there before stays.
+        MethodError: a value exceeds the range of the dtype.
+        SRBenchError: a file cannot be written; older weights stay.
     """
     import torch
     from safetensors.torch import load_file
 
-    kept = {"fp32": torch.float32, "fp16": torch.float16}[dtype]
-    state = {name: v.to(kept) if v.is_floating_point() else v for name, v in load_file(weights.path).items()}
-    if lost := [name for name, value in state.items() if not bool(torch.isfinite(value).all())]:
-        raise MethodError(f"weights {weights.path}: {lost[0]} has values that {dtype} cannot hold")
+    target = {"fp32": torch.float32, "fp16": torch.float16}[dtype]
+    state = {name: v.to(target) if v.is_floating_point() else v for name, v in load_file(weights.path).items()}
+    if overflowing := [name for name, value in state.items() if not bool(torch.isfinite(value).all())]:
+        raise MethodError(f"weights {weights.path}: {overflowing[0]} has values that {dtype} cannot hold")
     _write(state, path, {**weights.card, "dtype": dtype, "exported_from": weights.digest})
 
 
@@ -211,7 +211,7 @@ def _write(state: Mapping[str, torch.Tensor], path: Path, card: Mapping[str, Any
     from safetensors.torch import save
 
     with replacing(path, remark="; older weights stay") as temporary:
-        temporary.write_bytes(save(dict(state)))  # safetensors' own files can be read by their owner alone
+        temporary.write_bytes(save(dict(state)))  # safetensors' save_file makes files readable by the owner only
         digest = sha256(temporary)
     text = without_passwords(json.dumps({**card, "sha256": digest}, indent=2, ensure_ascii=False))
     write_text(card_path(path), f"{text}\n")

@@ -1,4 +1,4 @@
-"""Files that are replaced whole: written beside their place, then renamed, so that no reader sees half of one."""
+"""Replace files atomically: written under a temporary name, then renamed, so that no reader sees a partial file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LEFTOVER = re.compile(r"\..+\.\d+(\.[^.]*)?")
-"""Names of files that a killed process may leave."""
+"""Names of temporary files that a killed process may leave."""
 
 
 @contextmanager
@@ -25,16 +25,16 @@ def replacing(
     causes: tuple[type[Exception], ...] = (OSError,),
     remark: str = "",
 ) -> Iterator[Path]:
-    """Lend a file to write beside ``path``, which takes its place at the end, and is removed if anything fails.
+    """Yield a temporary file beside ``path``; it replaces ``path`` at the end, or is removed if anything fails.
 
     Args:
-        path: the file to replace; its folder is made.
-        raises: what a failure to write is raised as.
-        causes: exceptions that mean a failure to write.
-        remark: what to say of the file that stays.
+        path: the file to replace; its folder is created.
+        raises: the error class for a failed write.
+        causes: exceptions that mean a failed write.
+        remark: end of the error message, such as what happens to the old file.
 
     Raises:
-        SRBenchError: of the type ``raises``: the file cannot be written.
+        SRBenchError: of the class ``raises``: the file cannot be written.
     """
     temporary = path.with_name(f".{path.stem[:32]}.{os.getpid()}{path.suffix}")
     try:
@@ -49,7 +49,7 @@ def replacing(
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left half written; nobody else may be writing there.
+    """Remove temporary files of killed processes; no other process may be writing to the folder.
 
     Raises:
         OSError: the folder cannot be read or written.
@@ -63,7 +63,7 @@ def write_text(path: Path, text: str) -> None:
     """Replace a text file.
 
     Raises:
-        SRBenchError: it cannot be written.
+        SRBenchError: the file cannot be written.
     """
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")

@@ -1,7 +1,7 @@
-"""A child process that is given JSON lines and answers with JSON lines, and that may die without harm to its parent.
+"""A child process that exchanges JSON lines with its parent, and may die without harm to it.
 
-`Child` is the parent's end, `serve` the child's. The child ends when its standard input does, so a killed parent leaves
-nothing behind; what plugins print, and what they start, gets into none of the lines.
+`Child` is the parent's side, `serve` the child's. The child ends when its standard input is closed, so no process
+outlives a killed parent. Output of plugins, and of processes they start, is kept apart from the messages.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ class Exit:
     """The end of a child process."""
 
     code: int
-    """Its exit code; of a signal the negative number."""
+    """The exit code; for a signal, its negative number."""
 
     @property
     def is_killed(self) -> bool:
-        """Whether it was killed from outside, which is most likely the kernel's answer to a lack of memory."""
+        """Whether it was killed by SIGKILL, most likely by the kernel because memory ran out."""
         return self.code == -signal.SIGKILL
 
     @property
     def reason(self) -> str:
-        """How it ended, one line."""
+        """How the process ended, in one line."""
         if self.is_killed:
             return "the worker was killed (SIGKILL): most likely out of memory"
         if self.code < 0:
@@ -55,15 +55,15 @@ class Exit:
 
 
 class Child:
-    """A process that serves, and the thread that reads its answers.
+    """A child process, and the thread that reads its messages.
 
     Args:
-        module: what it runs, as ``python -m`` does.
-        hello: the first line that it is given.
-        log: file that its standard error goes to.
+        module: the module to run with ``python -m``.
+        hello: the first message to the child.
+        log: file for the child's standard error.
 
     Raises:
-        SRBenchError: it did not start, or refused.
+        SRBenchError: the child did not start, or refused to serve.
     """
 
     def __init__(self, module: str, hello: Message, log: Path) -> None:
@@ -84,7 +84,7 @@ class Child:
             refusal = first.get("refusal") if isinstance(first, dict) else ""
             raise SRBenchError(refusal or f"the worker did not start; see {log}")
         self.greeting: Any = first["greeting"]
-        """What the child said of itself."""
+        """The child's first message."""
 
     def _read(self) -> None:
         if self._popen.stdout is None:
@@ -95,29 +95,29 @@ class Child:
         self._answers.put(Exit(self._popen.wait()))
 
     def send(self, line: str) -> None:
-        """Write one line to the child; one that is dead is noticed when its answer is awaited."""
+        """Write one line to the child; if it is dead, `receive` reports that."""
         if self._popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self._popen.stdin.write(line.encode() + b"\n")
                 self._popen.stdin.flush()
 
     def receive(self, timeout_s: float) -> Message | Exit | None:
-        """Return the next answer, an `Exit` being the last, or None when there is none in time."""
+        """Return the next message, or None after the timeout; the last is an `Exit`."""
         try:
             return self._answers.get(timeout=timeout_s)
         except queue.Empty:
             return None
 
     def ended(self) -> int | None:
-        """Return the exit code once it has ended and nothing more was heard for a while."""
+        """Return the exit code if the child has ended and all its messages were received, else None."""
         return self._popen.poll() if self._answers.empty() else None
 
     def alive(self) -> bool:
-        """Say whether it runs and nothing was heard of its end."""
+        """Return whether the child runs and no message is waiting."""
         return self._popen.poll() is None and self._answers.empty()
 
     def memory(self) -> int:
-        """Return the resident bytes of the child and its children."""
+        """Return the resident memory of the child and its descendants, in bytes."""
         try:
             process = psutil.Process(self._popen.pid)
             return sum(int(p.memory_info().rss) for p in (process, *process.children(recursive=True)))
@@ -125,7 +125,7 @@ class Child:
             return 0
 
     def kill(self) -> None:
-        """End it and what it started, at once."""
+        """Kill the child and its descendants."""
         try:
             children = psutil.Process(self._popen.pid).children(recursive=True)
         except psutil.Error:
@@ -133,9 +133,9 @@ class Child:
         self._popen.kill()
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._popen.pid, signal.SIGKILL)  # it leads a group of its own
+                os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own process group
         if self._popen.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # what was not read yet is not wanted any more
+            with contextlib.suppress(BrokenPipeError):  # unread lines may be dropped
                 self._popen.stdin.close()
         for child in children:
             with contextlib.suppress(psutil.Error):
@@ -144,15 +144,15 @@ class Child:
 
 
 def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
-    """Answer the parent until it is gone.
+    """Handle the parent's lines until its end of the pipe is closed.
 
     Args:
-        start: is given the first message; returns the greeting and what handles each line that comes later.
+        start: called with the first message; returns the greeting and the handler of later lines.
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)  # what plugins print must not mix with the answers
+    os.dup2(2, 1)  # output of plugins must not mix with the messages
     orders = os.fdopen(os.dup(0), encoding="utf-8")
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # what plugins start must not read the orders
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # processes of plugins must not read the parent's lines
     lines: list[str] = []
     arrived = threading.Condition()
 
@@ -161,7 +161,7 @@ def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
             with arrived:
                 lines.append(line)
                 arrived.notify()
-        os._exit(0)  # the parent is gone or done; whatever runs is not wanted any more
+        os._exit(0)  # the parent is gone or done
 
     def emit(message: Message) -> None:
         answers.write(json.dumps(message) + "\n")

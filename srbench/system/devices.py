@@ -1,4 +1,4 @@
-"""The device that networks run on: finding it by name, and naming it in results."""
+"""Find devices by name, and name them in results."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 def find_device(name: str) -> torch.device:
-    """Return the device of this name; ``auto`` takes CUDA where there is one.
+    """Return a device by name; ``auto`` is CUDA if available, else the CPU.
 
     Raises:
-        SRBenchError: there is no such device here.
+        SRBenchError: there is no such device.
     """
     import torch
 

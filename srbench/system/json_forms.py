@@ -1,4 +1,4 @@
-"""JSON that others may have written: read whole, and held against the form that the code behind it relies on.
+"""Parse untrusted JSON, and validate it against a form.
 
 A form is a tuple of types, a range of whole numbers, a frozenset of words, `Fields`, `Each` or `Several`.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 DEEPEST = 32
-"""Levels of nesting; nothing of srbench's has more, and what prints JSON cannot follow much deeper."""
+"""Most levels of nesting; srbench's files have fewer, and JSON encoders fail at larger depths."""
 LARGEST = 2**63
 
 NONE = type(None)
@@ -38,16 +38,16 @@ class Each:
 
 @dataclass(frozen=True)
 class Several:
-    """A list of parts of one form."""
+    """A list of items of one form."""
 
     form: Any
 
 
 def parse(text: str, form: Any = Fields()) -> Any:
-    """Return what a JSON text says; an object where nothing else is asked for.
+    """Return the value of a JSON text of a form; by default, an object.
 
     Raises:
-        ValueError: it is no JSON, nested too deep, or not of the form; says in one line where and why.
+        ValueError: the text is not JSON, nested too deep, or of another form; the message says where and why.
     """
     try:
         value = json.loads(text)
@@ -61,7 +61,7 @@ def parse(text: str, form: Any = Fields()) -> Any:
 
 
 def fault(value: Any, form: Any, where: str = "it") -> str:
-    """Say what is wrong with a value that should be of a form; empty when nothing is."""
+    """Return where and why a value does not have a form; empty if it does."""
     if isinstance(form, Fields):
         return _fields_fault(value, form, where)
     if isinstance(form, Each | Several):
@@ -74,7 +74,7 @@ def fault(value: Any, form: Any, where: str = "it") -> str:
 
 
 def fits(value: Any, form: Any) -> bool:
-    """Say whether a value is of one of these types, in the range or among the words; a number must be a usual one."""
+    """Return whether a value has one of the types, or is in the range or among the words; integers fit in 64 bits."""
     if type(form) is tuple:
         return type(value) in form and (type(value) is not int or -LARGEST < value < LARGEST)
     return type(value) is (int if isinstance(form, range) else str) and value in form

@@ -1,4 +1,4 @@
-"""Locks between processes. The operating system drops one when its holder dies, so that none outlives a crash."""
+"""Locks between processes. The operating system releases a lock when its holder dies, so none outlives a crash."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ LOCK, HOLDER = ".lock", ".lock-holder"
 
 @contextmanager
 def locked(file: Path, busy: Callable[[], object], patience_s: float = 0) -> Iterator[None]:
-    """Hold a lock while entered.
+    """Hold a lock inside the context.
 
     Args:
-        file: what is locked, an empty file of its own; it stays.
-        busy: called when another process still holds the lock after ``patience_s``; what it raises is the refusal, and
-            if it returns, the lock is waited for.
-        patience_s: how long that is not worth a word, in seconds.
+        file: the lock file, which is empty and stays.
+        busy: called if another process still holds the lock after ``patience_s``; it raises an error to give up, or
+            returns to wait.
+        patience_s: seconds to wait before ``busy`` is called.
 
     Raises:
-        OSError: the file cannot be made.
+        OSError: the file cannot be created.
     """
     from filelock import FileLock, Timeout
 
@@ -47,22 +47,22 @@ def locked(file: Path, busy: Callable[[], object], patience_s: float = 0) -> Ite
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Keep other runs off a folder.
+    """Lock a folder against other runs.
 
     Raises:
-        SRBenchError: another process holds it, or it cannot be written.
+        SRBenchError: another process holds the lock, or the folder cannot be written.
     """
-    holder = folder / HOLDER  # beside the lock, which whoever asks for it may empty
+    holder = folder / HOLDER  # not the lock file itself, which acquiring may truncate
 
     def refuse() -> NoReturn:
-        raise SRBenchError(f"{folder} is in use by {_named(holder)}; wait until it ends, or take another --out")
+        raise SRBenchError(f"{folder} is in use by {_named(holder)}; wait until it ends, or use another --out")
 
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locked(folder / LOCK, refuse))
         except OSError as error:
             raise SRBenchError(f"{folder}: cannot be written ({reason_of(error)})") from error
-        with contextlib.suppress(OSError):  # only what others are told depends on it
+        with contextlib.suppress(OSError):  # needed only for messages
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
         stack.callback(_remove, holder)
         yield

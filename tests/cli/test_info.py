@@ -152,7 +152,7 @@ def test_a_loss_that_cannot_be_built_is_said(monkeypatch):
 
     monkeypatch.setattr("torch.hub.load_state_dict_from_url", refused)
     text = info("srresnet-vgg54")
-    assert "cannot be built here: backbone vgg19 is not here" in " ".join(text.split())
+    assert "cannot be built here: backbone vgg19 is missing" in " ".join(text.split())
     assert "relu5_4 of VGG19" in text
     assert re.search(r"batch +\| 16 ", text)
 

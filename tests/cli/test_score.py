@@ -121,7 +121,7 @@ def test_score_names_what_does_not_fit(call, folders, save_image):
     [
         (["sr", "nowhere"], "nowhere: cannot be read as a folder"),
         (["sr/a.png", "hr/a.png"], "sr/a.png: cannot be read as a folder"),
-        (["sr", "other"], "no file of sr has the name of one in other"),
+        (["sr", "other"], "no file in sr has the same name as one in other"),
         (["sr", "hr", "--metrics", "psn"], "unknown metric 'psn'; did you mean 'psnr'?"),
         (["sr", "hr", "--protocol", "yy"], "unknown protocol 'yy'"),
         (["sr", "hr", "--format", "xml"], "xml"),

@@ -68,7 +68,7 @@ def test_results_that_cannot_be_written_cost_nothing_that_was_done(asked, tmp_pa
     size = (tmp_path / "whole" / "results.jsonl").stat().st_size
     with full_disk(size // 2), pytest.raises(SRBenchError) as error:
         run(asked)
-    said = f"{tmp_path / 'run' / 'results.jsonl'}: cannot be written (File too large); what it holds is kept"
+    said = f"{tmp_path / 'run' / 'results.jsonl'}: cannot be written (File too large); earlier rows are safe"
     assert str(error.value) == said
     run(asked)
     found, expected = scores(tmp_path / "run"), scores(tmp_path / "whole")

@@ -84,19 +84,19 @@ def offered():
     [
         ("wrong bytes", "wrong content: its SHA-256 is not the pinned one"),
         ("truncates", "the transfer broke off"),
-        ("stalls", "timed out: it was silent for 0.5 s"),
-        ("says nothing", "timed out: it was silent for 0.5 s"),
+        ("stalls", "timed out: no data for 0.5 s"),
+        ("says nothing", "timed out: no data for 0.5 s"),
         ("hangs up", "it closed the connection without an answer"),
         ((404, ""), "HTTP 404"),
         ((500, ""), "HTTP 500"),
         ((503, ""), "HTTP 503: it is busy"),
-        ((429, "3600"), "HTTP 429: it is busy and asks to be left alone for 3600 s"),
+        ((429, "3600"), "HTTP 429: it is busy; try again in 3600 s"),
     ],
 )
 def test_a_faulty_mirror_is_named_with_its_fault_and_the_next_try_is_clean(server, monkeypatch, answer, said):
     server.answers = [answer] * downloads.ATTEMPTS
     with monkeypatch.context() as patch:
-        if "silent" in said:
+        if "timed out" in said:
             patch.setattr(downloads, "TIMEOUT_S", 0.5)
         with pytest.raises(AssetError) as error:
             assets.fetch(ASSET)
@@ -127,7 +127,7 @@ def test_a_busy_server_is_asked_again_after_a_pause(server, status, wait, pauses
 
 def test_a_busy_server_is_not_asked_for_ever(server):
     server.answers = [(503, "1")] * 100
-    with pytest.raises(AssetError, match=r"HTTP 503: it is busy and asks to be left alone for 1 s"):
+    with pytest.raises(AssetError, match=r"HTTP 503: it is busy; try again in 1 s"):
         assets.fetch(ASSET)
     assert server.asked == downloads.BUSY_TRIES
     server.answers, server.asked, server.pauses[:] = [(503, "61")], 0, []  # longer than anybody waits

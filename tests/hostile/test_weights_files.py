@@ -88,7 +88,7 @@ def test_the_payload_works(tmp_path):
 @pytest.mark.parametrize("name", ["w.safetensors", "w.pth"])
 def test_a_pickle_is_no_weights_file(tmp_path, trap, make, name):
     (tmp_path / name).write_bytes(make(Payload(trap)))
-    with pytest.raises(MethodError, match="cannot be read, damaged or no safetensors file") as error:
+    with pytest.raises(MethodError, match="cannot be read, damaged or not a safetensors file") as error:
         load_weights(torch.nn.Conv2d(3, 3, 1), tmp_path / name)
     assert "\n" not in str(error.value)
 
@@ -117,7 +117,7 @@ def test_a_run_and_a_training_refuse_pickles(tmp_path, trap, srbench, save_image
     scored = ("--dataset", "HR", "--no-speed", "--metrics", "psnr", "--weights", f"espcn={weights}")
     run = srbench("run", "--methods", "espcn", *scored)
     assert run.returncode == 1
-    assert "cannot be read, damaged or no safetensors file" in run.stdout
+    assert "cannot be read, damaged or not a safetensors file" in run.stdout
     assert "Traceback" not in run.stderr
     train = srbench(
         "train", "espcn", "--data", "HR", "--steps", "1", "--start-from", weights, "--validation", "none", "--out", "t"

@@ -254,7 +254,7 @@ def test_curves_of_other_weights_are_not_shown(made_run, tmp_path):
 
 
 def test_what_cannot_be_reported_is_one_line(made_run, tmp_path, ui):
-    with pytest.raises(SRBenchError, match=r"run\.json is not there"):
+    with pytest.raises(SRBenchError, match=r"run\.json does not exist"):
         write_report([tmp_path], tmp_path / "report.html", ui)
     folder = made_run().finish()
     with pytest.raises(UsageError, match="cannot sort by 'beauty'"):

@@ -236,7 +236,7 @@ def test_foreign_files_are_named_and_no_bug(run, name, content):
 
 
 def test_a_folder_without_a_run_is_said(tmp_path):
-    with pytest.raises(SRBenchError, match=r"holds no run: run\.json is not there"):
+    with pytest.raises(SRBenchError, match=r"holds no run: run\.json does not exist"):
         load_board([tmp_path])
 
 

@@ -34,7 +34,7 @@ def test_a_torn_tail_is_passed_over_and_cut_before_the_next_row(tmp_path):
 def test_damage_in_the_middle_is_named_with_its_line(tmp_path, line):
     path = tmp_path / "results.jsonl"
     path.write_text(f'{{"schema":1}}\n{line}\n{{"schema":1}}\n')
-    with pytest.raises(SRBenchError, match=r"results\.jsonl:2: is no row of results"):
+    with pytest.raises(SRBenchError, match=r"results\.jsonl:2: is not a row of results"):
         list(read_rows(path))
 
 

@@ -45,7 +45,7 @@ def test_what_is_no_run_is_refused(tmp_path, changes, said):
 
 
 def test_a_folder_without_a_run_is_said(tmp_path):
-    with pytest.raises(SRBenchError, match=r"holds no run: run\.json is not there"):
+    with pytest.raises(SRBenchError, match=r"holds no run: run\.json does not exist"):
         read_run_file(tmp_path)
 
 

@@ -128,7 +128,7 @@ def test_a_metric_that_takes_batches_and_returns_no_value_for_each_is_told_so(re
     samples = [sample(seed=i) for i in range(2)]
     spec = MetricSpec(name="wrong", summary="c", better="lower", build=Wrong, batched=True)
     with pytest.raises(
-        SRBenchError, match=re.escape(f"of a batch of 2 it returned {said}, not a tensor of shape (2,)")
+        SRBenchError, match=re.escape(f"for a batch of 2 it returned {said}, not a tensor of shape (2,)")
     ):
         Scorer(ReferenceStore(10**6)).score_all([one.hr for one in samples], samples, PROTOCOLS["y"], spec, ["a", "b"])
 

@@ -64,7 +64,7 @@ def test_missing_backbone_names_mirror_and_address(monkeypatch, tmp_path):
         fetch_backbone("vgg19")
     for part in (str(tmp_path), "vgg19-dcbb9e9d.pth", "no network", "srbench fetch vgg19"):
         assert part in str(error.value)
-    with pytest.raises(AssetError, match="only mirrors hold it, as weights/vgg16_features_to_relu2_2"):
+    with pytest.raises(AssetError, match="only mirrors have it, as weights/vgg16_features_to_relu2_2"):
         fetch_backbone("vgg16_to_relu2_2")
 
 

@@ -18,7 +18,7 @@ PATH = "datasets/set/a.png"
 @pytest.mark.parametrize("url", ["ftp://example.org/x", "s3://bucket", "file://elsewhere/x"])
 def test_mirrors_of_other_kinds_are_refused(monkeypatch, url):
     monkeypatch.setenv("SRBENCH_MIRROR", url)
-    with pytest.raises(UsageError, match=r"SRBENCH_MIRROR='.*' is no folder and no http, https or file URL"):
+    with pytest.raises(UsageError, match=r"SRBENCH_MIRROR='.*' is neither a folder nor an http, https or file URL"):
         assets.fetch(Asset(PATH, DIGEST, "http://127.0.0.1:9/x"))
 
 

@@ -67,7 +67,7 @@ def test_what_is_not_there_is_said(tmp_path):
         find_weights(spec(), 2, str(tmp_path / "none.safetensors"))
     fixed = ModelSpec(name="fixed", summary="s", scales={2}, build=lambda scale: None)
     assert find_weights(fixed, 2) is None
-    with pytest.raises(UsageError, match="fixed has nothing to learn"):
+    with pytest.raises(UsageError, match="fixed has no parameters to load"):
         find_weights(fixed, 2, "trained")
 
 
@@ -82,7 +82,7 @@ def test_weights_of_another_method_or_scale_are_refused_by_name(tmp_path, method
 def test_a_broken_card_is_refused(tmp_path, content):
     path = save(tmp_path / "w.safetensors")
     card_path(path).write_text(content)
-    with pytest.raises(UsageError, match="is no card of weights"):
+    with pytest.raises(UsageError, match="is not a card of weights"):
         find_weights(spec(), 2, str(path))
 
 
