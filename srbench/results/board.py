@@ -48,7 +48,7 @@ class Board:
     - ``scale protocol_version images`` (int)
     - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
     - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing is claimed
-    - ``params`` and ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
+    - ``params``, ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
       ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
       in pixels, and ``speed_batch`` (int)
     """
