@@ -71,12 +71,20 @@ class Turns(BenchmarkFixture):  # type: ignore[misc]  # pytest-benchmark insists
 
 def turn(run: Run, loops: int) -> float:
     """Return the seconds of one call, over so many, without those in which other processes had this one's core."""
-    began, kept = time.perf_counter(), _kept_waiting()
+    waited = _kept_waiting()
+    elapsed = _elapsed(run, loops)
+    waited = _kept_waiting() - waited
+    # the system counts in steps of its own: of a short turn it may say that all of it was spent waiting, or more
+    return (elapsed - waited if waited < elapsed else elapsed) / loops
+
+
+def _elapsed(run: Run, loops: int) -> float:
+    began = time.perf_counter()
     for _ in range(loops):
         run()
     if DEVICE.type == "cuda":
         torch.cuda.synchronize()
-    return (time.perf_counter() - began - (_kept_waiting() - kept)) / loops
+    return time.perf_counter() - began
 
 
 def _kept_waiting() -> float:
@@ -90,7 +98,7 @@ def _kept_waiting() -> float:
 def loops_for(run: Run, seconds: float = TURN_S) -> int:
     """Return how many calls fill a turn; the first call, which warms up, does not count."""
     run()
-    return max(1, round(seconds / max(1e-9, turn(run, 1))))
+    return max(1, round(seconds / max(1e-6, _elapsed(run, 1))))
 
 
 def calibration() -> Run:

@@ -127,3 +127,12 @@ def test_a_machine_without_baseline_is_told_what_to_do(tree):
     assert code == 4, said
     assert "no baseline for" in said
     assert "--speed-gate=REV needs none" in said
+
+
+def test_a_call_that_seems_to_have_waited_all_the_time_is_not_called_without_end(monkeypatch):
+    from benchmarks import gate as module
+
+    waited = iter(range(100))
+    monkeypatch.setattr(module, "_kept_waiting", lambda: next(waited))  # a second more at each look
+    assert module.loops_for(lambda: None) <= 50_000
+    assert module.turn(lambda: None, 10) > 0

@@ -54,7 +54,7 @@ def test_a_file_takes_what_would_be_printed_and_a_terminals_board_is_markdown(bo
         (["--sort", "beauty"], 2, "cannot sort by 'beauty'; there are: psnr,"),
         (["--against-published"], 2, "no method of these runs has published figures for their datasets and scales"),
         (["--format", "word"], 2, "'word' is not one of"),
-        (["nowhere"], 1, "nowhere holds no run: run.json is not there"),
+        (["nowhere"], 1, "nowhere holds no run: run.json does not exist"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(board, options, code, said):

@@ -33,7 +33,7 @@ def test_a_run_is_read_from_its_folder_or_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"schema": 2}, "was written with schema 2, this srbench reads 1; take another --out"),
+        ({"schema": 2}, "was written with schema 2, this srbench reads 1; use another --out"),
         ({"schema": "1"}, "cannot be read as a run's description"),
         ({"metrics": {"psnr": {"identity": "psnr/1", "better": "up", "decimals": 2}}}, "damaged or not srbench's"),
         ({"commands": {}}, r"damaged or not srbench's \(it.commands is no list\)"),
