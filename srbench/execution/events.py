@@ -6,7 +6,7 @@ A job's last event is `JobDone` or `JobFailed`; the others are sent as soon as t
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, TypeAlias
 
 from srbench.errors import Code, Failure, SRBenchError
@@ -126,7 +126,7 @@ _CLASSES: dict[str, type[Any]] = {
 
 def encode(event: Event) -> dict[str, Any]:
     """Return an event as JSON data."""
-    return {"kind": event.kind, **asdict(event)}
+    return {"kind": event.kind, **vars(event)}  # fields hold plain values only
 
 
 def decode(message: dict[str, Any]) -> Event:
