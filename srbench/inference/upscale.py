@@ -57,8 +57,8 @@ def upscale(
 def _seed(seed: int, device: torch.device) -> None:
     """Seed what a pass on the device draws from.
 
-    `torch.manual_seed` seeds GPUs too. Where none was used yet it formats a stack trace at each call, which takes a tenth
-    of the time of a small image.
+    `torch.manual_seed` seeds GPUs too. Where none was used yet, it formats a stack trace at each call, a tenth of the
+    time of a small image.
     """
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
