@@ -51,7 +51,13 @@ class ImageSet:
 
 
 def prepare(
-    reference: str, spec: DatasetSpec, name: str, scale: int, ui: UI, degradation: Degradation = BICUBIC
+    reference: str,
+    spec: DatasetSpec,
+    name: str,
+    scale: int,
+    ui: UI,
+    degradation: Degradation = BICUBIC,
+    pairs: list[ImagePair] | None = None,
 ) -> ImageSet:
     """Fetch a dataset's files, and leave out images that cannot be scored, with a warning each.
 
@@ -64,7 +70,7 @@ def prepare(
     name = name if degradation is BICUBIC else f"{name}+{degradation.name}"
     try:
         spec = with_images(spec, ui)
-        pairs = spec.pairs(scale)
+        pairs = spec.pairs(scale) if pairs is None else pairs
         assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
         fetch_dataset(assets, f"{spec.name} x{scale}", ui)
     except AssetError as error:

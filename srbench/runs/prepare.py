@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from srbench.images.degradations import Degradation
     from srbench.protocols import Protocol
     from srbench.runs.request import Request
-    from srbench.specs import DatasetSpec, MetricSpec, ModelSpec
+    from srbench.specs import DatasetSpec, ImagePair, MetricSpec, ModelSpec
     from srbench.store.weights import Weights
     from srbench.system.terminal import UI
+
+    Listings = Mapping[tuple[str, int], list[ImagePair]]
 
 
 class NamedDataset(NamedTuple):
@@ -77,7 +79,21 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
 
 
-def prepare_run(request: Request, catalog: Catalog, specs: Specs, ui: UI) -> Prepared:
+def list_images(specs: Specs, scales: Sequence[int]) -> Listings:
+    """Return the images of each dataset that can be listed before anything is fetched, by reference and scale.
+
+    Raises:
+        UsageError: a dataset cannot be listed.
+    """
+    return {
+        (reference, scale): spec.pairs(scale)
+        for reference, spec, _ in specs.datasets
+        if spec.images is not None
+        for scale in scales
+    }
+
+
+def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: Listings, ui: UI) -> Prepared:
     """Fetch datasets and backbones, train methods without weights if requested, and choose weights.
 
     Raises:
@@ -85,7 +101,7 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, ui: UI) -> Pre
         SRBenchError: a training failed.
     """
     sets = [
-        prepare(reference, spec, name, scale, ui, specs.degradation)
+        prepare(reference, spec, name, scale, ui, specs.degradation, listings.get((reference, scale)))
         for reference, spec, name in specs.datasets
         for scale in request.scales
     ]

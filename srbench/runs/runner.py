@@ -21,7 +21,7 @@ from srbench.results.run_file import RunDescription, add_seconds, now, write_run
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
-from srbench.runs.prepare import find_specs, prepare_run, warn_unsupported
+from srbench.runs.prepare import find_specs, list_images, prepare_run, warn_unsupported
 from srbench.runs.request import record_request
 from srbench.system.locks import hold
 
@@ -66,17 +66,14 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     """
     specs = find_specs(request, catalog)
     check_executor(request, catalog)
-    for _, dataset, _ in specs.datasets:
-        if dataset.images is not None:
-            for scale in request.scales:
-                dataset.pairs(scale)  # report folders that cannot be listed before anything is fetched
+    listings = list_images(specs, request.scales)
     warn_unsupported(specs.methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
     with hold(request.out):
-        prepared = prepare_run(request, catalog, specs, ui)
+        prepared = prepare_run(request, catalog, specs, listings, ui)
         with (
             closing(ResultsFile(request.out / "results.jsonl")) as results,
             open_executor(request, catalog) as executor,
