@@ -106,7 +106,7 @@ def run_command(
     try:
         scored = score(request, catalog, ui)
     except KeyboardInterrupt:
-        ui.note(f"stopped; what is done is saved in {out}. To go on: {_again(command, out)}")
+        ui.note(f"stopped; finished rows are saved in {out}. To resume: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
     finish(scored, out, request.sort, report=report)
 

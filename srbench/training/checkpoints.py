@@ -57,7 +57,7 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
             state = torch.load(path, map_location="cpu", weights_only=True)
         version, step, saved = state["version"], int(state["step"]), dict(state["facts"])
     except Exception as error:  # torch's reader raises whatever a damaged file leads it to
-        raise UsageError(f"{path}: is damaged or no state of a training") from error
+        raise UsageError(f"{path}: is damaged or not a checkpoint of a training") from error
     if version != VERSION:
         raise UsageError(f"{path}: was written by another version of srbench (state {version}, expected {VERSION})")
     for name, value in facts.items():

@@ -73,7 +73,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
             f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
         )
     if request.resume and not (request.out / STATE).is_file():
-        ui.note(f"{request.out} holds no training yet: it begins")
+        ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
     if request.tensorboard:
         check_tensorboard()

@@ -44,7 +44,7 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
     if precision == "fp16" and (kind == "cpu" or not gpu):
         raise UsageError("--precision fp16 trains on a GPU only; on a CPU there is bf16")
     if devices > 1 and (index or kind == "mps"):
-        raise UsageError(f"--devices {devices} cannot be had of {device}; --device cpu or cuda can be several")
+        raise UsageError(f"--devices {devices} are not available for {device!r}; --device cpu or cuda takes several")
     if kind == "cuda" and devices > torch.cuda.device_count():
         raise SRBenchError(f"--devices {devices}: there are {torch.cuda.device_count()} CUDA devices")
     strategy: Any = DDPStrategy(**_buffers_stay()) if devices * nodes > 1 else "auto"

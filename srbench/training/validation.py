@@ -66,7 +66,7 @@ def choose_validation(
             return images, data
         if dataset:
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
-        ui.note(f"{defaults.VALIDATION} cannot be had, so a tenth of the training images is held out to validate on")
+        ui.note(f"{defaults.VALIDATION} is not available, so a tenth of the training images is held out for validation")
     data = data.hold_out(seed)
     pairs = [ImagePair(image.name, image.path) for image in data.held_out]
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)

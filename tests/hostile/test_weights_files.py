@@ -106,7 +106,7 @@ def test_a_pickle_is_no_method(tmp_path, trap, make, name):
 @pytest.mark.parametrize("make", PICKLES)
 def test_a_pickle_is_no_state_of_a_training(tmp_path, trap, make):
     (tmp_path / "state.pt").write_bytes(make(Payload(trap)))
-    with pytest.raises(UsageError, match=r"state\.pt: is damaged or no state of a training"):
+    with pytest.raises(UsageError, match=r"state\.pt: is damaged or not a checkpoint of a training"):
         load_state(tmp_path, {}, {})
 
 

@@ -108,6 +108,6 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
     parent.send_signal(signal.SIGINT)
     _, said = parent.communicate(timeout=120)
     assert parent.returncode == 130, said
-    assert "To go on: srbench run" in said.replace("-c ", "")
+    assert "To resume: srbench run" in said.replace("-c ", "")
     assert "Traceback" not in said
     assert len(rows(tmp_path / "out")) == 3

@@ -95,6 +95,6 @@ def test_ctrl_c_with_a_local_cluster_saves_and_says_how_to_go_on(in_background, 
     run.send_signal(signal.SIGINT)
     _, said = run.communicate(timeout=240)
     assert run.returncode == 130
-    assert said.startswith("stopped; what is done is saved in cut. To go on: ")
+    assert said.startswith("stopped; finished rows are saved in cut. To resume: ")
     assert said.count("\n") == 1
     assert 0 < len(scores(tmp_path / "cut")) < CELLS

@@ -107,7 +107,7 @@ def test_full_disk_leaves_the_last_good_state(sets, monkeypatch):
 def test_resuming_another_training_is_refused(here, sets):
     first = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out", "--resume")
     assert first.returncode == 0
-    assert "out holds no training yet: it begins" in first.stderr
+    assert "out holds no training yet; starting one" in first.stderr
     again = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out")
     assert again.returncode == 2
     assert "holds a training already; --resume goes on" in again.stderr

@@ -142,7 +142,7 @@ class Pool:
         if not len(self._usable):
             self._usable = self._filled.nonzero()[0]
         if not len(self._usable):
-            raise UsageError("there is no image to train on")
+            raise UsageError("no image to train on is left")
         wanted, own = self.patches, self._own
         generator = np.random.default_rng((wanted.seed, step))  # torch's CPU generator looks at 32 bits of a seed only
         image = self._usable[generator.integers(len(self._usable), size=wanted.per_step)]

@@ -66,7 +66,7 @@ def open_sampler(
     need = sum(patches.bytes(image.height, image.width) for image in images)
     if need <= memory:
         return InMemory(images, patches, device, ui), False
-    ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they stream through it")
+    ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they are streamed")
     return Streaming(images, patches, memory, device, ui), True
 
 
@@ -194,7 +194,9 @@ class _Coming:
             result = self._next.result()
         except (RuntimeError, OSError, EOFError) as error:  # the DataLoader's words for it
             reason = reason_of(error)
-            raise SRBenchError(f"training images cannot be decoded on: {reason}; --resume goes on") from error
+            raise SRBenchError(
+                f"decoding of training images failed: {reason}; --resume continues the training"
+            ) from error
         self._next = self._begin()
         return result
 

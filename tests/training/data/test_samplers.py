@@ -58,7 +58,7 @@ def test_what_fits_is_kept_and_what_does_not_streams(photos):
     flowing, streams = open_sampler(images, Patches(2, 8, 4), 12 * ONE - 1, CPU, ears)
     assert isinstance(flowing, Streaming)
     assert streams
-    assert ears.said == ["12 images need 0.1 MiB, more than --data-memory 0.1 MiB: they stream through it"]
+    assert ears.said == ["12 images need 0.1 MiB, more than --data-memory 0.1 MiB: they are streamed"]
 
 
 def test_pools_take_turns_until_every_image_was_seen(photos):
@@ -118,7 +118,7 @@ def test_a_set_of_nothing_but_damaged_files_is_refused(photos):
         path.write_bytes(path.read_bytes()[:60])
     for memory in (100 * ONE, 6 * ONE):
         sampler, _ = open_sampler(images, Patches(2, 8, 8), memory, CPU, Silent())
-        with pytest.raises(UsageError, match="there is no image to train on"):
+        with pytest.raises(UsageError, match="no image to train on is left"):
             sampler.draw(0)
         sampler.close()
 
@@ -166,6 +166,6 @@ def test_a_killed_decoder_is_one_clear_error(photos):
     for decoder in multiprocessing.active_children():
         os.kill(decoder.pid, signal.SIGKILL)
     steps = iter(range(1000))
-    with pytest.raises(SRBenchError, match=r"cannot be decoded on: .*--resume goes on"):
+    with pytest.raises(SRBenchError, match=r"decoding of training images failed: .*--resume continues"):
         list(map(sampler.draw, steps))
     sampler.close()
