@@ -80,7 +80,7 @@ def test_members_that_are_no_files_are_never_made(tmp_path, monkeypatch, kind):
     monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path))
     with pytest.raises(AssetError) as error:
         fetch_archive(Archive("a.tar", folder="HR"), Silent())
-    assert "is a link or has a name" in str(error.value), str(error.value)
+    assert "is a link or has an invalid name" in str(error.value), str(error.value)
     assert not [path for path in assets.home().rglob("*") if path.is_symlink() or not (path.is_dir() or path.is_file())]
 
 
