@@ -1,4 +1,4 @@
-"""Training: what a recipe needs (`Supervised`, `Adversarial`, `Settings`, `Training`), and the loop around it."""
+"""Training: recipes and what they use (`Supervised`, `Adversarial`, `Settings`, `Training`), and the loop."""
 
 from srbench.training.recipes.adversarial import Adversarial
 from srbench.training.recipes.protocol import Recipe

@@ -1,4 +1,4 @@
-"""The moving average of a network's weights: what is validated and kept."""
+"""The moving average of a network's weights, which is validated and saved."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import torch
 
 
 class MovingAverage:
-    """Moving average of a network's parameters, its decay rising as (1 + t) / (10 + t); buffers are copied.
+    """Moving average of a network's parameters; buffers are copied. The decay rises as (1 + step) / (10 + step).
 
     Args:
-        net: the network that is trained.
-        decay: what the decay rises to; 0 copies the network after each step.
+        net: the network being trained.
+        decay: upper limit of the decay, in [0, 1); 0 copies the network after each step.
     """
 
     def __init__(self, net: torch.nn.Module, decay: float) -> None:
@@ -30,7 +30,7 @@ class MovingAverage:
         """Move towards the network's weights after a step, counted from 0."""
         decay = min(self.decay, (1 + step) / (10 + step)) if self.decay else 0.0
         torch._foreach_lerp_(self._ours, self._theirs, 1 - decay)
-        for ours, theirs in self._buffers:  # of one type each, or they are copied one by one
+        for ours, theirs in self._buffers:  # grouped by dtype: mixed groups are copied one by one
             torch._foreach_copy_(ours, theirs)
 
     def state_dict(self) -> dict[str, Any]:
@@ -38,5 +38,5 @@ class MovingAverage:
         return self.net.state_dict()
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take them back."""
+        """Load averaged weights."""
         self.net.load_state_dict(state)

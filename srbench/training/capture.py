@@ -1,4 +1,4 @@
-"""A recipe's step as one CUDA graph: the processor launches once what it would launch many hundred times a step."""
+"""A recipe's step as one CUDA graph: one launch replaces many hundreds of kernel launches."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     Step = Callable[[Tensor, Tensor], Mapping[str, Tensor]]
 
 WARM_UP = 3
-"""Steps of each phase that are taken as they are: optimizers make their state, cuDNN and cuBLAS their handles."""
+"""Steps of each phase run before its capture: optimizers create their state, cuDNN and cuBLAS their handles."""
 
 
 def fastest_step(recipe: Recipe, training: Training, ui: UI) -> Step:
-    """Return what takes a step: `Captured` where the recipe says its phases and the training can be captured."""
+    """Return the function that takes a step: `Captured.step` if the recipe has phases and the training allows it."""
     phase = phase_of(recipe)
     if phase is None or not training.can_be_captured:
         return recipe.step
@@ -30,34 +30,34 @@ def fastest_step(recipe: Recipe, training: Training, ui: UI) -> Step:
 
 
 def phase_of(recipe: Recipe) -> Callable[[int], int] | None:
-    """Return the recipe's ``phase`` where it stands beside ``step``: one overridden does what the other knows not."""
+    """Return the recipe's ``phase`` if it is defined in the same class as ``step``, which it describes; else None."""
     owner = next((kind for kind in type(recipe).__mro__ if "step" in vars(kind)), None)
     return getattr(recipe, "phase", None) if owner is not None and "phase" in vars(owner) else None
 
 
 class Captured:
-    """Takes steps by replaying what was captured of one in the same phase.
+    """Takes steps by replaying a captured step of the same phase.
 
-    See "Accelerating PyTorch with CUDA Graphs" (pytorch.org, 2021). Numbers drawn in a step follow its seed in a replay
-    too; learning rates are values on the device, set before each step.
+    See "Accelerating PyTorch with CUDA Graphs" (pytorch.org, 2021). Random numbers depend on the step's seed in a
+    replay too. Learning rates are tensors on the device, set before each step.
 
     Args:
-        recipe: whose steps; one phase launches the same work each time.
-        training: what the recipe was made with.
-        phase: of a step's number.
-        ui: hears why steps are not captured.
+        recipe: the recipe; its steps of one phase launch the same work each time.
+        training: the training that the recipe was built with.
+        phase: maps a step's number to its phase.
+        ui: is told why steps are not captured.
     """
 
     def __init__(self, recipe: Recipe, training: Training, phase: Callable[[int], int], ui: UI) -> None:
         self._recipe, self._training, self._phase, self._ui = recipe, training, phase, ui
         self._warm: dict[int, int] = {}
         self.graphs: dict[int, _Graph] = {}
-        """What was captured of each phase so far."""
+        """The captured graph of each phase."""
         self._refused = False
         self._side: Any = torch.cuda.Stream(training.device)  # type: ignore[no-untyped-call]
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Take the step that `Training.begin` began; see `Recipe.step`."""
+        """Take the step started by `Training.begin`; see `Recipe.step`."""
         phase = self._phase(self._training.step_number)
         if self._refused:
             return self._recipe.step(lr, hr)
@@ -74,22 +74,22 @@ class Captured:
         return self.graphs[phase].replay(lr, hr)
 
     def _aside(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
-        """Take a step on another stream, as a capture will: what autograd keeps belongs to a stream."""
-        here = torch.cuda.current_stream(self._training.device)
-        self._side.wait_stream(here)
+        """Take a step on a side stream, as a capture does: autograd's state belongs to a stream."""
+        current = torch.cuda.current_stream(self._training.device)
+        self._side.wait_stream(current)
         with torch.cuda.stream(self._side):
             logs = self._recipe.step(lr, hr)
-        here.wait_stream(self._side)
+        current.wait_stream(self._side)
         return logs
 
 
 class _Graph:
-    """One captured step, with the places of what goes in and what comes out."""
+    """One captured step with its input and output buffers."""
 
     def __init__(self, step: Step, lr: Tensor, hr: Tensor) -> None:
         self._lr, self._hr = torch.empty_like(lr).copy_(lr), torch.empty_like(hr).copy_(hr)
         self._graph = torch.cuda.CUDAGraph()
-        # other threads may copy to the device meanwhile: one that decodes images ahead does
+        # thread_local: the thread that decodes images may copy to the device during the capture
         with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             logs = step(self._lr, self._hr)
             self._values = torch.stack([value.float() for value in logs.values()])
@@ -99,5 +99,5 @@ class _Graph:
         self._lr.copy_(lr)
         self._hr.copy_(hr)
         self._graph.replay()
-        values: Any = self._values.clone()  # the next replay writes over them
+        values: Any = self._values.clone()  # the next replay overwrites them
         return dict(zip(self._names, values, strict=True))

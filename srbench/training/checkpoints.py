@@ -1,6 +1,6 @@
-"""The state of a training: written atomically, read without executing anything, resumed exactly.
+"""The state of a training: written atomically, read without executing code, resumed exactly.
 
-Random numbers are no part of it: those of a step depend on the seed and the step's number alone.
+It holds no random number state: a step's random numbers depend only on the seed and the step's number.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ VERSION = 2
 
 
 def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
-    """Save everything a resumption needs; the last good state stays until the new one is complete.
+    """Save everything needed to resume; the previous state stays until the new one is complete.
 
     Args:
         folder: the training's folder.
-        step: steps done.
-        parts: objects with ``state_dict``.
+        step: number of steps done.
+        parts: objects with ``state_dict``, by name.
         facts: plain values, among them the settings.
 
     Raises:
-        SRBenchError: the disk refuses.
+        SRBenchError: the file cannot be written.
     """
     state = {
         "version": VERSION,
@@ -48,15 +48,15 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
     """Load a state into the parts; return the steps done and the facts saved.
 
     Raises:
-        UsageError: it is damaged, or it belongs to another training; names the difference.
+        UsageError: the state is damaged, or belongs to another training; names the difference.
     """
     path = folder / NAME
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it will refuse
+            warnings.simplefilter("ignore")  # about files that it then rejects
             state = torch.load(path, map_location="cpu", weights_only=True)
         version, step, saved = state["version"], int(state["step"]), dict(state["facts"])
-    except Exception as error:  # torch's reader raises whatever a damaged file leads it to
+    except Exception as error:  # torch raises many types for a damaged file
         raise UsageError(f"{path}: is damaged or not a checkpoint of a training") from error
     if version != VERSION:
         raise UsageError(f"{path}: was written by another version of srbench (state {version}, expected {VERSION})")

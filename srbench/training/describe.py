@@ -1,4 +1,4 @@
-"""What a method's recipe chooses, read from the recipe itself: it is built as for a training, and takes no step."""
+"""Describe a method's recipe: it is built as for a training, but takes no step."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Learner:
-    """A network that is trained, and by what."""
+    """A trained network and its optimizer."""
 
     network: str
     params: int
@@ -39,14 +39,14 @@ class Term:
     summary: str
     formula: str
     uses: str
-    """Pretrained network and layers that it looks through, where it does."""
+    """Pretrained network and layers used by a perceptual loss; else empty."""
     missing: str
-    """Why it could not be built here."""
+    """Why the loss could not be built here; else empty."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """A recipe: its objective in Unicode, its settings as `Settings` names them, its loss and its networks."""
+    """A recipe: its objective in Unicode, its settings by the names of `Settings`, its loss terms and its networks."""
 
     recipe: str
     objective: str
@@ -56,7 +56,7 @@ class Description:
 
 
 class _Reading(Training):
-    """A training that only looks: it notes what is prepared, and goes without loss networks that are not here."""
+    """A training that only records what a recipe prepares; loss networks that are not available here are skipped."""
 
     def __init__(self, catalog: Catalog, scale: int) -> None:
         super().__init__(make_fabric("cpu", "fp32"), catalog, Overrides(), scale)
@@ -64,7 +64,7 @@ class _Reading(Training):
         self.terms: list[Term] = []
 
     def loss(self, text: str) -> expression.Expression:
-        """Build each term that can be had."""
+        """Build the terms whose networks are available."""
         built = []
         for weight, name in expression.parse(text):
             spec, missing, uses = self._catalog.losses[name], "", ""
@@ -80,7 +80,7 @@ class _Reading(Training):
         return expression.Expression(text, tuple(built))
 
     def prepare(self, module: nn.Module, optimizer: optim.Optimizer) -> tuple[nn.Module, Optimizer]:
-        """Note the network and its optimizer."""
+        """Record the network and its optimizer."""
         options: dict[str, Any] = {"lr": optimizer.param_groups[0]["lr"]}
         options |= {name: optimizer.defaults[name] for name in ("betas", "alpha") if name in optimizer.defaults}
         params = sum(parameter.numel() for parameter in module.parameters())
@@ -89,10 +89,10 @@ class _Reading(Training):
 
 
 def describe(spec: ModelSpec, scale: int, catalog: Catalog) -> Description | None:
-    """Read what a method's recipe chooses; None for a method that has nothing to learn.
+    """Return a description of a method's recipe; None for a method without one.
 
     Raises:
-        MethodError: its network or its recipe cannot be built.
+        MethodError: the network or the recipe cannot be built.
     """
     if spec.recipe is None:
         return None

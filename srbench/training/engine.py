@@ -1,4 +1,4 @@
-"""The loop around a recipe: data, budget, precision, logs, validation, checkpoints, exact resumption."""
+"""The training loop around a recipe: data, budget, precision, logs, validation, checkpoints, exact resumption."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ if TYPE_CHECKING:
     from srbench.training.request import TrainRequest
 
 KEPT = ("best", "best_step", "figures", "seconds")
-"""What a loop knows beside its recipe's state and must know again after a resumption."""
+"""Attributes of the loop that are saved beside the recipe's state and restored by a resumption."""
 GRACE_S = 6.0
-"""The processes that decode for a training notice within 5 s that it was killed, and hold its lock until then."""
+"""Seconds to wait for the lock: a killed training's decoding processes hold it for up to 5 s."""
 
 
 def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
-    """Train a method and keep its best and its last weights, a log, and the state to resume from.
+    """Train a method; save its best and its last weights, a log, and the state to resume from.
 
-    On several devices this function runs in as many processes; only the first one speaks, writes and returns.
+    On several devices this function runs in one process per device; only the first one prints, writes and returns.
 
     Raises:
-        UsageError: the request cannot be carried out as it is.
-        SRBenchError: data could not be had, the loss is no longer finite, or the disk refuses.
+        UsageError: the request is not valid.
+        SRBenchError: data are not available, the loss is not finite, or a file cannot be written.
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
     spec = find_method(request, catalog)
@@ -79,7 +79,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         check_tensorboard()
     degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
-    # before the launch: what must be fetched is fetched once, and faults end one process
+    # before the launch: downloads happen once, and errors end a single process
     data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
@@ -90,7 +90,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
                 return loop.run()
     try:
         _Loop(request, spec, catalog, fabric, *chosen, Silent()).run()
-    except SRBenchError as error:  # the first process says it
+    except SRBenchError as error:  # the first process reports it
         raise SystemExit(error.exit_code) from error
     except Exception as error:
         ui.warn(f"process {fabric.global_rank} of the training ended: {one_line(error)}")
@@ -143,7 +143,7 @@ class _Loop:
         self.sampler, self.streams = open_sampler(data.images, patches, request.memory, fabric.device, ui)
         self.best, self.best_step = -math.inf, 0
         self.figures: dict[str, float] = {}
-        """Validation of the best weights so far."""
+        """Validation figures of the best weights so far, by metric."""
         self.pending: list[Mapping[str, torch.Tensor]] = []
         self.seconds = 0.0
 
@@ -153,7 +153,7 @@ class _Loop:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What must be the same when a training is resumed."""
+        """Values that must be the same when a training is resumed."""
         sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
         names = ("method", "scale", "seed", "precision", "parts", "devices", "nodes", "crop")
         return {
@@ -161,7 +161,7 @@ class _Loop:
             **asdict(self.settings),
             "data": sets,
             "held-out": [image.name for image in self.data.held_out],
-            "validation set": self.validated_on,  # best weights are best on one set only
+            "validation set": self.validated_on,  # figures of different sets cannot be compared
             "start weights": (self.started_from or {}).get("sha256", ""),
             **({} if self.degradation is BICUBIC else {"degradation": self.degradation.identity}),
             "data-memory": self.request.memory if self.streams else 0,  # the pools' sizes depend on it
@@ -171,8 +171,8 @@ class _Loop:
         step = start = self._resume() if self.request.resume else 0
         self.log = Log(self.out, start, tensorboard=self.request.tensorboard) if self.fabric.is_global_zero else None
         began = time.perf_counter() - self.seconds
-        what = f"training {self.spec.name} x{self.request.scale}"
-        with closing(self.sampler), Interrupt() as interrupt, self.ui.track(what, self.settings.steps) as advance:
+        label = f"training {self.spec.name} x{self.request.scale}"
+        with closing(self.sampler), Interrupt() as interrupt, self.ui.track(label, self.settings.steps) as advance:
             for _ in range(start):
                 advance("")
             while step < self.settings.steps:
@@ -188,7 +188,7 @@ class _Loop:
         return Trained(step, self.out / WEIGHTS, self.best_step, self.figures)
 
     def _stops(self, interrupt: Interrupt, step: int) -> bool:
-        """Whether to stop after this step; several processes ask each other now and then, and stop together."""
+        """Whether to stop after this step; several processes agree every ``log_every`` steps and stop together."""
         if self.fabric.world_size == 1:
             return interrupt.requested
         if step % self.request.log_every:
@@ -197,7 +197,7 @@ class _Loop:
         return bool(self.fabric.all_reduce(interrupted, reduce_op="sum"))
 
     def _step(self, step: int) -> None:
-        # A step's random numbers depend on its number, not on those before: nothing of them needs to be saved.
+        # A step's random numbers depend only on the seed and its number, so no generator state needs to be saved.
         torch.manual_seed(stream(self.request.seed, step, self.fabric.global_rank))
         self.training.begin(step)
         self.net.train()
@@ -221,7 +221,7 @@ class _Loop:
         advance(detail)
 
     def _log(self, step: int) -> str:
-        """Write the means since the last line; the only place where a step's values are waited for."""
+        """Log the means since the last row; only here does the host wait for the device's values."""
         names = dict.fromkeys(name for scalars in self.pending for name in scalars)
         means = {}
         for name in names:
@@ -249,7 +249,7 @@ class _Loop:
             save_weights(self.average.net, self.out / WEIGHTS, card)
 
     def _merit(self, figures: Mapping[str, float]) -> float:
-        """Return the figure that chooses the best weights; PSNR where the recipe's choice could not be measured."""
+        """Return the figure that chooses the best weights, higher being better; PSNR if the recipe's is missing."""
         name = self.settings.best if self.settings.best in figures else defaults.SORT
         return -figures[name] if self.catalog.metrics[name].better == "lower" else figures[name]
 
@@ -296,7 +296,7 @@ class _Loop:
 
 @contextmanager
 def _alone(out: Path) -> Iterator[None]:
-    """Let one process at a time train in a folder; what a killed one was writing there is removed."""
+    """Allow one training per folder at a time; partial files of a killed one are removed."""
 
     def refuse() -> None:
         raise UsageError(f"another process is training in {out}; --out chooses another folder")

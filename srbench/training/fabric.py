@@ -1,4 +1,4 @@
-"""Where a training runs: one device or several, in one precision, by Lightning Fabric."""
+"""The devices and the precision of a training, through Lightning Fabric."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
     Args:
         device: ``auto``, ``cpu``, ``mps``, ``cuda`` or ``cuda:N``.
         precision: ``fp32``, ``bf16`` or ``fp16``; the latter two are mixed, fp16 with a scaled loss.
-        devices: processes on each node, each with a device of its own, that share every step's gradients.
-        nodes: machines that do; each is told of the others as torchrun or SLURM do it.
+        devices: processes per node, one device each, whose gradients are averaged in every step.
+        nodes: number of machines, set up by torchrun or SLURM.
 
     Raises:
-        UsageError: the precision is unknown, or one device is asked to be several.
-        SRBenchError: the device is not available, or not so many of it.
+        UsageError: the precision is unknown or not available on the device, or the device cannot be several.
+        SRBenchError: the device is not available, or too few of them are.
     """
     from lightning_fabric import Fabric
     from lightning_fabric.strategies.ddp import DDPStrategy
 
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench says itself what it trains with
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench reports its devices itself
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; there are: {', '.join(PRECISIONS)}")
     kind, _, index = device.partition(":")
@@ -60,9 +60,9 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
 
 
 def _buffers_stay() -> dict[str, Any]:
-    """Return what keeps batch norm's running statistics each process's own; the first one's are saved.
+    """Return the option of DDP that leaves buffers, such as batch norm's statistics, unsynchronised.
 
-    To broadcast them between a critic's two forward passes would change what its backward pass needs.
+    Broadcasting them between a critic's two forward passes would change tensors that its backward pass needs.
     """
     known = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
     name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
@@ -70,5 +70,5 @@ def _buffers_stay() -> dict[str, Any]:
 
 
 def is_follower() -> bool:
-    """Whether this process was started by another one to train with it."""
+    """Whether this is a process of a distributed training other than the first."""
     return int(os.environ.get("LOCAL_RANK", "0")) > 0 or int(os.environ.get("RANK", "0")) > 0

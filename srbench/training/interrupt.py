@@ -1,4 +1,4 @@
-"""Ctrl-C, heard between two steps: a step that was cut in the middle must not be saved."""
+"""Ctrl-C, handled between two steps: an incomplete step must not be saved."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Interrupt:
-    """While entered, the first Ctrl-C is only noted; a second one stops at once."""
+    """Context manager in which the first Ctrl-C only sets ``requested``; a second one stops at once."""
 
     def __init__(self) -> None:
         self.requested = False

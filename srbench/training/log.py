@@ -1,4 +1,4 @@
-"""The picture of a training: everything that was logged and validated, over steps."""
+"""The log of a training, ``log.jsonl``, and its curves over steps."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def draw_curves(log: Path, target: Path) -> None:
     """Draw ``log.jsonl`` as one panel per value, training and validation alike.
 
     Raises:
-        OSError: the log cannot be read or the picture not written.
+        OSError: the log cannot be read, or the picture cannot be written.
     """
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -55,21 +55,21 @@ NAME = "log.jsonl"
 
 
 def check_tensorboard() -> None:
-    """Make sure that TensorBoard is there before anything starts.
+    """Check that TensorBoard is installed.
 
     Raises:
-        UsageError: it is not installed.
+        UsageError: it is not.
     """
     if importlib.util.find_spec("tensorboard") is None:
         raise UsageError("--tensorboard needs the tensorboard package: pip install srbench[tensorboard]")
 
 
 class Log:
-    """Appends to a training's log, from the step that it starts or goes on at.
+    """Appends rows to a training's log.
 
     Args:
         folder: the training's folder.
-        start: rows of later steps are dropped: they will be logged again.
+        start: first step of this process; rows of later steps are dropped, since they will be logged again.
         tensorboard: whether to write TensorBoard events too, to ``folder/tensorboard``.
 
     Raises:
@@ -86,15 +86,15 @@ class Log:
         self._cut(start)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
-        """Log what a step, or the steps since the last row, came to."""
+        """Log the values of a step, or their means since the last row."""
         self._append({"step": step, **values}, step, values, "train")
 
     def validated(self, step: int, figures: Mapping[str, float]) -> None:
-        """Log a validation."""
+        """Log the figures of a validation, by metric."""
         self._append({"step": step, "validation": figures}, step, figures, "validation")
 
     def close(self) -> None:
-        """Draw the curves."""
+        """Close the TensorBoard events and draw the curves."""
         if self._events:
             self._events.close()
         draw_curves(self.path, self.folder / "curves.png")
@@ -110,12 +110,12 @@ class Log:
                 self._events.add_scalar(f"{group}/{name}", value, step)
 
     def _cut(self, start: int) -> None:
-        kept = []
+        lines = []
         if start and self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 try:
                     row = json.loads(line)
-                except ValueError:  # torn by a crash
+                except ValueError:  # an incomplete line, after a crash
                     continue
-                kept += [line] if row["step"] <= start else []
-        write_text(self.path, "".join(f"{line}\n" for line in kept))
+                lines += [line] if row["step"] <= start else []
+        write_text(self.path, "".join(f"{line}\n" for line in lines))

@@ -1,4 +1,4 @@
-"""What a run lacks is trained first: the methods without weights, and those that they start from."""
+"""Train a run's methods that have no weights, after those that they start from."""
 
 from __future__ import annotations
 
@@ -30,24 +30,24 @@ def train_missing(
     steps: int | None = None,
     device: str = "auto",
 ) -> None:
-    """Train, by their own recipes, the methods that have no weights; one that was stopped goes on where it was.
+    """Train the methods that have no weights, by their own recipes; interrupted trainings are resumed.
 
-    A training that fails is said, and costs its own method alone: the run will have a failed row for it.
+    A training that fails is reported and affects only its own method: the run will have a failed row for it.
 
     Args:
-        catalog: where methods and data come from.
-        methods: those of the run.
-        scales: those of the run.
+        catalog: the methods and datasets.
+        methods: methods of the run.
+        scales: scales of the run.
         data: training sets and folders.
-        ui: hears of it.
-        steps: steps of each training; the recipes' own where None.
-        device: where to train.
+        ui: is told which trainings start and which fail.
+        steps: steps of each training; None for the recipes' own.
+        device: device to train on.
 
     Raises:
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    wanted = [(spec.name, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
-    for name, scale in dict.fromkeys(wanted):
+    pairs = [(spec.name, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
+    for name, scale in dict.fromkeys(pairs):
         spec = catalog.models[name]
         if spec.recipe is None or scale not in spec.scales or find_weights(spec, scale) is not None:
             continue
@@ -71,7 +71,7 @@ def train_missing(
 
 
 def _lineage(catalog: Catalog, method: ModelSpec) -> list[ModelSpec]:
-    """Return a method behind those that it starts from."""
+    """Return the methods that a method starts from, first to last, then the method itself."""
     if method.start_from in ("", method.name):
         return [method]
     return [*_lineage(catalog, catalog.models[method.start_from]), method]

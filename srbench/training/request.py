@@ -1,4 +1,4 @@
-"""What is asked of a training, and how it ended."""
+"""The request for a training, and its result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """What was asked of ``srbench train``."""
+    """A training as requested by ``srbench train``."""
 
     method: str
     data: tuple[str, ...]
@@ -35,23 +35,23 @@ class TrainRequest:
     crop: Crop = "fixed"
     degradation: str = defaults.DEGRADATION
     memory: int = 4 * 2**30
-    """Bytes that decoded training images may take; more of them stream."""
+    """Largest size of the decoded training images in memory, in bytes; larger sets are streamed."""
     validate_on: str = ""
-    """Dataset, folder or ``held-out``; empty for Set5, or ``held-out`` where that cannot be had."""
+    """Dataset, folder or ``held-out``; empty for Set5, or ``held-out`` if Set5 is not available."""
     validate_every: int = 1000
     save_every: int = 1000
     log_every: int = 50
     tensorboard: bool = False
     resume: bool = False
     start_from: str = ""
-    """``shipped``, ``trained``, a path, or ``xN``, those of another scale; empty finds the weights of the method that
-    this one starts from."""
+    """``shipped``, ``trained``, a path, or ``xN`` for weights of another scale; empty finds the weights of the method
+    that this one starts from."""
     command: str = ""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """How a training ended: the steps done, the weights kept, after which step, and their validation figures."""
+    """The result of a training: the steps done, and the best weights with their step and validation figures."""
 
     steps: int
     weights: Path

@@ -1,4 +1,4 @@
-"""What a training starts from: the method, its loss, the weights of another; faults show before data are read."""
+"""The method and the weights that a training starts from, checked before data are read."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 def find_method(request: TrainRequest, catalog: Catalog) -> ModelSpec:
-    """Return the method that is to learn.
+    """Return the method to train.
 
     Raises:
-        UsageError: it cannot, or the loss or the weights to start from that were chosen for it do not exist.
+        UsageError: it cannot be trained, or the chosen loss or the weights to start from do not exist.
     """
     spec = catalog.models[request.method]
     if spec.recipe is None:
@@ -41,11 +41,11 @@ def find_method(request: TrainRequest, catalog: Catalog) -> ModelSpec:
 def load_start(
     net: torch.nn.Module, spec: ModelSpec, request: TrainRequest, catalog: Catalog, ui: UI
 ) -> dict[str, Any] | None:
-    """Load the weights that a method starts from; return what the card says of them.
+    """Load the weights that a method starts from; return their entry for the card, or None without any.
 
     Raises:
-        UsageError: there are none.
-        MethodError: they do not fit.
+        UsageError: the weights do not exist.
+        MethodError: the weights do not fit the network.
     """
     origin = _find(spec, request, catalog)
     if origin is None:
@@ -68,10 +68,10 @@ def load_start(
 
 
 def _load_fitting(net: torch.nn.Module, path: Path) -> list[str]:
-    """Load what fits a network from the weights of another scale; return the names of what stays as it was made.
+    """Load the tensors of another scale's weights that fit a network; return the names of those left as initialised.
 
     Raises:
-        MethodError: nothing fits, or the file is damaged.
+        MethodError: no tensor fits, or the file is damaged.
     """
     theirs, own = read_weights(path), net.state_dict()
     fitting = {name: value for name, value in theirs.items() if name in own and own[name].shape == value.shape}
@@ -82,16 +82,16 @@ def _load_fitting(net: torch.nn.Module, path: Path) -> list[str]:
 
 
 def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[ModelSpec, Weights, int] | None:
-    """Return whose weights a training starts from, these, and their scale; None where it starts from nothing.
+    """Return the method, the weights and the scale that a training starts from; None if it starts from scratch.
 
     Raises:
-        UsageError: it starts from another method's weights and there are none.
+        UsageError: the weights do not exist.
     """
     if not spec.start_from and not request.start_from:
         return None
-    # another scale's, as EDSR trains x3 and x4 from x2 (Lim et al. 2017, arXiv:1707.02921)
+    # weights of another scale, as EDSR trains x3 and x4 from x2 (Lim et al. 2017, arXiv:1707.02921)
     other = re.fullmatch(r"x(\d+)", request.start_from)
-    # its own, to go on with other settings, where the file's card says that they are
+    # the method's own weights, by the file's card: to continue with other settings
     own = not other and request.start_from not in ("", *CHOICES) and method_of(request.start_from) == spec.name
     source = spec if own else catalog.models[spec.start_from or spec.name]
     scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)

@@ -1,4 +1,4 @@
-"""Validation while training: the named set, scored exactly as a run scores it, and pictures to look at."""
+"""Validation while training: a dataset scored exactly as in a run, and sample pictures."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def choose_validation(
     ui: UI,
     degradation: Degradation = BICUBIC,
 ) -> tuple[ImageSet, TrainingData]:
-    """Return what is validated on, and what is left to train on.
+    """Return the validation images, and the training data without them.
 
     Args:
-        catalog: where datasets come from.
-        dataset: a dataset, a folder or ``held-out``; empty for the default, or, where that cannot be had, ``held-out``.
-        data: what there is to train on.
-        scale: the factor that is trained for.
-        seed: chooses what is held out.
-        ui: hears of it.
-        degradation: makes LR, of what is validated on too.
+        catalog: the datasets.
+        dataset: dataset, folder or ``held-out``; empty for the default, or ``held-out`` if that is not available.
+        data: the training data.
+        scale: scale of the training.
+        seed: chooses the images that are held out.
+        ui: is told if images are held out instead of the default.
+        degradation: makes the LR images.
 
     Raises:
         UsageError: the dataset is unknown, or does not exist at the scale.
-        AssetError: it could not be had.
+        AssetError: the dataset is not available.
     """
     if dataset != HELD_OUT:
         spec = find_dataset(catalog, dataset or defaults.VALIDATION)
@@ -74,7 +74,7 @@ def choose_validation(
 
 
 class Validator:
-    """Scores a network on a dataset; references are prepared once."""
+    """Scores a network on a dataset; the references are prepared once."""
 
     def __init__(self, catalog: Catalog, images: ImageSet, device: torch.device, ui: UI) -> None:
         self.name, self.scale = images.name, images.scale
@@ -85,10 +85,10 @@ class Validator:
         self.ui = ui
 
     def score(self, net: torch.nn.Module, multiple: int, pictures: Path) -> dict[str, float]:
-        """Return the mean of each metric, and save the first pictures.
+        """Return the mean of each metric over the images, and save the first `PICTURES` outputs.
 
         Raises:
-            MethodError: the output breaks the contract.
+            MethodError: an output has a wrong shape, dtype or values.
         """
         values: dict[str, list[float]] = {}
 

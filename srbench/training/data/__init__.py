@@ -1,1 +1,1 @@
-"""Training images: found, decoded, cropped into batches."""
+"""Training images: finding, decoding and cropping them into batches."""

@@ -1,4 +1,4 @@
-"""What is trained on: datasets and folders -> image files with their sizes, and what was left out or held out."""
+"""Training data: the image files of datasets and folders with their sizes; images left out or held out."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
 
 HELD_OUT = "held-out"
-"""Name of the part of the training data that is validated on instead of trained on."""
+"""Name of the part of the training data that is used for validation instead."""
 MOST_HELD_OUT = 100
 
 
 @dataclass(frozen=True)
 class TrainingImage:
-    """A file that is trained on; its height and width come from its header."""
+    """A training image file; height and width, in pixels, come from its header."""
 
     name: str
     path: Path
@@ -43,17 +43,17 @@ class TrainingImage:
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The images, what the card says about each set, and the images held out of it."""
+    """The training images, the card's entry of each set, and the images held out for validation."""
 
     images: list[TrainingImage]
     sets: list[dict[str, Any]]
     held_out: tuple[TrainingImage, ...] = ()
 
     def hold_out(self, seed: int) -> TrainingData:
-        """Hold out a seeded tenth of the images, at most `MOST_HELD_OUT`.
+        """Return the data with a seeded tenth of the images held out, at most `MOST_HELD_OUT`.
 
         Raises:
-            UsageError: there are fewer than two.
+            UsageError: there are fewer than two images.
         """
         if len(self.images) < 2:
             raise UsageError("a single image cannot be held out too; --validate-on names a dataset or folder")
@@ -64,19 +64,19 @@ class TrainingData:
 
 
 def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int, scale: int, ui: UI) -> TrainingData:
-    """Fetch the sets that are trained on and read their headers.
+    """Fetch the training sets and read the headers of their images.
 
     Args:
-        catalog: where datasets come from.
+        catalog: the datasets.
         names: datasets, folders, and ``NAME=FOLDER``.
-        limit: a seeded subset of this many images of each set; 0 for all.
+        limit: size of the seeded subset of each set; 0 for all images.
         seed: chooses the subset.
-        scale: the factor that is trained for.
-        ui: hears of what is left out.
+        scale: scale of the training.
+        ui: is told which images are left out.
 
     Raises:
-        UsageError: a name is unknown, or nothing can be used.
-        AssetError: a file could not be had.
+        UsageError: a name is unknown, or a set has no usable image.
+        AssetError: a file is not available.
     """
     images: list[TrainingImage] = []
     sets = []
@@ -110,7 +110,7 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
 
 
 def _inspect(dataset: str, archive: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
-    """Return an image and its file's hash, or its fault; a file of an archive is known by that and its name."""
+    """Return an image and its file's hash (of archive and name for archived files), or an error message."""
     try:
         path = local_path(pair.hr)
         width, height = read_size(path)

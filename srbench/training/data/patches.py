@@ -1,6 +1,6 @@
-"""Training patches: images kept as uint8 where the step runs, and cropped there, all at once.
+"""Training patches: images stored as uint8 on the training's device and cropped there, a whole batch at once.
 
-The draw of a step depends on the seed and the step's number alone, so a resumed training sees the same patches.
+A step's patches depend only on the seed and the step's number, so a resumed training sees the same patches.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ if TYPE_CHECKING:
 
 Crop = Literal["fixed", "random"]
 RANGE = 0.5, 2.0
-"""Smallest and largest side of a ``random`` crop, in patches."""
+"""Smallest and largest side of a ``random`` crop, as multiples of the patch size."""
 
 
 @dataclass(frozen=True)
 class Patches:
-    """What a step draws: LR and HR patches, turned by one of the 8 symmetries of the square.
+    """How the patches of a step are drawn: LR and HR pairs under one of the 8 symmetries of the square.
 
     Args:
-        scale: of HR to LR.
+        scale: HR size divided by LR size.
         patch: HR patch size in pixels, a multiple of the scale.
         batch: patches per step, draw and process.
-        seed: first part of every draw.
-        draws: batches per step, one behind the other.
-        rank: which of the processes that train together this is; together they see what one alone would see with
-            so many times the batch.
-        world: how many they are.
-        crop: ``fixed`` cuts the HR patch as it is and the LR patch from the benchmark LR of the whole image; an image
-            smaller than the patch gives its largest square, enlarged. ``random`` cuts a square of half to twice the
-            patch size, resizes it to the patch (bicubic), and makes LR of that: more sizes of things, softer and
-            sharper ones, as in the generators of Keras examples.
-        degradation: makes LR; what is random in it is drawn anew for each image (``fixed``) or each crop (``random``).
+        seed: seed of all draws.
+        draws: batches per step, one after the other.
+        rank: index of this process. All processes together draw what one process would draw with a batch as large
+            as all of theirs.
+        world: number of processes.
+        crop: ``fixed`` cuts the HR patch unchanged and the LR patch from the benchmark LR of the whole image; of an
+            image smaller than the patch, the largest square is enlarged. ``random`` cuts a square of half to twice
+            the patch size, resizes it to the patch (bicubic) and makes LR from it. Objects then vary in size and
+            sharpness.
+        degradation: makes LR; its random values are drawn for each image (``fixed``) or each crop (``random``).
 
     Raises:
         UsageError: the patch is not a multiple of the scale.
@@ -64,16 +64,16 @@ class Patches:
 
     @property
     def per_step(self) -> int:
-        """Patches of a step, over all draws and processes."""
+        """Number of patches per step, over all draws and processes."""
         return self.draws * self.world * self.batch
 
     def own(self) -> NDArray[np.int64]:
-        """Return which patches of a step are this process's."""
+        """Return the indices of this process's patches among those of a step."""
         every = np.arange(self.per_step).reshape(self.draws, self.world, self.batch)
         return every[:, self.rank].ravel()
 
     def size(self, height: int, width: int) -> tuple[int, int]:
-        """Return the size at which an image is kept."""
+        """Return the height and width at which an image is stored."""
         if self.crop == "random":
             return height, width
         if min(height, width) < self.patch:
@@ -81,13 +81,13 @@ class Patches:
         return height - height % self.scale, width - width % self.scale
 
     def bytes(self, height: int, width: int) -> int:
-        """Return the memory that an image takes, with its LR."""
+        """Return the memory of an image and its LR, in bytes."""
         height, width = self.size(height, width)
         lr = 0 if self.crop == "random" else height * width // self.scale**2
         return 3 * (height * width + lr)
 
     def ready(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Make of an image, ``(3, H, W)`` uint8, what is kept: HR of `size`, and its LR unless crops are random."""
+        """Return HR of `size` from an image, ``(3, H, W)`` uint8, and its LR, or None if crops are random."""
         if self.crop == "random":
             return image, None
         height, width = image.shape[-2:]
@@ -101,28 +101,28 @@ class Patches:
 
 
 class Pool:
-    """Images in memory, side by side, to draw patches from.
+    """Images in one block of memory, to draw patches from.
 
     Args:
         sizes: height and width of each image.
-        patches: what is drawn.
-        device: where pixels are kept and patches are cut.
+        patches: how patches are drawn.
+        device: stores the pixels and cuts the patches.
     """
 
     def __init__(self, sizes: Sequence[tuple[int, int]], patches: Patches, device: torch.device) -> None:
         self.patches, self.device = patches, device
-        kept = np.array([patches.size(*size) for size in sizes], np.int64).reshape(-1, 2)
+        stored = np.array([patches.size(*size) for size in sizes], np.int64).reshape(-1, 2)
         self._scale = patches.scale if patches.crop == "fixed" else 1
-        self._size = kept // self._scale  # in the pixels of the grid that corners lie on: those of LR
-        self._hr, self._hr_start = _room(kept, device)
-        self._lr, self._lr_start = _room(self._size if patches.crop == "fixed" else kept[:0], device)
-        self._filled = np.zeros(len(kept), bool)
+        self._size = stored // self._scale  # in the pixels of the corners' grid: LR for fixed crops
+        self._hr, self._hr_start = _room(stored, device)
+        self._lr, self._lr_start = _room(self._size if patches.crop == "fixed" else stored[:0], device)
+        self._filled = np.zeros(len(stored), bool)
         self._usable = np.empty(0, np.int64)
         self._own = patches.own()
         self._cut = _slices if device.type == "cpu" else _gather
 
     def put(self, i: int, hr: torch.Tensor, lr: torch.Tensor | None) -> None:
-        """Fill the place of image i with what `Patches.ready` made; images without are never drawn."""
+        """Store image i as returned by `Patches.ready`; images that were not stored are never drawn."""
         self._hr[self._hr_start[i] : self._hr_start[i] + hr[0].numel()] = hr.permute(1, 2, 0).reshape(-1, 3)
         if lr is not None:
             self._lr[self._lr_start[i] : self._lr_start[i] + lr[0].numel()] = lr.permute(1, 2, 0).reshape(-1, 3)
@@ -130,7 +130,7 @@ class Pool:
         self._usable = np.empty(0, np.int64)
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return this process's patches of a step.
+        """Draw this process's patches of a step.
 
         Returns:
             LR ``(draws * batch, 3, patch/scale, patch/scale)`` and HR ``(draws * batch, 3, patch, patch)``, float32 in
@@ -143,58 +143,58 @@ class Pool:
             self._usable = self._filled.nonzero()[0]
         if not len(self._usable):
             raise UsageError("no image to train on is left")
-        wanted, own = self.patches, self._own
-        generator = np.random.default_rng((wanted.seed, step))  # torch's CPU generator looks at 32 bits of a seed only
-        image = self._usable[generator.integers(len(self._usable), size=wanted.per_step)]
+        patches, own = self.patches, self._own
+        generator = np.random.default_rng((patches.seed, step))  # torch's CPU generator uses only 32 bits of a seed
+        image = self._usable[generator.integers(len(self._usable), size=patches.per_step)]
         size = self._size[image]
-        if wanted.crop == "random":
+        if patches.crop == "random":
             limit = size.min(axis=1)
-            largest = np.minimum(limit, int(wanted.patch * RANGE[1]))
-            smallest = np.minimum(largest, int(wanted.patch * RANGE[0]))
+            largest = np.minimum(limit, int(patches.patch * RANGE[1]))
+            smallest = np.minimum(largest, int(patches.patch * RANGE[0]))
             side = generator.integers(smallest, largest + 1)
         else:
-            side = np.full(len(image), wanted.patch // wanted.scale)
+            side = np.full(len(image), patches.patch // patches.scale)
         corner = generator.integers(size - side[:, None] + 1)
         turn = generator.integers(8, size=len(image))
         image, corner, side, turn = image[own], corner[own], side[own], turn[own]
-        if wanted.crop == "random":
+        if patches.crop == "random":
             return self._resize(image, corner, side, turn)
         width = self._size[image, 1]
         large = Squares(self._hr_start[image], corner * self._scale, width * self._scale, turn)
         small = Squares(self._lr_start[image], corner, width, turn)
-        return self._cut(self._lr, wanted.patch // wanted.scale, small), self._cut(self._hr, wanted.patch, large)
+        return self._cut(self._lr, patches.patch // patches.scale, small), self._cut(self._hr, patches.patch, large)
 
     def _resize(
         self, image: NDArray[np.int64], corner: NDArray[np.int64], side: NDArray[np.int64], turn: NDArray[np.int64]
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Cut squares of different sizes, bring them to the size of a patch, and make LR of each."""
-        wanted = self.patches
+        """Cut squares of different sizes, resize them to the patch size, and make LR from each."""
+        patches = self.patches
         squares = []
         for i, (y, x), length in zip(image.tolist(), corner.tolist(), side.tolist(), strict=True):
             height, width = self._size[i].tolist()
             first = int(self._hr_start[i])
             pixels = self._hr[first : first + height * width].view(height, width, 3)[y : y + length, x : x + length]
-            squares.append(_resized(pixels.permute(2, 0, 1), wanted.patch))
+            squares.append(_resized(pixels.permute(2, 0, 1), patches.patch))
         flat = torch.stack(squares).permute(0, 2, 3, 1).reshape(-1, 3)
-        start, nowhere = np.arange(len(squares)) * wanted.patch**2, np.zeros((len(squares), 2), np.int64)
-        hr = self._cut(flat, wanted.patch, Squares(start, nowhere, np.full_like(start, wanted.patch), turn))
+        start, origin = np.arange(len(squares)) * patches.patch**2, np.zeros((len(squares), 2), np.int64)
+        hr = self._cut(flat, patches.patch, Squares(start, origin, np.full_like(start, patches.patch), turn))
         crops = (hr * 255).round().to(torch.uint8)
-        if wanted.degradation is BICUBIC:
-            lr = wanted.degradation(crops, wanted.scale)
+        if patches.degradation is BICUBIC:
+            lr = patches.degradation(crops, patches.scale)
         else:
-            lr = torch.stack([wanted.degradation(crop, wanted.scale, wanted.seed) for crop in crops])
+            lr = torch.stack([patches.degradation(crop, patches.scale, patches.seed) for crop in crops])
         lr = lr.float() / 255
         return lr.contiguous(memory_format=torch.channels_last), hr
 
 
 class Squares(NamedTuple):
-    """Where patches lie in the pixels of a pool: one value each, or one pair.
+    """Positions of patches in the pixels of a pool, an array entry each.
 
     Args:
-        start: where the patch's image starts.
-        corner: row and column of its first pixel.
-        width: of its image.
-        turn: which symmetry it gets; bits for upside down, mirrored and transposed.
+        start: index of the first pixel of the patch's image.
+        corner: row and column of the patch's first pixel.
+        width: width of the patch's image, in pixels.
+        turn: symmetry, from 0 to 7: bits for flipping vertically, flipping horizontally and transposing.
     """
 
     start: NDArray[np.int64]
@@ -204,12 +204,12 @@ class Squares(NamedTuple):
 
 
 def stream(*key: int) -> int:
-    """Return the seed of a stream of random numbers of its own for each key, such as (seed, step, process)."""
+    """Return the seed of an independent stream of random numbers for a key, such as (seed, step, process)."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
 
 
 def _gather(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
-    """Cut all patches at once; flips and transposition are a matter of which pixel is asked for."""
+    """Cut all patches at once; flips and transposition are part of the pixel index."""
     start, corner, width, turn = (torch.from_numpy(values).to(pixels.device) for values in squares)
     square = torch.arange(side, device=pixels.device)
     flip_y, flip_x, transpose = ((turn >> bit & 1).view(-1, 1, 1).bool() for bit in range(3))
@@ -223,7 +223,7 @@ def _gather(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
 
 
 def _slices(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
-    """Cut patch by patch, which is two to three times as fast on a CPU: it has no launches to save."""
+    """Cut patch by patch: two to three times as fast on a CPU, which has no kernel launches to save."""
     patches = torch.empty(len(squares.start), side, side, 3)
     for patch, first, (y, x), width, turn in zip(patches, *(values.tolist() for values in squares), strict=True):
         cut = pixels.as_strided((side, side, 3), (3 * width, 3, 1), 3 * (first + y * width + x))
@@ -234,7 +234,7 @@ def _slices(pixels: torch.Tensor, side: int, squares: Squares) -> torch.Tensor:
 
 
 def _room(sizes: NDArray[np.int64], device: torch.device) -> tuple[torch.Tensor, NDArray[np.int64]]:
-    """Return memory for all images' pixels, ``(pixels, 3)`` uint8, and where each image starts in it."""
+    """Return memory for all images' pixels, ``(pixels, 3)`` uint8, and the index of each image's first pixel."""
     counts = sizes.prod(axis=1)
     return torch.empty(int(counts.sum()), 3, dtype=torch.uint8, device=device), counts.cumsum() - counts
 

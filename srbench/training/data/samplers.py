@@ -1,7 +1,7 @@
-"""Where a step's patches come from: all images in memory, or pools of them that stream through it.
+"""Samplers of training patches: from all images in memory, or from pools of images that are streamed.
 
-A data set that does not fit is trained on pool by pool: each image of a pool is visited `VISITS` times on average,
-while the next pool is decoded by other processes, so that the step need not wait.
+A dataset that does not fit in memory is trained on pool by pool. `VISITS` patches are drawn of each image of a pool,
+on average; meanwhile other processes decode the next pool.
 """
 
 from __future__ import annotations
@@ -31,32 +31,32 @@ if TYPE_CHECKING:
     from srbench.training.data.patches import Patches
 
 VISITS = 32
-"""Patches drawn of each image, on average, before its pool goes; more of them mean less decoding."""
+"""Patches drawn of each image of a pool, on average; a higher number means less decoding."""
 
 Ready = tuple[torch.Tensor, torch.Tensor | None]
 
 
 class Sampler(Protocol):
-    """What a training draws from."""
+    """Draws the patches of a training."""
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return LR and HR patches of a step; see `Pool.draw`."""
 
     def close(self) -> None:
-        """Let go of what was decoding ahead."""
+        """Stop decoding."""
 
 
 def open_sampler(
     images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
 ) -> tuple[Sampler, bool]:
-    """Return a sampler, and whether it streams because the images do not fit.
+    """Return a sampler, and whether it streams because the images do not fit in memory.
 
     Args:
-        images: what is trained on.
-        patches: what a step draws.
-        memory: bytes that decoded images may take.
-        device: where patches are cut.
-        ui: hears of images that cannot be read.
+        images: the training images.
+        patches: how patches are drawn.
+        memory: largest size of the decoded images, in bytes.
+        device: stores the pixels and cuts the patches.
+        ui: is told about small images, streaming and images that cannot be read.
 
     Raises:
         UsageError: no image can be used.
@@ -71,7 +71,7 @@ def open_sampler(
 
 
 class InMemory:
-    """All images, decoded once."""
+    """Draws from all images, decoded once."""
 
     def __init__(self, images: list[TrainingImage], patches: Patches, device: torch.device, ui: UI) -> None:
         self._pool = Pool([(image.height, image.width) for image in images], patches, device)
@@ -97,7 +97,7 @@ class InMemory:
 
 
 class Streaming:
-    """Pools of images in a seeded order, each half as large as the memory: one to draw from, one to come."""
+    """Draws from pools of images in a seeded order; the current and the next pool take half of the memory each."""
 
     def __init__(
         self, images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
@@ -109,7 +109,7 @@ class Streaming:
         self._coming: _Coming | None = None
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return LR and HR patches of a step; waits where the next pool is not decoded yet.
+        """Return LR and HR patches of a step; wait for the next pool if it is not decoded yet.
 
         Raises:
             UsageError: no image of a pool can be used.
@@ -118,7 +118,7 @@ class Streaming:
             if self._coming is None or step != self._end:  # the start, or a jump
                 self.close()
                 self._coming = _Coming(self._schedule(step), self._images, self._patches, self._device)
-            self._pool = None  # before the next but one is begun
+            self._pool = None  # frees its memory before a third pool is started
             self._first, self._end, self._pool, faults = self._coming.next()
             for fault in dict.fromkeys(faults):
                 if fault not in self._warned:
@@ -127,13 +127,13 @@ class Streaming:
         return self._pool.draw(step)
 
     def close(self) -> None:
-        """End the processes that decode."""
+        """Stop the processes that decode."""
         if self._coming:
             self._coming.close()
             self._coming = None
 
     def _schedule(self, step: int) -> Iterator[tuple[int, int, list[int]]]:
-        """Yield first step, end and images of each pool, from the one that a step falls into."""
+        """Yield first step, end step and images of each pool, starting with the pool of a step."""
         first = 0
         for pool in self._pools():
             end = first + max(1, -(-len(pool) * VISITS // self._patches.per_step))
@@ -142,7 +142,7 @@ class Streaming:
             first = end
 
     def _pools(self) -> Iterator[list[int]]:
-        """Yield the images of each pool without end: permutations, one behind the other, cut where a pool is full."""
+        """Yield the images of each pool, without end: consecutive permutations, cut where a pool is full."""
         sizes = [self._patches.bytes(image.height, image.width) for image in self._images]
         pool: list[int] = []
         room = self._memory // 2
@@ -156,7 +156,7 @@ class Streaming:
 
 
 class _Coming:
-    """Decodes the pools of a schedule, always one ahead, in processes of its own."""
+    """Decodes the pools of a schedule in separate processes, one pool ahead."""
 
     def __init__(
         self,
@@ -178,21 +178,21 @@ class _Coming:
             worker_init_fn=_deaf,
         )
         before = signal.getsignal(signal.SIGCHLD)
-        self._ready = iter(loader)  # here, before there are threads: it forks
+        self._ready = iter(loader)  # forks, so before any thread starts
         if threading.current_thread() is threading.main_thread():
-            # torch would raise in the midst of whatever step is running; `next` says it where it matters
+            # torch's handler would raise in the middle of a step; `next` reports a dead worker instead
             signal.signal(signal.SIGCHLD, before)
         self._next = self._begin()
 
     def next(self) -> tuple[int, int, Pool, list[str]]:
-        """Wait for the next pool, begin the one behind it, and return it with the faults of its files.
+        """Wait for the next pool and start the one after it; return its first step, end step, pool and faults.
 
         Raises:
-            SRBenchError: a process that decodes was killed.
+            SRBenchError: a decoding process was killed.
         """
         try:
             result = self._next.result()
-        except (RuntimeError, OSError, EOFError) as error:  # the DataLoader's words for it
+        except (RuntimeError, OSError, EOFError) as error:  # raised by the DataLoader for it
             reason = reason_of(error)
             raise SRBenchError(
                 f"decoding of training images failed: {reason}; --resume continues the training"
@@ -223,7 +223,7 @@ class _Coming:
                 else:
                     pool.put(index, *ready)
             future.set_result((first, end, pool, faults))
-        except Exception as error:  # noqa: BLE001  # whatever it is, the training's own thread must hear of it
+        except Exception as error:  # noqa: BLE001  # raised again in the training's thread
             future.set_exception(error)
 
 
@@ -239,7 +239,7 @@ class _Order:
 
 
 class _Files(Dataset[Ready | str]):
-    """Decodes one image and makes it ready; a fault is returned as text."""
+    """Decodes one image and prepares it by `Patches.ready`; an error is returned as text."""
 
     def __init__(self, images: list[TrainingImage], patches: Patches) -> None:
         self.images, self.patches = images, patches
@@ -260,7 +260,7 @@ class _Files(Dataset[Ready | str]):
 
 
 def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[Ready | str]:
-    """Decode in threads, a few images ahead of what is asked for: more would be memory twice."""
+    """Decode in threads, at most 8 images ahead, to limit memory."""
     waiting: list[Future[Ready | str]] = []
     for i in range(count):
         waiting.append(threads.submit(files.__getitem__, i))
@@ -271,7 +271,7 @@ def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[R
 
 
 def _deaf(_worker: int) -> None:
-    """Leave Ctrl-C to the training, which ends its workers when it is done."""
+    """Ignore Ctrl-C in a worker: the training handles it and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -1,1 +1,1 @@
-"""What a training step does, and what it may use."""
+"""Recipes: the training step, and the session that it runs in."""

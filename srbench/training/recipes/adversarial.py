@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from srbench.training.recipes.session import Training
 
 CLASSIFYING = ("gan", "ragan")
-"""Objectives whose critic learns to tell two classes by cross entropy."""
+"""Objectives whose critic is a binary classifier trained by cross entropy."""
 Objective = Literal["gan", "ragan", "wgan", "wgan-gp"]
 
 
 class Adversarial:
-    """Content loss plus a critic's opinion; the critic learns first in each step, on batches of its own.
+    """Content loss plus adversarial loss; each step first updates the critic, each time on a new batch.
 
     Args:
         generator: the method's network.
-        critic: maps ``(N, 3, patch, patch)`` to ``(N,)``, or a map per image: logits for ``gan``, unbounded scores for
-            the others. With ``pairs`` it is given ``(N, 6, patch, patch)``.
-        training: what the command line chose, and the way to losses, precision and devices.
-        objective: ``gan`` (non-saturating), ``ragan`` (relativistic average, arXiv:1807.00734, as ESRGAN has it),
+        critic: maps ``(N, 3, patch, patch)`` to ``(N,)`` or to a map per image: logits for ``gan``, unbounded scores
+            for the others. With ``pairs`` its input is ``(N, 6, patch, patch)``.
+        training: the command line's choices, losses, precision and devices.
+        objective: ``gan`` (non-saturating), ``ragan`` (relativistic average, arXiv:1807.00734, as in ESRGAN),
             ``wgan`` (arXiv:1701.07875) or ``wgan-gp`` (arXiv:1704.00028).
         loss: content loss expression.
-        weight: of the adversarial part; the content loss has 1.
-        lr: learning rate of the generator, and of the critic unless that has its own.
-        critic_lr: learning rate of the critic: one that learns faster needs fewer updates (arXiv:1706.08500); it keeps
-            its proportion when the command line chooses another lr.
+        weight: weight of the adversarial loss; the content loss has weight 1.
+        lr: learning rate of the generator, and of the critic unless ``critic_lr`` is given.
+        critic_lr: learning rate of the critic; with a higher one fewer updates are needed (arXiv:1706.08500). Its
+            ratio to ``lr`` stays if the command line changes ``lr``.
         batch: patches per update.
         patch: HR patch size in pixels.
         steps: generator updates.
@@ -46,8 +46,8 @@ class Adversarial:
         smooth: the critic's label of real images for ``gan`` and ``ragan`` (one-sided smoothing, arXiv:1606.03498).
         limit: weights of a ``wgan`` critic are clipped to [-limit, limit].
         penalty: weight of the gradient penalty of ``wgan-gp``.
-        pairs: the critic sees each image with the bicubic enlargement of its LR in front (arXiv:1611.07004).
-        betas: of Adam; those of the objective's paper unless given.
+        pairs: the critic's input is the bicubic enlargement of LR and the image, concatenated (arXiv:1611.07004).
+        betas: betas of Adam; None for those of the objective's paper.
         best: validation metric that chooses the best weights.
     """
 
@@ -99,7 +99,7 @@ class Adversarial:
 
     @property
     def formula(self) -> str:
-        """What generator G and critic D minimise; the content loss is that of the settings."""
+        """The objectives of generator G and critic D, one per line; the settings name the content loss."""
         of = "D(x↑, {})" if self.pairs else "D({})"
         real, fake = of.format("y"), of.format("G(x)")
         if self.objective == "ragan":
@@ -134,7 +134,7 @@ class Adversarial:
         return 0
 
     def _shown(self, lr: Tensor, image: Tensor) -> Tensor:
-        """Return what the critic is given of an image."""
+        """Return the critic's input for an image."""
         return torch.cat([imresize(lr, (image.shape[-2], image.shape[-1])), image], dim=1) if self.pairs else image
 
     def judge(self, lr: Tensor, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
@@ -166,17 +166,17 @@ class Adversarial:
         return {"critic": loss.detach(), **logs}
 
     def _gradient_penalty(self, lr: Tensor, real: Tensor, fake: Tensor) -> Tensor:
-        """Return how far the critic's gradient norm is from 1, squared, between real and fake images; in fp32."""
+        """Return the mean of (gradient norm of the critic - 1)² between real and fake images, in fp32."""
         weight = torch.rand(len(real), 1, 1, 1, device=real.device)
         between = torch.lerp(fake, real, weight).requires_grad_()
-        # forward, not a call: torch.compile knows no gradient of a gradient
+        # forward, not a call: torch.compile does not support second derivatives
         opinion = self.bare_critic.forward(self._shown(lr, between))
         (gradient,) = torch.autograd.grad(opinion.sum(), between, create_graph=True)
         penalty: Tensor = (gradient.flatten(1).norm(dim=1) - 1).square().mean()
         return penalty
 
     def please(self, lr: Tensor, hr: Tensor) -> dict[str, Tensor]:
-        """Update the generator on content and on the critic's opinion."""
+        """Update the generator on the content and the adversarial loss."""
         self.generator_optimizer.zero_grad()
         with self.training.judging(self.critic):
             sr = self.generator(lr)

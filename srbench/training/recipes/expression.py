@@ -1,4 +1,4 @@
-"""Loss expressions: ``"1*mse+0.006*vgg22"`` -> a callable, with every fault found before training starts."""
+"""Loss expressions: ``"1*mse+0.006*vgg22"`` -> a callable; errors are reported before training starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def parse(text: str) -> tuple[tuple[float, str], ...]:
         ((1.0, 'mse'), (0.006, 'vgg22'))
 
     Raises:
-        UsageError: it does not parse; says where.
+        UsageError: a term is not valid; the message names it.
     """
     terms = []
     for part in re.split(r"(?<![0-9.]e)\+", text.strip().lower()):
@@ -63,8 +63,8 @@ def build(text: str, catalog: Catalog, device: torch.device) -> Expression:
     """Build the losses that an expression names, on a device.
 
     Raises:
-        UsageError: it does not parse, or a name is unknown.
-        AssetError: a loss needs a backbone that cannot be had.
+        UsageError: the expression is not valid, or a name is unknown.
+        AssetError: a loss needs a backbone that is not available.
     """
     import torch
 

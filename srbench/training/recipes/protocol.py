@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 
 class Recipe(Protocol):
-    """Owns the step. The harness owns data, budget, precision, devices, logging, validation and checkpoints.
+    """A training step. The harness owns data, budget, precision, devices, logging, validation and checkpoints.
 
-    One whose step launches the same work each time, whatever its number, the values and the numbers drawn are, may say
-    so by a method ``phase(number) -> int``, beside ``step`` in its class; work that changes with the step's number is
-    another phase. On a GPU a step of each phase is then captured as a CUDA graph and replayed.
+    Optional method ``phase(number) -> int``, in the same class as ``step``: steps of the same phase must launch the
+    same work, whatever their values and random numbers. On a GPU one step of each phase is captured as a CUDA graph
+    and replayed.
 
-    One that minimises more than its settings' loss may say so in an attribute ``formula``: what is minimised, a line
-    per network, in Unicode, x being LR and y HR, with the numbers that the step uses (``srbench info`` shows it).
+    Optional attribute ``formula``, for recipes that minimise more than their settings' loss: the objective in Unicode,
+    a line per network, x being LR and y HR, with the numbers used (``srbench info`` shows it).
     """
 
     def step(self, lr: Tensor, hr: Tensor) -> Mapping[str, Tensor]:
@@ -29,8 +29,8 @@ class Recipe(Protocol):
             hr: ``(N, 3, h*scale, w*scale)``, float32 in [0, 1].
 
         Returns:
-            Scalars to log, left on the device: a step never waits for it.
+            Scalars to log, by name, still on the device, so that a step does not wait for it.
         """
 
     def state(self) -> Mapping[str, Any]:
-        """Return all that an exact resumption needs, by name: objects with ``state_dict`` and ``load_state_dict``."""
+        """Return everything needed to resume exactly, by name: objects with ``state_dict`` and ``load_state_dict``."""

@@ -1,4 +1,4 @@
-"""The one thing a recipe talks to: chosen settings, losses, precision, clipping, accumulation, devices."""
+"""The interface of the harness to a recipe: settings, losses, precision, clipping, accumulation, devices."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
 
 LOWERED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
-"""What loss networks compute in, by Fabric's name of the training's precision."""
+"""The dtype of loss networks, by Fabric's name of the training's precision."""
 SCHEDULES = ("constant", "cosine", "onecycle")
 WARM_UP = 0.3
-"""Part of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
+"""Fraction of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a training is made of; see `Supervised` for the meaning of each."""
+    """Settings of a training; `Supervised` documents each."""
 
     loss: str
     lr: float
@@ -43,7 +43,7 @@ class Settings:
     clip: float = 0.0
     ema: float = 0.999
     draws: int = 1
-    """Batches that one step is given, one behind the other (the critic's updates)."""
+    """Batches per step, one for each update of the critic."""
     best: str = defaults.PLANE[0]
     """Validation metric by which the best weights are chosen."""
 
@@ -59,7 +59,7 @@ class Settings:
             raise UsageError(f"--clip must not be negative, not {self.clip}")
 
     def lr_factor(self, step: int) -> float:
-        """Return what the peak learning rate is multiplied with at a step, counted from 0."""
+        """Return the factor of the peak learning rate at a step, counted from 0."""
         if self.schedule == "constant":
             return 1.0
         done = step / max(1, self.steps)
@@ -72,7 +72,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Overrides:
-    """What the command line asked for; None leaves the recipe's choice."""
+    """Settings chosen on the command line; None keeps the recipe's."""
 
     loss: str | None = None
     lr: float | None = None
@@ -95,11 +95,11 @@ class Optimizer:
 
     @property
     def can_be_captured(self) -> bool:
-        """Whether a step's work is the same each time, its number and its learning rate being on the device."""
+        """Whether the step count and the learning rate are on the device, as a CUDA graph needs them."""
         return all(group.get("capturable", False) for group in self.inner.param_groups)
 
     def set_rates(self, factor: float) -> None:
-        """Set every learning rate to so many times what it was when the optimizer was made."""
+        """Set every learning rate to a multiple of its initial value."""
         for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
             if isinstance(group["lr"], torch.Tensor):
                 group["lr"].fill_(rate * factor)
@@ -107,7 +107,7 @@ class Optimizer:
                 group["lr"] = rate * factor
 
     def _settle(self) -> None:
-        """Keep on a GPU what the optimizer counts, where it can: a step counted on the host would be waited for."""
+        """Keep step count and learning rate on a GPU where possible, so that the host need not wait for it."""
         on_cuda = self._training.device.type == "cuda"
         for group, rate in zip(self.inner.param_groups, self._rates, strict=True):
             if "capturable" in group:
@@ -115,12 +115,12 @@ class Optimizer:
                 group["lr"] = torch.tensor(rate, device=self._training.device) if on_cuda else rate
 
     def zero_grad(self) -> None:
-        """Clear the gradients."""
+        """Clear the gradients, before the first part of a batch."""
         if self._training.part == 0:
             self.inner.zero_grad(set_to_none=True)
 
     def step(self) -> None:
-        """Apply the gradients."""
+        """Apply the gradients, after the last part of a batch."""
         if self._training.part == self._training.parts - 1:
             self.inner.step()
 
@@ -129,21 +129,21 @@ class Optimizer:
         return dict(self.inner.state_dict())
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take the state back, from whatever device it was saved on."""
+        """Load a state that was saved on any device."""
         self.inner.load_state_dict(state)
         self._settle()
 
 
 class Training:
-    """What the harness lends to a recipe.
+    """The interface of the harness to a recipe.
 
     Args:
         fabric: device, precision and processes.
-        catalog: where losses come from.
-        overrides: the command line's choices, which win over the recipe's.
-        scale: the factor that is trained for.
-        parts: a step's batch is worked on in this many parts (gradient accumulation).
-        compiled: whether networks go through torch.compile.
+        catalog: the losses.
+        overrides: the command line's choices, which replace the recipe's.
+        scale: scale of the training.
+        parts: number of equal parts that a batch is processed in (gradient accumulation).
+        compiled: whether networks are compiled by torch.compile.
     """
 
     def __init__(
@@ -168,22 +168,22 @@ class Training:
         self.default_loss = ""
         """The recipe's own loss, whatever the command line chose."""
         self.loss_networks: dict[str, str] = {}
-        """Which pretrained network and layer each perceptual loss really uses, for the card."""
+        """Pretrained network and layer that each perceptual loss uses, for the card."""
         self._optimizers: list[Optimizer] = []
 
     @property
     def steps(self) -> int:
-        """How long the training is."""
+        """Number of steps of the training."""
         return self._settings.steps
 
     @property
     def device(self) -> torch.device:
-        """Where the step runs."""
+        """Device that the step runs on."""
         return self._fabric.device
 
     @property
     def can_be_captured(self) -> bool:
-        """Whether a step can become a CUDA graph: on one GPU, in one part, no loss scale to look at on the host."""
+        """Whether a step can be a CUDA graph: one GPU, one part, and no loss scale, which is checked on the host."""
         fabric = self._fabric
         whole = self.device.type == "cuda" and fabric.world_size == 1 and self.parts == 1
         scaled = fabric.strategy.precision.precision == "16-mixed"
@@ -196,10 +196,10 @@ class Training:
         return self.settings
 
     def choose(self, defaults: Settings) -> Settings:
-        """Return the recipe's settings with the command line's choices put over them.
+        """Return the recipe's settings, replaced by the command line's choices where given.
 
         Raises:
-            UsageError: one of them is out of range.
+            UsageError: a setting is out of range.
         """
         overrides = {name: value for name, value in asdict(self._overrides).items() if value is not None}
         self.default_loss = defaults.loss
@@ -210,8 +210,8 @@ class Training:
         """Build a loss from an expression.
 
         Raises:
-            UsageError: it does not parse, or names an unknown loss.
-            AssetError: it needs a backbone that cannot be had.
+            UsageError: the expression is not valid, or names an unknown loss.
+            AssetError: a loss needs a backbone that is not available.
         """
         built = expression.build(text, self._catalog, self.device)
         self.loss_networks |= {name: loss.uses for _, name, loss in built.terms if hasattr(loss, "uses")}
@@ -222,9 +222,9 @@ class Training:
         return built
 
     def prepare(self, module: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[nn.Module, Optimizer]:
-        """Make a module and its optimizer work under the chosen precision, on the chosen devices, compiled or not.
+        """Set up a module and its optimizer for the chosen precision, devices and compilation.
 
-        What a recipe calls must be the module returned; the one given, or a part of it, bypasses all of these.
+        The recipe must call the returned module; calling the original one, or a part of it, bypasses all of these.
         """
         if self._compiled:
             module.compile()
@@ -234,17 +234,17 @@ class Training:
         return module, wrapped
 
     def backward(self, loss: Tensor) -> None:
-        """Compute gradients, scaled where precision or accumulation asks for it."""
+        """Compute gradients of a scalar loss, scaled as precision and accumulation need it."""
         self._fabric.backward(loss / self.parts if self.parts > 1 else loss)
 
     def clip(self, module: nn.Module, optimizer: Optimizer) -> None:
-        """Limit the gradient norm to what was chosen, when the gradients are complete."""
+        """Limit the gradient norm to the settings' ``clip``, once the gradients of all parts are complete."""
         if self._settings.clip and self.part == self.parts - 1:
             self._fabric.clip_gradients(module, optimizer.inner, max_norm=self._settings.clip)
 
     @contextmanager
     def judging(self, module: nn.Module) -> Iterator[None]:
-        """While entered, a prepared module only judges: gradients pass through it, and it learns nothing."""
+        """Context in which gradients pass through a prepared module, but its parameters get none."""
         learning = [parameter for parameter in module.parameters() if parameter.requires_grad]
         for parameter in learning:
             parameter.requires_grad = False
@@ -256,7 +256,7 @@ class Training:
                 parameter.requires_grad = True
 
     def mean(self, value: Tensor) -> Tensor:
-        """Return the mean of a value over the processes that train together, on which all of them may decide."""
+        """Return the mean of a value over all processes, so that they make the same decision from it."""
         return cast("Tensor", self._fabric.all_reduce(value, reduce_op="mean"))
 
     def begin(self, step: int) -> None:

@@ -22,15 +22,15 @@ class Supervised:
 
     Args:
         net: the method's network.
-        training: what the command line chose, and the way to losses, precision and devices.
+        training: the command line's choices, losses, precision and devices.
         loss: expression such as ``mse`` or ``1*mse+0.006*vgg22``.
         lr: peak learning rate of Adam.
         batch: patches per step.
         patch: HR patch size in pixels.
-        steps: how long to train.
+        steps: number of steps.
         schedule: ``constant``, ``cosine`` or ``onecycle``.
         clip: largest gradient norm; 0 for no limit.
-        ema: decay of the moving average of the weights that is validated and kept; 0 for none.
+        ema: decay, in [0, 1), of the moving average of the weights that is validated and saved; 0 for none.
         best: validation metric that chooses the best weights.
     """
 
