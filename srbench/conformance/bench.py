@@ -157,13 +157,13 @@ def require(condition: bool, reason: str, fix: str = "") -> None:
         raise FaultError(reason, fix)
 
 
-def require_same(one: torch.Tensor, other: torch.Tensor, tolerance: float, reason: str, fix: str = "") -> None:
+def require_same(first: torch.Tensor, other: torch.Tensor, tolerance: float, reason: str, fix: str = "") -> None:
     """Fail the check where two tensors of [0, 1] differ by more than a tolerance.
 
     Raises:
         FaultError: they do; says by how much and where.
     """
-    gap = (one.float().cpu() - other.float().cpu()).abs()
+    gap = (first.float().cpu() - other.float().cpu()).abs()
     largest = float(gap.max())
     if not largest <= tolerance:
         index = tuple(int(i) for i in np.unravel_index(int(gap.argmax()), tuple(gap.shape)))

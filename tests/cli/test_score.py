@@ -4,33 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import skimage
-from PIL import Image as Pillow
 
-from srbench.cli import main
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
-    """Run a command in this process, in an empty folder; return exit code, output and messages."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["srbench", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        assert "bug to report" not in err
-        return ended.value.code, out, err
-
-    return run
+from tests.cli.conftest import pixels
 
 
 @pytest.fixture
@@ -40,11 +19,6 @@ def folders(tmp_path, save_image):
         save_image(tmp_path / "hr" / f"{name}.png", 41, 43, seed=seed)
         save_image(tmp_path / "sr" / f"{name}.png", 40, 40, seed=seed + 10)
     return tmp_path
-
-
-def pixels(path, mode=None):
-    with Pillow.open(path) as image:
-        return np.asarray(image.convert(mode) if mode else image)
 
 
 def test_score_prints_csv_of_full_precision(call, folders):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,32 +11,9 @@ import pytest
 import torch
 from PIL import Image as Pillow
 
-from srbench.cli import main
+from tests.cli.conftest import pixels
 
 FAULTY = Path(__file__).parents[1] / "plugin_files" / "faulty.py"
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch, capsys):
-    """Run a command in this process, in an empty folder; return exit code, output and messages."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "torch"))
-
-    def run(*args):
-        monkeypatch.setattr(sys, "argv", ["srbench", *map(str, args)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capsys.readouterr()
-        assert "Traceback" not in err
-        assert "bug to report" not in err
-        return ended.value.code, out, err
-
-    return run
-
-
-def pixels(path, mode=None):
-    with Pillow.open(path) as image:
-        return np.asarray(image.convert(mode) if mode else image)
 
 
 def test_upscale_repeats_pixels_of_any_size(call, tmp_path, save_image):

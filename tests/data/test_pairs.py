@@ -14,6 +14,7 @@ from srbench.errors import ImageError
 from srbench.images.picture import Picture
 from srbench.images.tensors import planes
 from srbench.specs import ImagePair
+from tests.data.conftest import FAULTS
 
 
 def test_hr_is_cropped_to_multiples_of_the_scale(tmp_path, save_image):
@@ -33,33 +34,6 @@ def test_wrong_lr_size_names_both_sizes(tmp_path, save_image):
     hr, lr = save_image(tmp_path / "h.png", 40, 36), save_image(tmp_path / "l.png", 20, 18)
     with pytest.raises(ImageError, match=r"l\.png: is 20x18, but x4 of it should be 40x36 as h\.png is"):
         load_pair(ImagePair("a", hr, lr), 4)
-
-
-@pytest.fixture
-def faulty(tmp_path, save_image):
-    """A folder with one good image and one of each fault."""
-    good = save_image(tmp_path / "good.png")
-    deep = np.arange(40 * 36, dtype=np.uint16).reshape(36, 40)
-    Pillow.fromarray(deep).save(tmp_path / "deep.png")
-    Pillow.fromarray(np.zeros((36, 40, 4), np.uint8)).save(tmp_path / "clear.png")
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "text.png").write_text("not an image")
-    (tmp_path / "cut.png").write_bytes(good.read_bytes()[:-200])
-    save_image(tmp_path / "tiny.png", 1, 1)
-    frames = [Pillow.new("L", (40, 36), value) for value in (0, 255)]
-    frames[0].save(tmp_path / "moves.gif", save_all=True, append_images=frames[1:])
-    return tmp_path
-
-
-FAULTS = {
-    "clear.png": "has transparent pixels",
-    "cut.png": "damaged or truncated",
-    "deep.png": "is 16-bit",
-    "empty.png": "the file is empty",
-    "moves.gif": "is animated",
-    "text.png": "is no PNG, JPEG",
-    "tiny.png": "1x1 is smaller than the scale 4",
-}
 
 
 def test_usable_names_each_fault_and_keeps_the_rest(faulty):

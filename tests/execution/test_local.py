@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -12,25 +11,8 @@ from srbench.errors import Code, SRBenchError
 from srbench.execution.events import ImageDone
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Cell, Job, Session
-from srbench.execution.local import InlineExecutor, WorkerExecutor
-
-FAULTY = str(Path(__file__).parents[1] / "plugin_files" / "faulty.py")
-
-
-@pytest.fixture(params=["worker", "inline"])
-def executor(request, tmp_path):
-    session = Session(device="cpu", threads=1, plugins=(FAULTY,))
-    made = (
-        InlineExecutor(session)
-        if request.param == "inline"
-        else WorkerExecutor(session, tmp_path / "log", timeout_s=60)
-    )
-    yield made
-    made.shutdown()
-
-
-def job(method, folder):
-    return Job(method, 2, str(folder), {"a": [Cell("key", "psnr", "y")]})
+from srbench.execution.local import WorkerExecutor
+from tests.execution.conftest import FAULTY, job
 
 
 def test_values_come_then_the_end(executor, tmp_path, save_image):

@@ -2,29 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from srbench.errors import Code
 from srbench.execution.events import ValueScored
 from srbench.execution.jobs import Cell, Job, Session
-from srbench.execution.local import InlineExecutor, WorkerExecutor
+from srbench.execution.local import InlineExecutor
 from srbench.execution.worker import Worker
-
-FAULTY = str(Path(__file__).parents[1] / "plugin_files" / "faulty.py")
-
-
-@pytest.fixture(params=["worker", "inline"])
-def executor(request, tmp_path):
-    session = Session(device="cpu", threads=1, plugins=(FAULTY,))
-    made = (
-        InlineExecutor(session)
-        if request.param == "inline"
-        else WorkerExecutor(session, tmp_path / "log", timeout_s=60)
-    )
-    yield made
-    made.shutdown()
+from tests.execution.conftest import FAULTY, job
 
 
 def watched(worker, batch):
@@ -37,10 +22,6 @@ def watched(worker, batch):
 
 def values_of(events):
     return {event.cell: event.value for event in events if isinstance(event, ValueScored)}
-
-
-def job(method, folder):
-    return Job(method, 2, str(folder), {"a": [Cell("key", "psnr", "y")]})
 
 
 def test_what_a_method_does_to_torch_is_undone(tmp_path, save_image):

@@ -94,7 +94,7 @@ def test_halo_is_the_reach_of_the_network(name, scale):
 def test_back_projection_corrects_by_what_is_lost_on_the_way():
     """With identities for the way there and back nothing is lost, so nothing is corrected."""
     unit = DBPN(2, features=4, channels=4).up[0]
-    unit.there = unit.back = unit.again = torch.nn.Identity()
+    unit.first = unit.back = unit.second = torch.nn.Identity()
     x = torch.rand(1, 4, 5, 5)
     assert torch.equal(unit(x), x)
 

@@ -11,61 +11,12 @@ import torch
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
-from srbench.runs import harness
-from srbench.runs.request import Request
 from srbench.runs.rerun import requests_of
-from srbench.runs.runner import run
 from srbench.runs.verify import verify
 from srbench.store.hashes import sha256
 from srbench.store.weights import save_weights
 from srbench.system.terminal import Silent
-
-SHARP = """
-import torch
-from srbench import ModelSpec, hookimpl
-
-def build(scale):
-    class Sharp(torch.nn.Module):
-        def forward(self, lr):
-            return torch.nn.functional.interpolate(lr, scale_factor=scale, mode="bilinear") * {factor}
-    return Sharp()
-
-@hookimpl
-def srbench_models():
-    return [ModelSpec(name="sharp", summary="for tests", scales={{2}}, build=build)]
-"""
-
-
-@pytest.fixture(autouse=True)
-def _in_this_process(monkeypatch):
-    """Spares outputs that are made again a worker's start; the commands have theirs."""
-    monkeypatch.setattr(
-        "srbench.runs.verify.run_request", lambda request, *rest: run(replace(request, inline=True), *rest)
-    )
-
-
-@pytest.fixture
-def asked(tmp_path, save_image):
-    """A request on three images, of a shipped method and a plugin file's, not yet made."""
-    for i in range(3):
-        save_image(tmp_path / "photos" / f"p{i}.png", seed=i, mode="L" if i == 2 else "RGB")
-    (tmp_path / "sharp.py").write_text(SHARP.format(factor=1.0))
-    return Request(
-        methods=("sharp", "nearest"),
-        datasets=(str(tmp_path / "photos"),),
-        scales=(2,),
-        protocols=("y", "rgb"),
-        metrics=("psnr", "ssim"),
-        out=tmp_path / "run",
-        plugins=(str(tmp_path / "sharp.py"),),
-        speed=False,
-        inline=True,
-        command="srbench run ...",
-    )
-
-
-def make(request):
-    return harness.score(request, Catalog.load(request.plugins), Silent())
+from tests.runs.conftest import SHARP, make
 
 
 def csv(folder):

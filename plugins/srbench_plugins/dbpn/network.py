@@ -33,13 +33,13 @@ class Projection(nn.Module):
             return nn.Sequential(kind(channels, channels, kernel, stride=stride, padding=padding), nn.PReLU())
 
         self.gather = narrow(inputs * channels, channels) if inputs else nn.Identity()
-        self.there, self.back, self.again = cross(enlarge=up), cross(enlarge=not up), cross(enlarge=up)
+        self.first, self.back, self.second = cross(enlarge=up), cross(enlarge=not up), cross(enlarge=up)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:  # (N, c*inputs, h, w) -> (N, c, h*scale, w*scale) or back
         x = self.gather(x)
-        estimate = self.there(x)
+        estimate = self.first(x)
         error = self.back(estimate) - x
-        result: torch.Tensor = estimate + self.again(error)
+        result: torch.Tensor = estimate + self.second(error)
         return result
 
 

@@ -42,8 +42,8 @@ def builds(bench: MethodBench) -> None:
             raise FaultError(f"x{scale}: {error}", STALE if error.code is Code.WRONG_WEIGHTS else "") from error
     spec = bench.spec
     if spec.recipe is None and not spec.shipped and spec.file is None:
-        one, other = _drawn(bench, 1), _drawn(bench, 2)
-        drawn = [name for name in one if not torch.equal(one[name], other[name])]
+        state, other = _drawn(bench, 1), _drawn(bench, 2)
+        drawn = [name for name in state if not torch.equal(state[name], other[name])]
         require(
             not drawn,
             f"{drawn[0] if drawn else ''} is drawn at random, and nothing sets it: no weights, no recipe",
@@ -120,9 +120,9 @@ def batch(bench: MethodBench) -> None:
     if bench.spec.stochastic:
         raise SkipError("it is stochastic: each image of a batch draws numbers of its own")
     for scale in bench.scales:
-        one, two = bench.lr(seed=1), bench.lr(seed=2)
-        apart = torch.cat([bench.sr(one, scale), bench.sr(two, scale)])
-        together = bench.sr(torch.cat([one, two]), scale)
+        first, second = bench.lr(seed=1), bench.lr(seed=2)
+        apart = torch.cat([bench.sr(first, scale), bench.sr(second, scale)])
+        together = bench.sr(torch.cat([first, second]), scale)
         require_same(apart, together, SAME, f"x{scale}: a batch of 2 differs from each image alone")
 
 

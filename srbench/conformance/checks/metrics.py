@@ -100,8 +100,8 @@ def number(bench: MetricBench) -> None:
         require(math.isfinite(number), f"protocol {protocol.name}: a noisy image scores {number}")
 
 
-def _is_better(bench: MetricBench, one: float, other: float) -> bool:
-    return one > other if bench.spec.better == "higher" else one < other
+def _is_better(bench: MetricBench, value: float, other: float) -> bool:
+    return value > other if bench.spec.better == "higher" else value < other
 
 
 def identity_is_best(bench: MetricBench) -> None:
@@ -194,10 +194,10 @@ def batch(bench: MetricBench) -> None:
                 require(any(map(math.isnan, alone)), f"{where} has no score, and each image alone has one: {error}")
                 continue
             require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
-            for one, other in zip(together.tolist(), alone, strict=True):
-                neither = math.isnan(one) and math.isnan(other)
-                agree = neither or math.isclose(one, other, rel_tol=1e-4, abs_tol=1e-6)
-                require(agree, f"{where} scores {one:.9g} where the image alone scores {other:.9g}")
+            for value, other in zip(together.tolist(), alone, strict=True):
+                neither = math.isnan(value) and math.isnan(other)
+                agree = neither or math.isclose(value, other, rel_tol=1e-4, abs_tol=1e-6)
+                require(agree, f"{where} scores {value:.9g} where the image alone scores {other:.9g}")
 
 
 def _score_or_nan(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protocol: Protocol) -> float:

@@ -121,17 +121,19 @@ def learns(bench: MethodBench) -> None:
 
 def resumes(bench: MethodBench) -> None:
     """A recipe built anew that is given ``state()`` goes on as the one it was taken from."""
-    one = _begin(bench, 0)
-    lr, hr = _batch(one, bench.scale)
+    first = _begin(bench, 0)
+    lr, hr = _batch(first, bench.scale)
     for step in range(2):
-        one.step(step, lr, hr)
-    saved = {name: copy.deepcopy(part.state_dict()) for name, part in one.recipe.state().items()}
+        first.step(step, lr, hr)
+    saved = {name: copy.deepcopy(part.state_dict()) for name, part in first.recipe.state().items()}
     other = _begin(bench, 1)
     for name, part in other.recipe.state().items():
         part.load_state_dict(saved[name])
     for step in range(2, 4):  # on negatives: where gradients turn, what an optimizer remembers of the others counts
-        one.step(step, 1 - lr, 1 - hr)
+        first.step(step, 1 - lr, 1 - hr)
         other.step(step, 1 - lr, 1 - hr)
     theirs = other.net.state_dict()
-    unlike = [name for name, value in one.net.state_dict().items() if not torch.allclose(value, theirs[name], 0, SAME)]
+    unlike = [
+        name for name, value in first.net.state_dict().items() if not torch.allclose(value, theirs[name], 0, SAME)
+    ]
     require(not unlike, f"resumed from state(), {', '.join(unlike[:3])} is another than without a break")
