@@ -7,6 +7,7 @@ outlives a killed parent. Output of plugins, and of processes they start, is kep
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import queue
@@ -151,6 +152,8 @@ def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
     """
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # output of plugins must not mix with the messages
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # what a plugin printed before it crashed must be in the log
     orders = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # processes of plugins must not read the parent's lines
     lines: list[str] = []

@@ -42,6 +42,7 @@ serve(start)
 def start(tmp_path, monkeypatch):
     (tmp_path / "child_that_serves.py").write_text(SERVER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)  # prints reach the log without it too
     children = []
 
     def begin(**hello):
