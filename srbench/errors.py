@@ -28,7 +28,7 @@ class Code(StrEnum):
     """Of the device, the process, ``--max-memory`` or the machine."""
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
-    """A process ended by a signal or by itself."""
+    """A process was killed by a signal, or exited before it answered."""
     STOPPED = "stopped"
     """The run was ended by its user."""
     DEVICE_BROKEN = "device_broken"

@@ -63,7 +63,7 @@ weights_option = click.option(
     "--weights",
     multiple=True,
     metavar="METHOD=PATH|trained|shipped",
-    help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
+    help="Weights to use [default: those shipped with the plugin, else those trained on this machine]. Repeatable.",
 )
 metrics_option = run_option("metrics", "--metrics", type=Names("metrics"))
 protocol_option = run_option("protocols", "--protocol", type=Names())

@@ -196,7 +196,7 @@ DATASET = (
 )
 PLUGIN = (
     Check("loads", "", "the reason names the line or the hook"),
-    Check("light", "", "import it inside build and recipe, so that 'srbench list' stays quick"),
+    Check("lazy imports", "", "import it inside build and recipe, so that 'srbench list' stays quick"),
     Check("import", "", "a module that is imported must change nothing but itself"),
     Check("repeatable", "", "a hook must return the same specs whenever it is called"),
 )

@@ -205,7 +205,7 @@ class Examiner:
         if seen.dead:
             return Result(subject, check.name, "skipped", "needs 'loads', which failed", blocked=True)
         reason = {
-            "light": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
+            "lazy imports": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
             "import": f"importing it changes {', '.join(seen.changed)}" if seen.changed else "",
             "repeatable": f"called again, its hooks gave another {', '.join(seen.unlike)}" if seen.unlike else "",
         }[check.name]

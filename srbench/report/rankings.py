@@ -135,7 +135,8 @@ def _column(board: Board, column: str, heading: str, summaries: Mapping[str, str
     if column == "vs_best":
         meaning = (
             f"Is the difference in {judged} from the best of the table significant? Wilcoxon's signed-rank test, "
-            f"paired over images, Holm-corrected, 5 %: worse = yes, tie = no; not claimed below {FEWEST_FOR_TEST}."
+            f"paired over images, Holm-corrected, 5 %: worse = yes, tie = no, "
+            f"empty = fewer than {FEWEST_FOR_TEST} images."
         )
         return Column(column, heading, meaning, first)
     if column in board.metrics:

@@ -47,7 +47,7 @@ class Board:
       ``ok``, ``failed`` or ``unsupported``; ``weights`` a hash or ``none``
     - ``scale protocol_version images`` (int)
     - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
-    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing is claimed
+    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing was tested
     - ``params``, ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
       ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
       in pixels, and ``speed_batch`` (int)
@@ -139,8 +139,8 @@ def _record(entry: Entry, metrics: list[str]) -> Row:
 def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
     """Say of each entry whether its difference from its section's best is significant.
 
-    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05; nothing is
-    claimed below 8 images.
+    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05. An
+    entry with fewer than 8 images is not tested.
     """
     verdicts = [""] * len(entries)
     metric = board.judged

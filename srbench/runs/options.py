@@ -165,7 +165,7 @@ class RunOptions:
     speed_batch: int = _option(Kind("whole", 1, 1024), "Images per batch for speed.", 1)
     speed_seconds: float = _option(Kind("number", 0, 600, above=True), "How long each speed is measured.", 2.0)
     weights: Mapping[str, str] = _option(
-        CHOICES, "Weights by method; without it those shipped with the plugin, else those trained here.", {}
+        CHOICES, "Weights by method [default: those shipped with the plugin, else those trained on this machine]", {}
     )
     train_on: tuple[str, ...] = _option(
         TEXTS, "Train the methods that have no weights first, on these sets.", (), keyword="train"

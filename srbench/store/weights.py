@@ -83,7 +83,7 @@ def method_of(weights: str) -> str:
 
 
 def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
-    """Return the weights a method runs with: the chosen ones, else shipped with the plugin, else trained here.
+    """Return the weights a method runs with: the chosen, else the shipped, else those trained on this machine.
 
     Args:
         spec: the method.

@@ -52,7 +52,7 @@ class Exit:
             return "the worker was killed (SIGKILL): most likely out of memory"
         if self.code < 0:
             return f"the worker crashed ({signal.Signals(-self.code).name})"
-        return f"the worker ended by itself (exit code {self.code})"
+        return f"the worker process exited (exit code {self.code})"
 
 
 class Child:

@@ -193,7 +193,7 @@ def halo(bench: MethodBench) -> None:
     """A tile with a margin of the halo gives, in its middle, what the whole image gives: no seam would show."""
     spec, scale = bench.spec, bench.scale
     if spec.halo is None:
-        raise SkipError("the spec claims no halo, so nothing is promised of tiles")
+        raise SkipError("the spec gives no halo, so the method is never run in tiles")
     if spec.stochastic:
         raise SkipError("it is stochastic: tiles draw numbers of their own")
     step = spec.multiple
