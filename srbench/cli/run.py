@@ -74,7 +74,7 @@ def run_command(
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
-    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed; the others'
+    The same command on the same --out continues where it stopped. Exit code 1 when a method failed; the others'
     rows stand.
 
     \b
