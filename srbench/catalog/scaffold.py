@@ -1,7 +1,8 @@
-"""``srbench new``: the templates in ``srbench/templates`` -> a distribution that installs, passes its test and runs.
+"""``srbench new``: a template becomes a distribution that installs, passes its test and runs.
 
-A template is the tree of what is written. ``.in`` is taken off the names of files in which ``@name@`` and the like are
-replaced; ``package`` stands for the name of the Python package, ``method_x`` for the method's name.
+A template is a tree of files in ``srbench/catalog/templates``. In files that end in ``.in``, ``@name@`` and the like
+are replaced, and the ending is removed. In file names, ``package`` stands for the Python package, ``method_x`` for the
+method's name.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KINDS = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
-"""What can be written, and the catalog's shelf of it."""
+"""Kind of plugin -> attribute of the catalog."""
 NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 LONGEST = 40
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,19 +35,19 @@ def package_name(name: str) -> str:
 
 
 def create(name: str, kind: str, parent: Path) -> Path:
-    """Write a distribution into a new folder of this name.
+    """Write a distribution into a new folder.
 
     Args:
         name: of the method, loss, dataset or metric.
         kind: one of `KINDS`.
-        parent: the folder to write the new one in; made where it is missing.
+        parent: the parent folder; it is created if it does not exist.
 
     Returns:
         The folder.
 
     Raises:
         UsageError: the name cannot be used or is taken, or the folder exists; nothing was written.
-        SRBenchError: the disk refuses.
+        SRBenchError: the folder cannot be written.
     """
     target = parent / name
     _check_name(name, kind)

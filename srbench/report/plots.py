@@ -1,6 +1,6 @@
-"""Quality against speed, perception against distortion, and training curves, as matplotlib figures.
+"""Plots of quality against speed and perception against distortion, and training curves, as matplotlib figures.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; each method has a marker and its name beside it.
+Colours are Okabe and Ito's, which colour-blind readers can distinguish. Each method has a marker and a label.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """A method in a plot; on the front when no other is at least as good in both and better in one."""
+    """A method in a plot; on the Pareto front if no other is at least as good in both values and better in one."""
 
     method: str
     x: float
@@ -51,7 +51,7 @@ class Point:
 
 
 def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
-    """Return the methods that have both values, finite (and above 0 on a logarithmic axis)."""
+    """Return the methods with finite values on both axes (above 0 on a logarithmic axis)."""
 
     def value(row: Row, axis: Axis) -> float:
         number = row[axis.column]
@@ -69,7 +69,7 @@ def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
 
 
 def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Give each method a colour and a marker, the same in all plots of a page."""
+    """Return the colour and the marker of each method, for all plots of a page."""
     names = sorted(set(methods))
     return {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
 
@@ -77,7 +77,7 @@ def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
 def scatter(
     shown: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
 ) -> Figure:
-    """Draw methods as points with their names, the front as a dashed line; bubbles have the area of the parameters."""
+    """Draw methods as labelled points, the front as a dashed line; areas of bubbles are proportional to parameters."""
     import matplotlib as mpl
 
     with mpl.rc_context(RC):
@@ -132,7 +132,7 @@ def _plain_decades(axes: Axes) -> None:
 
 
 def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
-    """Write each name where there is room, with a thin line to its point where that is not beside it."""
+    """Label each point where there is room, with a thin line to the point if the label is far from it."""
     figure.draw_without_rendering()
     renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     centres = [tuple(axes.transData.transform((point.x, point.y))) for point in shown]
@@ -152,7 +152,7 @@ def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
 
 
 def curve(name: str, steps: Sequence[int], values: Sequence[float], *, validated: bool) -> Figure:
-    """Draw one value of a training over steps; validated values have points."""
+    """Draw one logged value of a training over steps; validation values have markers."""
     import matplotlib as mpl
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 

@@ -249,7 +249,7 @@ BROKEN = {
     "brings-nothing": (
         (OTHER, {"top": "", "hook": "srbench_models", "spec": ""}),
         "loads",
-        "its hooks return nothing: it brings no method, loss, dataset or metric",
+        "its hooks return nothing: it has no method, loss, dataset or metric",
     ),
     "leaves-a-process-at-import": (
         method(top="import subprocess; RUNS = subprocess.Popen(['sleep', '30'])"),

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 SIDE = 96
 SCALE = 4
 NOISE = (1, 4, 16, 64)
-"""Deviations of noise, of 255."""
+"""Standard deviations of noise, in 8-bit levels."""
 BLUR = (0.6, 1.2, 2.4)
-"""Deviations of Gaussian blur, in pixels."""
+"""Standard deviations of Gaussian blur, in pixels."""
 
 
 def builds(bench: MetricBench) -> None:
-    """It builds, with its two steps, unless it needs a network that is not here."""
+    """The metric can be built and has both steps, unless it needs a network that is not on this machine."""
     try:
         with only_local():
             metric = bench.metric
@@ -63,7 +63,7 @@ def _blurred(hr: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _view(bench: MetricBench, image: torch.Tensor, protocol: Protocol) -> torch.Tensor:
-    """Return an image, or a batch, as the harness gives it to this metric."""
+    """Return an image, or a batch, as srbench gives it to this metric."""
     image = image.to(bench.device)
     image = image[None] if bench.spec.batched and image.ndim == 3 else image
     if not bench.spec.uses_protocol:
@@ -105,7 +105,7 @@ def _is_better(bench: MetricBench, value: float, other: float) -> bool:
 
 
 def identity_is_best(bench: MetricBench) -> None:
-    """HR itself scores better than any distortion of it, and is not NaN."""
+    """HR against itself scores better than any distortion of it, and not NaN."""
     for protocol in _protocols(bench):
         hr = _hr()
         best = float(_score(bench, hr, hr, protocol))
@@ -139,7 +139,7 @@ def direction(bench: MetricBench) -> None:
 
 
 def input_stays(bench: MetricBench) -> None:
-    """Neither step changes an image, and scoring leaves what was prepared."""
+    """Neither step changes an image, and ``score`` does not change the result of ``prepare``."""
     protocol = PROTOCOLS["y"]
     hr, sr = _view(bench, _hr(), protocol), _view(bench, _noisy(_hr(), 8), protocol)
     other = _view(bench, _noisy(_hr(), 32), protocol)
@@ -172,12 +172,12 @@ def deterministic(bench: MetricBench) -> None:
     require(
         value == values[0],
         f"after another HR was prepared, the same images scored {value:.9g} instead of {values[0]:.9g}",
-        "keep what depends on HR in what prepare returns, not in the metric",
+        "return what depends on HR from prepare; do not keep it in the metric",
     )
 
 
 def batch(bench: MetricBench) -> None:
-    """A metric that takes batches gives each image of one the score that it has alone, where it has any."""
+    """A metric that takes batches gives each image the score that it has alone, if it has one."""
     if not bench.spec.batched:
         raise SkipError("it is given one image at a time")
     flat = torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8)
@@ -190,7 +190,7 @@ def batch(bench: MetricBench) -> None:
             where = f"protocol {protocol.name}: a batch of {len(pairs)}"
             try:
                 together = torch.as_tensor(_score(bench, sr, hr, protocol))
-            except UndefinedScoreError as error:  # each is then scored alone
+            except UndefinedScoreError as error:  # a run then scores each image alone
                 require(any(map(math.isnan, alone)), f"{where} has no score, and each image alone has one: {error}")
                 continue
             require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
@@ -208,7 +208,7 @@ def _score_or_nan(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protoc
 
 
 def small(bench: MetricBench) -> None:
-    """Images too small or flat have a number, or none with a reason; never another error."""
+    """Small and flat images have a score, or a reason why they have none; no other error is raised."""
     for side, what in ((2 * SCALE + 1, "of one pixel after the border cut"), (2 * SCALE + 6, "of 6 pixels")):
         _try(bench, _hr(height=side, width=side), what)
     _try(bench, torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8), "without structure")
@@ -225,7 +225,7 @@ def _try(bench: MetricBench, hr: torch.Tensor, what: str) -> None:
 
 
 def global_state(bench: MetricBench) -> None:
-    """Building and scoring leave the process as it was."""
+    """Building and scoring change no global state."""
     protocol = PROTOCOLS["y"]
     hr = _view(bench, _hr(), protocol)
 
