@@ -60,6 +60,11 @@ class Catalog:
         loaded = [load_plugin(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
+    @property
+    def shelves(self) -> dict[str, Shelf[Any]]:
+        """The shelves by kind of spec: ``method``, ``loss``, ``dataset``, ``metric``."""
+        return {shelf.kind: shelf for shelf in (self.models, self.losses, self.datasets, self.metrics)}
+
     def complaints(self, files: Iterable[str | Path] = ()) -> list[str]:
         """Return one line per problem of a plugin; ``files`` are the plugin files that the user named."""
         named = {str(Path(file).resolve()) for file in files}

@@ -22,8 +22,6 @@ from srbench.errors import SRBenchError, UsageError, reason_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
-"""Kind of plugin -> attribute of the catalog."""
 NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 LONGEST = 40
 TEMPLATES = Path(__file__).parent / "templates"
@@ -39,7 +37,7 @@ def create(name: str, kind: str, parent: Path) -> Path:
 
     Args:
         name: of the method, loss, dataset or metric.
-        kind: one of `KINDS`.
+        kind: one of `Catalog.shelves`.
         parent: the parent folder; it is created if it does not exist.
 
     Returns:
@@ -78,7 +76,7 @@ def _check_name(name: str, kind: str) -> None:
         )
     if name.startswith("srbench"):
         raise UsageError(f"{name!r} would make a package named {package_name(name)}; leave out 'srbench'")
-    shelf = getattr(Catalog.load(), KINDS[kind])
+    shelf = Catalog.load().shelves[kind]
     if name in shelf or name in shelf.clashes:
         owner = shelf.owner(name).origin if name in shelf else " and ".join(shelf.clashes[name])
         raise UsageError(f"there is a {kind} {name!r} already, from {owner}; choose another name")

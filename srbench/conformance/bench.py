@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,7 +33,6 @@ class Bench:
     device: torch.device
     home: Path | None = None
     """File or folder of the plugin's code."""
-    kept: dict[Any, Any] = field(default_factory=dict)
     traces: dict[str, str] = field(default_factory=dict)
     """Change of the process -> first check in which it happened."""
 
@@ -42,6 +42,7 @@ class MethodBench(Bench):
     """A method. Its networks are built once."""
 
     spec: ModelSpec
+    nets: dict[int, torch.nn.Module] = field(default_factory=dict)
 
     @property
     def scales(self) -> list[int]:
@@ -76,10 +77,9 @@ class MethodBench(Bench):
 
     def net(self, scale: int) -> torch.nn.Module:
         """Return the network of a scale, which checks share."""
-        if scale not in self.kept:
-            self.kept[scale] = self.build(scale)
-        net: torch.nn.Module = self.kept[scale]
-        return net
+        if scale not in self.nets:
+            self.nets[scale] = self.build(scale)
+        return self.nets[scale]
 
     def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
         """Return an LR picture ``(1, 3, h, w)`` in [0, 1], its sides rounded up to the ``multiple`` of the spec."""
@@ -98,13 +98,15 @@ class LossBench(Bench):
 
     spec: LossSpec
 
-    @property
+    def build(self) -> Any:
+        """Build the loss, on the device."""
+        loss = self.spec.build()
+        return loss.to(self.device) if isinstance(loss, torch.nn.Module) else loss
+
+    @cached_property
     def loss(self) -> Any:
         """The loss, built once."""
-        if "loss" not in self.kept:
-            loss = self.spec.build()
-            self.kept["loss"] = loss.to(self.device) if isinstance(loss, torch.nn.Module) else loss
-        return self.kept["loss"]
+        return self.build()
 
 
 @dataclass
@@ -113,12 +115,10 @@ class MetricBench(Bench):
 
     spec: MetricSpec
 
-    @property
+    @cached_property
     def metric(self) -> Any:
         """The metric, built once."""
-        if "metric" not in self.kept:
-            self.kept["metric"] = self.spec.build()
-        return self.kept["metric"]
+        return self.spec.build()
 
 
 @dataclass

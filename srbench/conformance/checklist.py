@@ -23,6 +23,9 @@ class Check:
     """Its time limit, in multiples of the usual one."""
 
 
+STATE = "change no global state: pass dtype, device and generator where they are needed"
+"""Fix of the checks of global state."""
+
 METHOD = (
     Check("spec", "specs:frozen", "return a plain ModelSpec and do not change it: give each variant its own spec"),
     Check("builds", "methods:builds", "build(scale) must return a torch.nn.Module for every scale in the spec"),
@@ -98,23 +101,13 @@ METHOD = (
         ("output",),
         patience=10,
     ),
-    Check(
-        "global state",
-        "methods:global_state",
-        "change no global state: pass dtype, device and generator where they are needed",
-        ("output",),
-    ),
+    Check("global state", "methods:global_state", STATE, ("output",)),
 )
 LOSS = (
     Check("spec", "specs:frozen", "return a plain LossSpec and do not change it"),
     Check("builds", "losses:builds", "build() must return a callable (sr, hr) -> scalar tensor"),
     Check("scalar", "losses:scalar", "reduce to one finite number, for example with .mean()", ("builds",)),
-    Check(
-        "zero",
-        "losses:zero",
-        "make it 0 if SR equals HR, or leave out zero_at_equality=True",
-        ("scalar",),
-    ),
+    Check("zero", "losses:zero", "make it 0 if SR equals HR, or leave out zero_at_equality=True", ("scalar",)),
     Check(
         "gradient",
         "losses:gradient",
@@ -123,12 +116,7 @@ LOSS = (
     ),
     Check("input", "losses:input_stays", "do not change SR or HR in place", ("scalar",)),
     Check("deterministic", "losses:deterministic", "keep no state between calls", ("scalar",)),
-    Check(
-        "global state",
-        "losses:global_state",
-        "change no global state: pass dtype, device and generator where they are needed",
-        ("scalar",),
-    ),
+    Check("global state", "losses:global_state", STATE, ("scalar",)),
 )
 METRIC = (
     Check("spec", "specs:frozen", "return a plain MetricSpec and do not change it"),
@@ -162,12 +150,7 @@ METRIC = (
         "raise srbench.errors.UndefinedScoreError with the reason if there is no value",
         ("number",),
     ),
-    Check(
-        "global state",
-        "metrics:global_state",
-        "change no global state: pass dtype, device and generator where they are needed",
-        ("number",),
-    ),
+    Check("global state", "metrics:global_state", STATE, ("number",)),
 )
 DATASET = (
     Check("spec", "specs:frozen", "return a plain DatasetSpec and do not change it"),
@@ -187,12 +170,7 @@ DATASET = (
         ("lists",),
         patience=10,
     ),
-    Check(
-        "global state",
-        "datasets:global_state",
-        "change no global state: listing files needs none",
-        ("lists",),
-    ),
+    Check("global state", "datasets:global_state", "change no global state: listing files needs none", ("lists",)),
 )
 PLUGIN = (
     Check("loads", "", "the reason names the line or the hook"),

@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.model_files import parse
@@ -21,7 +21,6 @@ from srbench.system.child import Child, Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from srbench.catalog.shelves import Shelf
     from srbench.conformance.checklist import Check
 
 HANG = "find the loop, lock or wait that does not end; --timeout gives it more time"
@@ -107,15 +106,11 @@ def third_party() -> list[str]:
     return [point.name for point in installed_plugins() if not point.dist or point.dist.name != OWN]
 
 
-def _shelves(catalog: Catalog) -> tuple[Shelf[Any], ...]:
-    return catalog.models, catalog.losses, catalog.datasets, catalog.metrics
-
-
 def _of_plugin(catalog: Catalog, name: str) -> list[Subject]:
     """Return a plugin, and its methods, losses, datasets and metrics."""
     brought = [
         Subject(shelf.kind, spec)
-        for shelf in _shelves(catalog)
+        for shelf in catalog.shelves.values()
         for spec, owner in shelf.owners.items()
         if owner.name == name
     ]
@@ -137,7 +132,7 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
     subjects: list[Subject] = []
     if name not in catalog.models and parse(name) is not None:
         name = catalog.models[name].name  # opens the file, or says why it is no method
-    for shelf in _shelves(catalog):
+    for shelf in catalog.shelves.values():
         if name in shelf:
             subjects += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
         elif name in shelf.clashes:
@@ -151,7 +146,7 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
         return []
     if Path(name).suffix == ".py":
         raise UsageError(f"{name!r} is a file: --plugin {name} checks what it brings")
-    names = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
+    names = [spec for shelf in catalog.shelves.values() for spec in (*shelf.specs, *shelf.aliases)]
     raise unknown("name", name, [*names, *plugins])
 
 

@@ -79,11 +79,10 @@ def _load(order: dict[str, str]) -> Catalog:
 
 def _data(catalog: Catalog) -> dict[str, Any]:
     """Return the fields of all specs, those that can be compared by value."""
-    shelves = (catalog.models, catalog.losses, catalog.datasets, catalog.metrics)
     plain = (str, int, float, tuple, frozenset, type(None))
     return {
         f"{shelf.kind} {name}": {f.name: v for f in fields(spec) if isinstance(v := getattr(spec, f.name), plain)}
-        for shelf in shelves
+        for shelf in catalog.shelves.values()
         for name, spec in shelf.specs.items()
     }
 

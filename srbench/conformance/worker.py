@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from srbench.conformance.bench import Bench
     from srbench.system.child import Emit
 
-SHELVES = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
 RAISED = "correct the error on the line that is named"
 """The fix of a check in which the plugin raised an exception."""
 
@@ -94,7 +93,7 @@ class Checker:
             if plugins not in self._catalogs:
                 self._catalogs[plugins] = Catalog.load(order.files, installed=lambda name: name not in order.without)
             catalog = self._catalogs[plugins]
-            shelf = getattr(catalog, SHELVES[order.kind])
+            shelf = catalog.shelves[order.kind]
             spec = shelf[order.reference]
             bench = BENCHES[order.kind](spec, catalog, self.device, shelf.owner(spec.name).home)
             self._bench = key, bench, _data(spec)

@@ -102,11 +102,5 @@ def deterministic(bench: LossBench) -> None:
 def global_state(bench: LossBench) -> None:
     """Building and computing change no global state."""
     sr, hr = _pair(bench)
-
-    def use() -> None:
-        loss = bench.spec.build()
-        loss = loss.to(bench.device) if isinstance(loss, torch.nn.Module) else loss
-        loss(sr, hr)
-
     with only_local():
-        require_no_trace(bench, use)
+        require_no_trace(bench, lambda: bench.build()(sr, hr))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 SIDE = 96
 SCALE = 4
+Y = PROTOCOLS["y"]
 NOISE = (1, 4, 16, 64)
 """Standard deviations of noise, in 8-bit levels."""
 BLUR = (0.6, 1.2, 2.4)
@@ -79,7 +80,7 @@ def _score(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protocol: Pro
 
 
 def _protocols(bench: MetricBench) -> list[Protocol]:
-    return list(PROTOCOLS.values()) if bench.spec.uses_protocol else [PROTOCOLS["y"]]
+    return list(PROTOCOLS.values()) if bench.spec.uses_protocol else [Y]
 
 
 def number(bench: MetricBench) -> None:
@@ -124,10 +125,9 @@ def identity_is_best(bench: MetricBench) -> None:
 def direction(bench: MetricBench) -> None:
     """The more noise or blur, the worse the mean score over a few images."""
     pictures = [_hr(seed) for seed in (1, 2, 3)]
-    protocol = PROTOCOLS["y"]
     for what, distort, strengths in (("noise", _noisy, NOISE), ("blur", _blurred, BLUR)):
         means = [
-            sum(float(_score(bench, distort(hr, strength), hr, protocol)) for hr in pictures) / len(pictures)
+            sum(float(_score(bench, distort(hr, strength), hr, Y)) for hr in pictures) / len(pictures)
             for strength in strengths
         ]
         for i in range(1, len(means)):
@@ -140,12 +140,10 @@ def direction(bench: MetricBench) -> None:
 
 def input_stays(bench: MetricBench) -> None:
     """Neither step changes an image, and ``score`` does not change the result of ``prepare``."""
-    protocol = PROTOCOLS["y"]
-    hr, sr = _view(bench, _hr(), protocol), _view(bench, _noisy(_hr(), 8), protocol)
-    other = _view(bench, _noisy(_hr(), 32), protocol)
+    hr, sr, other = (_view(bench, image, Y) for image in (_hr(), _noisy(_hr(), 8), _noisy(_hr(), 32)))
     before = hr.clone(), sr.clone()
     with torch.inference_mode():
-        prepared = bench.metric.prepare(hr, protocol)
+        prepared = bench.metric.prepare(hr, Y)
         first = float(bench.metric.score(sr, prepared))
         require(torch.equal(before[0], hr), "prepare or score changed HR")
         require(torch.equal(before[1], sr), "score changed SR")
@@ -159,16 +157,16 @@ def input_stays(bench: MetricBench) -> None:
 def deterministic(bench: MetricBench) -> None:
     """The same images have the same score."""
     hr = _hr()
+    sr = _noisy(hr, 8)
     values = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        values.append(float(_score(bench, _noisy(hr, 8), hr, PROTOCOLS["y"])))
+        values.append(float(_score(bench, sr, hr, Y)))
     require(values[0] == values[1], f"the same images scored {values[0]:.9g}, then {values[1]:.9g}")
-    protocol = PROTOCOLS["y"]
     with torch.inference_mode():
-        prepared = bench.metric.prepare(_view(bench, hr, protocol), protocol)
-        bench.metric.prepare(_view(bench, _hr(2), protocol), protocol)
-        value = float(bench.metric.score(_view(bench, _noisy(hr, 8), protocol), prepared))
+        prepared = bench.metric.prepare(_view(bench, hr, Y), Y)
+        bench.metric.prepare(_view(bench, _hr(2), Y), Y)
+        value = float(bench.metric.score(_view(bench, sr, Y), prepared))
     require(
         value == values[0],
         f"after another HR was prepared, the same images scored {value:.9g} instead of {values[0]:.9g}",
@@ -226,13 +224,12 @@ def _try(bench: MetricBench, hr: torch.Tensor, what: str) -> None:
 
 def global_state(bench: MetricBench) -> None:
     """Building and scoring change no global state."""
-    protocol = PROTOCOLS["y"]
-    hr = _view(bench, _hr(), protocol)
+    hr = _view(bench, _hr(), Y)
 
     def use() -> None:
         metric = bench.spec.build()
         with torch.inference_mode():
-            metric.score(hr, metric.prepare(hr, protocol))
+            metric.score(hr, metric.prepare(hr, Y))
 
     with only_local():
         require_no_trace(bench, use)
