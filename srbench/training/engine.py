@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 
 from srbench import defaults
 from srbench.catalog.blame import blaming
-from srbench.errors import MethodError, SRBenchError, UsageError, one_line, reason_of
+from srbench.errors import MethodError, SRBenchError, UsageError, one_line
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
@@ -301,10 +301,6 @@ def _alone(out: Path) -> Iterator[None]:
     def refuse() -> None:
         raise UsageError(f"another process is training in {out}; --out chooses another folder")
 
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(out / ".lock", refuse, GRACE_S))
-            remove_leftovers(out)
-        except OSError as error:
-            raise SRBenchError(f"{out}: cannot be written ({reason_of(error)})") from error
+    with locked(out / ".lock", refuse, GRACE_S):
+        remove_leftovers(out)
         yield
