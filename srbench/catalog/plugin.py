@@ -142,7 +142,9 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     try:
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
-        return Plugin(name, origin, None, (_import_problem(error),)), []
+        fix = "correct the line that is named, or install what is missing"
+        problem = _problem("cannot be imported:", error, _import_location(error), fix)
+        return Plugin(name, origin, None, (problem,)), []
     if problem := _misspelt_hook(module):
         return Plugin(name, origin, module, (problem,)), []
     manager = pluggy.PluginManager("srbench")
@@ -163,7 +165,8 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
             result: Any = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
             returned = list(result) if isinstance(result, Iterable) and not isinstance(result, str) else None
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
-            problems.append(_hook_problem(hook, error, home))
+            fix = "the hook must return its specs, independent of what is installed"
+            problems.append(_problem(f"{hook} raised", error, location_of(error, home), fix))
             continue
         kind = HOOKS[hook]
         if returned is None:
@@ -176,18 +179,11 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     return Plugin(name, origin, module, tuple(problems)), specs
 
 
-def _import_problem(error: BaseException) -> Problem:
-    fix = "correct the line that is named, or install what is missing"
-    if isinstance(error, SpecError):
-        fix = "correct the field that is named"
-    return Problem(f"cannot be imported: {_line(error)}{_import_place(error)}", fix)
-
-
-def _hook_problem(hook: str, error: BaseException, home: Path | None) -> Problem:
-    fix = "the hook must return its specs, independent of what is installed"
-    if isinstance(error, SpecError):
-        fix = "correct the field that is named"
-    return Problem(f"{hook} raised {_line(error)}{location_of(error, home)}", fix)
+def _problem(event: str, error: BaseException, location: str, fix: str) -> Problem:
+    """Return the problem of a plugin that raised an exception."""
+    text = one_line(error) if isinstance(error, SRBenchError) else say(error)
+    fix = "correct the field that is named" if isinstance(error, SpecError) else fix
+    return Problem(f"{event} {text}{location}", fix)
 
 
 def _misspelt_hook(module: ModuleType) -> Problem | None:
@@ -201,7 +197,7 @@ def _misspelt_hook(module: ModuleType) -> Problem | None:
     return Problem(f"unknown hook {wrong!r}; {hint}", "spell the hook as the reason says")
 
 
-def _import_place(error: BaseException) -> str:
+def _import_location(error: BaseException) -> str:
     """Return the line of the plugin's own code on which its import failed; that code follows the import machinery."""
     import traceback
 
@@ -212,7 +208,3 @@ def _import_place(error: BaseException) -> str:
 
 def _shown(value: object) -> str:
     return one_line(reprlib.repr(value))
-
-
-def _line(error: BaseException) -> str:
-    return one_line(error) if isinstance(error, SRBenchError) else say(error)

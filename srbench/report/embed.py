@@ -7,7 +7,6 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -136,7 +135,7 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
 
         def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
             with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
-                return [(shot, advance(""))[0] for shot in pool.map(partial(_shoot, size=size), chosen)]
+                return [(shot, advance(""))[0] for shot in pool.map(lambda image: shoot(*image, size), chosen)]
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
         while True:
@@ -146,10 +145,6 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
             if size == SIZES[-1]:
                 return _dearest(candidates, budget)
             size = SIZES[SIZES.index(size) + 1]
-
-
-def _shoot(image: tuple[Mapping[str, Path], int], size: int) -> Shot:
-    return shoot(image[0], image[1], size)
 
 
 def _estimate(images: Sequence[tuple[Mapping[str, Path], int]], probes: list[Shot], budget: int) -> int:

@@ -12,7 +12,7 @@ from srbench import defaults
 from srbench.report.embed import embed
 from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
-from srbench.report.rankings import copies, rankings
+from srbench.report.rankings import FACTS, copies, rankings
 from srbench.report.trainings import training_view
 from srbench.results.tables import time_line
 from srbench.system.atomic import write_text
@@ -133,16 +133,10 @@ def _context(findings: Findings) -> dict[str, Any]:
         for part, kept in merged.items():
             kept.update(run.get(part, {}))
     tables = rankings(board, merged["methods"], {k: str(m.get("summary", "")) for k, m in merged["metrics"].items()})
-    keys = {
-        "dataset": "Dataset",
-        "scale": "Scale",
-        "protocol": "Protocol",
-        "device": "Device",
-        "precision": "Precision",
-    }
-    filters = [(key, heading, list(dict.fromkeys(t.facts[key] for t in tables))) for key, heading in keys.items()]
-    families = list(dict.fromkeys(line.family for t in tables for line in t.lines))
-    filters.insert(1, ("family", "Family", families))
+    choices = {key: [t.facts[key] for t in tables] for key in FACTS}
+    choices["family"] = [line.family for t in tables for line in t.lines]
+    keys = ("dataset", "family", *FACTS[1:])
+    filters = [(key, key.capitalize(), list(dict.fromkeys(choices[key]))) for key in keys]
     sets = list(dict.fromkeys(t.name for t in tables))
     return {
         "title": ", ".join(sets) or "nothing scored",

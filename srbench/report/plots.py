@@ -98,16 +98,16 @@ def scatter(
                 bubble[0].set_gid(f"bubble-{i}")
             (mark,) = axes.plot(point.x, point.y, marker, ms=6.5, color=colour, mec=INK, mew=0.6, zorder=3)
             mark.set_gid(f"point-{i}")
-        axes.set_xlabel(_directed(x, "→", "←"))
-        axes.set_ylabel(_directed(y, "→", "←"))
+        axes.set_xlabel(_directed(x))
+        axes.set_ylabel(_directed(y))
         if x.log:
             _plain_decades(axes)
         _name(figure, axes, shown)
     return figure
 
 
-def _directed(axis: Axis, more: str, less: str) -> str:
-    return f"{axis.label}  (better {more})" if axis.better == "higher" else f"{axis.label}  ({less} better)"
+def _directed(axis: Axis) -> str:
+    return f"{axis.label}  ({'better →' if axis.better == 'higher' else '← better'})"
 
 
 def _frame(width: int, height: int) -> tuple[Figure, Axes]:

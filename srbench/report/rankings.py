@@ -32,6 +32,8 @@ MEANINGS = {
     "mpix_per_s": "Millions of SR pixels made per second. Higher is better.",
     "peak_mem_mib": "Most memory that one forward pass holds, weights included, in MiB. Lower is better.",
 }
+FACTS = ("dataset", "scale", "protocol", "device", "precision")
+"""What all rows of a ranking share."""
 VERDICTS = {"best": 0.0, "tie": 1.0, "": 2.0, "worse": 3.0}
 SPEED = Axis("mpix_per_s", "speed, MPix/s", "higher", log=True)
 
@@ -103,7 +105,7 @@ def rankings(board: Board, methods: Mapping[str, Row], summaries: Mapping[str, s
             lines.append(Line(int(frame.index[k]), name, family, str(row["status"]), str(row["reason"]), cells))
         top = rows[0]
         name, *about = section.title.split(" | ")
-        facts = {k: str(top[k]) for k in ("dataset", "scale", "protocol", "device", "precision")}
+        facts = {k: str(top[k]) for k in FACTS}
         columns = [_column(board, *pair, summaries) for pair in zip(section.columns, section.headings, strict=True)]
         remarks = [remark.text for remark in section.remarks if remark.status == "ok"]  # others are in their rows
         drawn = _plots(board, [row for row in rows if row["status"] == "ok"], section, look, f"r{i}")

@@ -69,12 +69,7 @@ def _flat(card: Any, prefix: str = "") -> list[tuple[str, str]]:
     """Return a card as (name, text) pairs; nested names are joined by dots."""
     lines = []
     for key, value in card.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            lines += _flat(value, f"{name}.")
-        elif isinstance(value, list):
-            for i, part in enumerate(value):
-                lines += _flat(part, f"{name}.{i}.") if isinstance(part, dict) else [(f"{name}.{i}", str(part))]
-        else:
-            lines.append((name, "none" if value is None else str(value)))
+        name, parts = f"{prefix}{key}", dict(enumerate(value)) if isinstance(value, list) else value
+        text = "none" if value is None else str(value)
+        lines += _flat(parts, f"{name}.") if isinstance(parts, dict) else [(name, text)]
     return lines
