@@ -143,8 +143,8 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
         fix = "correct the line that is named, or install what is missing"
-        problem = _problem("cannot be imported:", error, _import_location(error), fix)
-        return Plugin(name, origin, None, (problem,)), []
+        raised = _problem("cannot be imported:", error, _import_location(error), fix)
+        return Plugin(name, origin, None, (raised,)), []
     if problem := _misspelt_hook(module):
         return Plugin(name, origin, module, (problem,)), []
     manager = pluggy.PluginManager("srbench")
