@@ -135,7 +135,8 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
 
         def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
             with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
-                return [(shot, advance(""))[0] for shot in pool.map(lambda image: shoot(image[0], image[1], size), chosen)]
+                done = pool.map(lambda image: shoot(image[0], image[1], size), chosen)
+                return [(shot, advance(""))[0] for shot in done]
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
         while True:
