@@ -13,7 +13,7 @@ from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
 from srbench.results.rows import read_rows
 from srbench.results.run_file import read_run_file
-from srbench.store.weights import CARD
+from srbench.store.weights import read_card
 from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ def _trainings(board: Board, runs: list[Row]) -> list[Training]:
         weights = known[digest]
         folder = Path(weights["path"]).parent
         log, remark = _log(folder / "log.jsonl"), ""
-        here = _card(Path(weights["path"]).with_suffix(".json"))
+        here = read_card(Path(weights["path"]))
         if log and here.get("sha256", "")[:16] != digest:
             log, remark = [], f"{folder} holds other weights now; the log of these no longer exists"
         elif not log and weights["origin"] != "shipped":
@@ -158,14 +158,6 @@ def _trainings(board: Board, runs: list[Row]) -> list[Training]:
         samples = _samples(folder / "samples") if log else {}
         trainings.append(Training(name, digest, weights["origin"], weights["card"], log, samples, remark))
     return trainings
-
-
-def _card(path: Path) -> Row:
-    try:
-        card: Row = parse(path.read_text(encoding="utf-8"), CARD)
-    except (OSError, ValueError):
-        return {}
-    return card
 
 
 def _log(path: Path) -> list[Row]:

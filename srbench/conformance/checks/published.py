@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from difflib import get_close_matches
@@ -21,7 +20,7 @@ from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
-from srbench.store.weights import card_path
+from srbench.store.weights import read_card
 
 if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
@@ -107,8 +106,7 @@ def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:
     path = spec.shipped.get(scale)
     if path is None or not path.is_file():
         return False
-    card = card_path(path)
-    return not (card.is_file() and "steps_done" in json.loads(card.read_text(encoding="utf-8")))
+    return "steps_done" not in read_card(path)  # `srbench train` writes it
 
 
 def _measure(
