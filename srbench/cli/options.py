@@ -82,6 +82,13 @@ def degradation_option(what: str) -> Callable[..., Any]:
     )
 
 
+def format_option(*styles: str) -> Callable[..., Any]:
+    """Return the option of the output format; the first style is the default."""
+    return click.option(
+        "--format", "style", type=click.Choice(styles), default=styles[0], show_default=True, help="Output format."
+    )
+
+
 def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
     """Split METHOD=CHOICE.
 
