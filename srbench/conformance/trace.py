@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,14 +39,10 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
     "torch's float32 matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    "cudnn.benchmark": (
-        lambda: torch.backends.cudnn.benchmark,
-        lambda old: setattr(torch.backends.cudnn, "benchmark", old),
-    ),
-    "cudnn.allow_tf32": (
-        lambda: torch.backends.cudnn.allow_tf32,
-        lambda old: setattr(torch.backends.cudnn, "allow_tf32", old),
-    ),
+    **{
+        f"cudnn.{name}": (partial(getattr, torch.backends.cudnn, name), partial(setattr, torch.backends.cudnn, name))
+        for name in ("benchmark", "allow_tf32")
+    },
     "numpy's error handling": (np.geterr, lambda old: np.seterr(**old)),
     "the root logger": (lambda: (logging.root.level, logging.root.manager.disable), _set_logging),
     "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
