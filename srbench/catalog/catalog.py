@@ -77,7 +77,8 @@ class Catalog:
     @classmethod
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
         """Put specs on shelves. Specs that claim the same name are all refused, which is a problem of their plugins."""
-        offers = {kind: _offers(kind, loaded) for kind in KINDS}
+        claims = [Offer(plugin, spec) for plugin, specs in loaded for spec in specs]
+        offers = {kind: [offer for offer in claims if isinstance(offer.spec, kind)] for kind in KINDS}
         clashes = {kind: _clashes(offers[kind]) for kind in KINDS}
         plugins = [
             replace(plugin, problems=(*plugin.problems, *_refusals(plugin, offers, clashes))) for plugin, _ in loaded
@@ -114,10 +115,6 @@ class Offer(NamedTuple):
 
 Clashes: TypeAlias = dict[str, list[Offer]]
 """Name -> the offers that claim it, for names that are claimed more than once."""
-
-
-def _offers(kind: type[Spec], loaded: Sequence[tuple[Plugin, list[Spec]]]) -> list[Offer]:
-    return [Offer(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
 
 
 def _clashes(offers: Sequence[Offer]) -> Clashes:
