@@ -105,7 +105,7 @@ def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
 
 
 other_device_option = click.option(
-    "--device", default="", metavar="NAME", help="Another device than the one asked for then."
+    "--device", default="", metavar="NAME", help="Device, if not the one of the recorded run."
 )
 
 

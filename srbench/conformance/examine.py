@@ -145,7 +145,7 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
     if not known:
         return []
     if Path(name).suffix == ".py":
-        raise UsageError(f"{name!r} is a file: --plugin {name} checks what it brings")
+        raise UsageError(f"{name!r} is a file: --plugin {name} checks everything in it")
     names = [spec for shelf in catalog.shelves.values() for spec in (*shelf.specs, *shelf.aliases)]
     raise unknown("name", name, [*names, *plugins])
 

@@ -68,7 +68,7 @@ def output(bench: MethodBench) -> None:
 def in_range(bench: MethodBench) -> None:
     """Output values lie in [0, 1], apart from overshoot."""
     if not bench.finished:
-        raise SkipError("it brings no weights, and untrained output may be anything")
+        raise SkipError("it ships no weights, and the output of an untrained network may have any range")
     for scale in bench.finished:
         sr = bench.sr(bench.lr(), scale)
         outside = float(((sr < -0.5) | (sr > 1.5)).float().mean())
