@@ -110,7 +110,7 @@ def test_resuming_another_training_is_refused(here, sets):
     assert "out holds no training yet; starting one" in first.stderr
     again = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out")
     assert again.returncode == 2
-    assert "holds a training already; --resume goes on" in again.stderr
+    assert "holds a training already; --resume continues it" in again.stderr
     other = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--lr", 1, "--out", "out", "--resume")
     assert other.returncode == 2
     assert "--resume: lr was 0.004 and now is 1.0" in other.stderr
