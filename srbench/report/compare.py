@@ -22,6 +22,7 @@ from srbench.scoring.scorer import Scorer
 from srbench.store.backbones import missing_backbones
 from srbench.store.weights import find_weights
 from srbench.system.devices import find_device
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -208,7 +209,6 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
 
     Crops are enlarged by a whole factor without interpolation; every edge lies on a pixel of the PNG.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -223,7 +223,7 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
     first = max(left_width, width)  # wide enough for the caption of the whole image
     total_width = first + columns * (width + GAP) + 2 * GAP
     style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "pdf.fonttype": 42}
-    with mpl.rc_context(style):
+    with figure_style(style):
         figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
 
@@ -300,8 +300,6 @@ def save(figure: Figure, path: Path) -> None:
     Raises:
         UsageError: the file has another suffix.
     """
-    import matplotlib as mpl
-
     kind = path.suffix.lower()
     if kind not in FORMATS:
         raise UsageError(f"{path}: cannot write {kind or 'a file without suffix'}; use {', '.join(FORMATS)}")
@@ -311,5 +309,5 @@ def save(figure: Figure, path: Path) -> None:
         ".svg": {"Date": None, "Creator": None},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
+    with figure_style({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
         figure.savefig(path, dpi=DPI, metadata=quiet[kind])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.report.labels import Box, place
 from srbench.report.svg import INK, RC
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,9 +79,7 @@ def scatter(
     shown: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
 ) -> Figure:
     """Draw methods as labelled points, the front as a dashed line; areas of bubbles are proportional to parameters."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(RC):
+    with figure_style(RC):
         figure, axes = _frame(WIDTH, 300)
         if x.log:
             axes.set_xscale("log")
@@ -153,10 +152,9 @@ def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
 
 def curve(name: str, steps: Sequence[int], values: Sequence[float], *, validated: bool) -> Figure:
     """Draw one logged value of a training over steps; validation values have markers."""
-    import matplotlib as mpl
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-    with mpl.rc_context(RC):
+    with figure_style(RC):
         figure, axes = _frame(236, 168)
         axes.grid(visible=True)
         colour = COLOURS[1] if validated else COLOURS[0]

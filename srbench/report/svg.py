@@ -10,6 +10,8 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from srbench.system.figures import figure_style
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -54,10 +56,8 @@ def to_svg(figure: Figure, name: str, label: str, titles: Mapping[str, str]) -> 
         label: says in words what it shows.
         titles: text shown on hover, by the group id of the artist.
     """
-    import matplotlib as mpl
-
     buffer = io.StringIO()
-    with mpl.rc_context({**RC, "svg.hashsalt": name}):
+    with figure_style({**RC, "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue().encode())  # noqa: S314  (matplotlib wrote it)
     for parent in list(root.iter()):

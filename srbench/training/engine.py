@@ -29,8 +29,9 @@ from srbench.training.checkpoints import load_state, save_state
 from srbench.training.data.find import find_images
 from srbench.training.data.patches import Patches, stream
 from srbench.training.data.samplers import open_sampler
-from srbench.training.fabric import is_follower, make_fabric
+from srbench.training.fabric import make_fabric
 from srbench.training.interrupt import Interrupt
+from srbench.training.launcher import is_follower
 from srbench.training.log import Log, check_tensorboard
 from srbench.training.recipes.session import Training
 from srbench.training.request import Trained

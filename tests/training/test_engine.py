@@ -270,7 +270,11 @@ def test_two_processes_equal_one_with_twice_the_batch(here, sets):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_an_adversarial_recipe_trains_in_two_processes(sets):
+def test_an_adversarial_recipe_trains_in_two_processes(sets, monkeypatch):
+    for name in ("NTASKS", "JOB_ID"):  # in a batch job of one task, which reserves and starts nothing
+        monkeypatch.setenv(f"SLURM_{name}", "1")
+    for name in ("PROCID", "LOCALID", "NODEID"):
+        monkeypatch.setenv(f"SLURM_{name}", "0")
     plugin = Path(__file__).parents[1] / "plugin_files" / "tiny_gan.py"
     options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6]
     in_processes(sets, *options, "--devices", 2, "--device", "cpu", "--out", "gan")
