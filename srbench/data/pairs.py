@@ -34,9 +34,18 @@ def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
     if (lr.size[0] * scale, lr.size[1] * scale) != hr.size:
         raise ImageError(
             f"{lr_path}: is {lr.size[0]}x{lr.size[1]}, but x{scale} of it should be {hr.size[0]}x{hr.size[1]} "
-            f"as {hr_path.name} is"
+            f"as {hr_path.name} is{_hint(hr.size, lr.size, scale)}"
         )
     return hr, lr
+
+
+def _hint(hr: tuple[int, int], lr: tuple[int, int], scale: int) -> str:
+    """Return what sizes that do not match may mean."""
+    if all(2 * large < 3 * small for large, small in zip(hr, lr, strict=True)):
+        return " (it is as large as HR: LR that was enlarged already, as RealSR's is, cannot be scored)"
+    ratios = {round(large / small) for large, small in zip(hr, lr, strict=True)}
+    ratio = ratios.pop()
+    return f" (its scale is {ratio})" if not ratios and ratio > 1 and ratio != scale else ""
 
 
 def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], list[str]]:

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.errors import SpecError, SRBenchError, UsageError, say
 from srbench.specs.checks import check_callable, check_names, check_scales, require
@@ -96,6 +96,14 @@ class ImagePair:
     """The LR image file, whose size times the scale is HR's; None: LR is made from HR by a degradation."""
 
 
+class Remark(NamedTuple):
+    """Something that a user should know of a dataset's images, in one line."""
+
+    text: str
+    warning: bool = False
+    """Whether it may be other than the user expects."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class DatasetSpec:
     """A named set of images. It has a function that lists its images or an archive that contains them.
@@ -126,6 +134,8 @@ class DatasetSpec:
     """Reasons why the dataset has no images at a scale, by scale; shown to users who ask for it."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Images of the source that the dataset leaves out: reasons by name; recorded in the card of weights."""
+    remarks: Callable[[int], Sequence[Remark]] | None = None
+    """``remarks(scale)`` returns what users should know of the images at a scale; it is shown before they are used."""
 
     def __post_init__(self) -> None:
         check_names(self)

@@ -29,7 +29,7 @@ def test_name_comes_before_folder_and_path_finds_the_folder(tmp_path, save_image
     ("text", "said"),
     [
         ("./photo", "dataset './photo': no such folder"),
-        ("a.png", "dataset 'a.png': no such folder"),
+        ("a.png", "dataset 'a.png': is a file; a dataset is a folder of images"),
         ("set55", "unknown dataset 'set55'; did you mean 'set5'"),
         ("~nobody-here/photos", "Could not determine home directory"),
         ("x" * 300, "File name too long"),
