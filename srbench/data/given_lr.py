@@ -49,8 +49,8 @@ def remark_on(name: str, pairs: Sequence[ImagePair], scale: int, degradation: De
     other = sum(bool(gap.any()) for gap in gaps)
     mean = float(np.mean([gap.mean() for gap in gaps]))
     text = (
-        f"{name}: LR is not the benchmark's ({BICUBIC.identity}) but used as given: "
-        f"{other} of {several(len(gaps), 'image')} compared {'differs' if len(gaps) == 1 else 'differ'}, by {mean:.2g} of 255 on average"
+        f"{name}: LR is not the benchmark's ({BICUBIC.identity}) but used as given; it differs in "
+        f"{other} of {several(len(gaps), 'image')} compared, by {mean:.1f} of 255 on average"
     )
     return [Remark(text + ("; check that HR and LR show the same" if mean > ALIKE else ""), warning=True)]
 

@@ -80,7 +80,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
     # before the launch: downloads happen once, and errors end a single process
-    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
+    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui, degradation)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
@@ -268,7 +268,7 @@ class _Loop:
             "precision": self.request.precision,
             "data": self.data.sets,
             "crop": self.request.crop,
-            "degradation": self.degradation.identity,
+            "degradation": self.data.made_by(self.degradation),
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": get_protocol(defaults.PROTOCOL).identity,

@@ -30,12 +30,12 @@ def test_other_lr_is_remarked_on_with_its_distance(tmp_path):
     (remark,) = remark_on("mine", pairs, 4, BICUBIC)
     assert remark.warning
     assert remark.text == (
-        "mine: LR is not the benchmark's (bicubic-uint8/1) but used as given: 1 of 1 image compared differs, "
-        "by 10 of 255 on average"
+        "mine: LR is not the benchmark's (bicubic-uint8/1) but used as given; it differs in 1 of 1 image compared, "
+        "by 10.0 of 255 on average"
     )
     Pillow.new("RGB", (10, 9)).save(tmp_path / "lr.png")
     (remark,) = remark_on("mine", pairs, 4, BICUBIC)
-    assert remark.text.endswith("by 90 of 255 on average; check that HR and LR show the same")
+    assert remark.text.endswith("by 90.0 of 255 on average; check that HR and LR show the same")
     (remark,) = remark_on("mine", pairs, 4, get_degradation("crappify"))
     assert remark.text == "mine: 1 LR file not used: LR is made from HR by crappify"
 

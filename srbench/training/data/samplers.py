@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from srbench.errors import ImageError, SRBenchError, reason_of
+from srbench.errors import ImageError, SRBenchError, UsageError, reason_of
 from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
 from srbench.training.data.patches import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from srbench.system.terminal import UI
     from srbench.training.data.find import TrainingImage
@@ -61,6 +62,7 @@ def open_sampler(
     Raises:
         UsageError: no image can be used.
     """
+    images = _large_enough(images, patches, ui)
     if small := sum(min(image.height, image.width) < patches.patch for image in images):
         ui.warn(f"{small} of {len(images)} images are smaller than {patches.patch} pixels: {_fate(patches)}")
     need = sum(patches.bytes(image.height, image.width) for image in images)
@@ -68,6 +70,25 @@ def open_sampler(
         return InMemory(images, patches, device, ui), False
     ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they are streamed")
     return Streaming(images, patches, memory, device, ui), True
+
+
+def _large_enough(images: list[TrainingImage], patches: Patches, ui: UI) -> list[TrainingImage]:
+    """Return the images without pairs smaller than a patch: LR that is given cannot be enlarged with its HR.
+
+    Raises:
+        UsageError: no image is left, or crops are random, of which LR cannot be given.
+    """
+    if patches.crop == "random" and any(image.lr for image in images):
+        raise UsageError(
+            "--crop random makes LR from its crops, but these data have LR of their own; use --crop fixed"
+        )
+    large = [image for image in images if not image.lr or min(image.height, image.width) >= patches.patch]
+    if small := len(images) - len(large):
+        text = f"{small} of {len(images)} images are smaller than {patches.patch} pixels, and their LR is given"
+        if not large:
+            raise UsageError(f"{text}; --patch sets a smaller size")
+        ui.warn(f"{text}: left out")
+    return large
 
 
 class InMemory:
@@ -248,15 +269,26 @@ class _Files(Dataset[Ready | str]):
         image = self.images[i]
         try:
             pixels = torch.from_numpy(planes(read_8bit(image.path)))
+            given = None if image.lr is None else torch.from_numpy(planes(read_8bit(image.lr)))
         except ImageError as error:
             return str(error)
-        if pixels.shape[1:] != (image.height, image.width):
-            height, width = pixels.shape[1:]
-            return (
-                f"{image.path}: was {image.width}x{image.height} by its header, is {width}x{height}: it changed while "
-                "training, or EXIF data behind its pixels turns it"
-            )
-        return self.patches.ready(pixels)
+        scale = self.patches.scale
+        if fault := _changed(image.path, pixels, image.height, image.width):
+            return fault
+        lr_size = image.height // scale, image.width // scale
+        if image.lr is not None and given is not None and (fault := _changed(image.lr, given, *lr_size)):
+            return fault
+        return self.patches.ready(pixels, given)
+
+
+def _changed(path: Path, pixels: torch.Tensor, height: int, width: int) -> str:
+    """Return a fault if an image has another size than its header said; else an empty text."""
+    if pixels.shape[1:] == (height, width):
+        return ""
+    return (
+        f"{path}: was {width}x{height} by its header, is {pixels.shape[2]}x{pixels.shape[1]}: it changed while "
+        "training, or EXIF data behind its pixels turns it"
+    )
 
 
 def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[Ready | str]:
