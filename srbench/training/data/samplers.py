@@ -79,9 +79,7 @@ def _large_enough(images: list[TrainingImage], patches: Patches, ui: UI) -> list
         UsageError: no image is left, or crops are random, of which LR cannot be given.
     """
     if patches.crop == "random" and any(image.lr for image in images):
-        raise UsageError(
-            "--crop random makes LR from its crops, but these data have LR of their own; use --crop fixed"
-        )
+        raise UsageError("--crop random makes LR from its crops, but these data have LR of their own; use --crop fixed")
     large = [image for image in images if not image.lr or min(image.height, image.width) >= patches.patch]
     if small := len(images) - len(large):
         text = f"{small} of {len(images)} images are smaller than {patches.patch} pixels, and their LR is given"
