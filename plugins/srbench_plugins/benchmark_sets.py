@@ -19,8 +19,21 @@ SETS = {
         "100 photographs: the validation images of BSDS300/500 (Martin et al. 2001)",
         {2, 3, 4, 8},
     ),
-    "urban100": ("Urban100", "100 photographs of buildings (Huang et al. 2015)", {2, 4, 8}),
+    "urban100": ("Urban100", "100 photographs of buildings (Huang et al. 2015)", {2, 3, 4, 8}),
 }
+FROM_X4 = {"urban100": {2, 3, 8}}
+"""Scales at which the HR files of x4 are cropped instead: by default x8, for which there are no files.
+
+Papers make LR of Urban100 at x2 and x3 from these too. Its own x2 files are half as large, and there are none for x3.
+"""
+USUAL_NAMES = {
+    "set5": ("baby", "bird", "butterfly", "head", "woman"),
+    "set14": (
+        *("baboon", "barbara", "bridge", "coastguard", "comic", "face", "flowers"),
+        *("foreman", "lenna", "man", "monarch", "pepper", "ppt3", "zebra"),
+    ),
+}
+"""Names of the images in papers, in the order of the files."""
 
 
 @cache
@@ -32,15 +45,17 @@ def hashes() -> dict[str, str]:
 
 def images(name: str, scale: int) -> list[ImagePair]:
     folder = SETS[name][0]
-    stored = 4 if scale == 8 else scale  # the repository has no x8 files; those of x4 are cropped further
+    stored = 4 if scale in FROM_X4.get(name, {8}) else scale
     prefix = f"{folder}/image_SRF_{stored}/"
+    paths = [(path, sha256) for path, sha256 in hashes().items() if path.startswith(prefix)]
+    usual = USUAL_NAMES.get(name, ())
     return [
         ImagePair(
             path.removeprefix(prefix).split("_SRF_")[0],
             Asset(f"datasets/{name}/{path.removeprefix(folder + '/')}", sha256, f"{URL}/{path}"),
+            aliases=usual[i : i + 1],
         )
-        for path, sha256 in hashes().items()
-        if path.startswith(prefix)
+        for i, (path, sha256) in enumerate(paths)
     ]
 
 
@@ -53,7 +68,6 @@ def srbench_datasets() -> list[DatasetSpec]:
             scales=scales,
             images=partial(images, name),
             source=f"github.com/jbhuang0604/SelfExSR @ {COMMIT[:12]}",
-            refusals={} if 3 in scales else {3: "its authors published x2 and x4 only"},
         )
         for name, (_, summary, scales) in SETS.items()
     ]

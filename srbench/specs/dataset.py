@@ -94,6 +94,8 @@ class ImagePair:
     """The HR image file, RGB or grey, 8 bits per channel."""
     lr: Path | Asset | None = None
     """The LR image file, whose size times the scale is HR's; None: LR is made from HR by a degradation."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which users may ask for the image, such as ``butterfly``; results have its name."""
 
 
 class Remark(NamedTuple):
@@ -102,6 +104,15 @@ class Remark(NamedTuple):
     text: str
     warning: bool = False
     """Whether it may be other than the user expects."""
+
+
+def find_image(pairs: Sequence[ImagePair], name: str) -> ImagePair | None:
+    """Return the image with a name or alias, in any case; None if there is none."""
+    for pair in pairs:
+        if pair.name == name:
+            return pair
+    wanted = name.lower()
+    return next((pair for pair in pairs if wanted in {pair.name.lower(), *map(str.lower, pair.aliases)}), None)
 
 
 @dataclass(frozen=True, kw_only=True)
