@@ -56,10 +56,28 @@ def split_name(text: str) -> tuple[str, str] | None:
         raise UsageError(f"dataset {text!r}: {reason_of(error)}") from error
 
 
+def check_out(out: Path, spec: DatasetSpec) -> None:
+    """Check that what a command writes does not lie among the images of a folder.
+
+    The default folder of a run, below ``runs``, may: such folders are known to hold no data.
+
+    Raises:
+        UsageError: ``out`` is the dataset's folder, or in it.
+    """
+    folder, target = Path(spec.source), out.expanduser().resolve()
+    if not (folder.is_absolute() and folder.is_dir() and target.is_relative_to(folder)):
+        return
+    runs = Path("runs").resolve()
+    if target != runs and target.is_relative_to(runs) and runs.is_relative_to(folder) and runs != folder:
+        return
+    where = "is" if target == folder else "lies in"
+    raise UsageError(f"--out {out} {where} the folder of dataset {spec.name}; choose a folder outside of {folder}")
+
+
 def _name_hint(text: str) -> str:
     """Return what to write where a text looks like ``NAME=FOLDER`` but its name is of another form."""
     name, equals, folder = text.partition("=")
-    if not (equals and users_path(folder).is_dir()):
+    if not equals or "/" in name or not users_path(folder).is_dir():
         return ""
     return f"; NAME in NAME=FOLDER is lower-case letters, digits, '.', '_' and '-', not {name!r}"
 

@@ -13,6 +13,7 @@ import torch
 
 from srbench import defaults
 from srbench.catalog.blame import blaming
+from srbench.data.find import check_out, find_dataset
 from srbench.errors import MethodError, SRBenchError, UsageError, one_line, reason_of
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
@@ -26,7 +27,7 @@ from srbench.training.average import MovingAverage
 from srbench.training.capture import fastest_step
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.data.find import find_images
+from srbench.training.data.find import HELD_OUT, find_images
 from srbench.training.data.patches import Patches, stream
 from srbench.training.data.samplers import open_sampler
 from srbench.training.fabric import is_follower, make_fabric
@@ -79,6 +80,9 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         check_tensorboard()
     degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
+    for name in (*request.data, request.validate_on):
+        if name and name != HELD_OUT:
+            check_out(request.out, find_dataset(catalog, name))
     # before the launch: downloads happen once, and errors end a single process
     data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui, degradation)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
