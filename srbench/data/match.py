@@ -25,7 +25,16 @@ class Match(NamedTuple):
 def image_names(files: Sequence[Path]) -> list[str]:
     """Return a name for each file: its stem, or the whole file name where several have that stem."""
     stems = Counter(file.stem for file in files)
-    return [file.stem if stems[file.stem] == 1 else file.name for file in files]
+    return [readable(file.stem if stems[file.stem] == 1 else file.name) for file in files]
+
+
+def readable(name: str) -> str:
+    r"""Return a file's name with bytes that are no UTF-8 as ``%E9``, so that results and pages can hold it.
+
+    >>> readable("caf\udce9")
+    'caf%E9'
+    """
+    return "".join(f"%{ord(char) - 0xDC00:02X}" if "\udc80" <= char <= "\udcff" else char for char in name)
 
 
 def match(hr: Sequence[Path], lr: Sequence[Path], scale: int, folder: Path) -> list[Match]:
@@ -73,7 +82,7 @@ def _stem(file: Path) -> str:
 
 def _names(files: Sequence[Path], *, plain: bool) -> list[str]:
     """Return the names of images; unless plain, without the words that say HR and the scale."""
-    short = [read_name(file.stem).base for file in files]
+    short = [readable(read_name(file.stem).base) for file in files]
     return image_names(files) if plain or len(set(short)) < len(files) or not all(short) else short
 
 
