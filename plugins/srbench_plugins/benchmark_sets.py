@@ -10,6 +10,7 @@ from srbench import Asset, DatasetSpec, ImagePair, hookimpl
 COMMIT = "8f6dd8c1d20cb7e8792a7177b4f6fd677633f598"
 URL = f"https://raw.githubusercontent.com/jbhuang0604/SelfExSR/{COMMIT}/data"
 HASHES = Path(__file__).with_name("benchmark_sets.sha256")
+FINGERPRINTS = Path(__file__).with_name("benchmark_sets.fingerprints")
 
 SETS = {
     "set5": ("Set5", "5 classic test images (Bevilacqua et al. 2012)", {2, 3, 4, 8}),
@@ -43,6 +44,13 @@ def hashes() -> dict[str, str]:
     return {path: sha256 for sha256, path in pairs}
 
 
+@cache
+def fingerprints(name: str) -> dict[str, str]:
+    """Return fingerprints of pixels by image; none for Urban100, whose files are known by their SHA-256 alone."""
+    lines = (line.split() for line in FINGERPRINTS.read_text().splitlines())
+    return {path.partition("/")[2]: text for text, path in lines if path.startswith(f"{name}/")}
+
+
 def images(name: str, scale: int) -> list[ImagePair]:
     folder = SETS[name][0]
     stored = 4 if scale in FROM_X4.get(name, {8}) else scale
@@ -67,6 +75,7 @@ def srbench_datasets() -> list[DatasetSpec]:
             summary=summary,
             scales=scales,
             images=partial(images, name),
+            fingerprints=fingerprints(name),
             source=f"github.com/jbhuang0604/SelfExSR @ {COMMIT[:12]}",
         )
         for name, (_, summary, scales) in SETS.items()

@@ -145,6 +145,8 @@ class DatasetSpec:
     """Reasons why the dataset has no images at a scale, by scale; shown to users who ask for it."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Images of the source that the dataset leaves out: reasons by name; recorded in the card of weights."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of images by name (`srbench.images.fingerprint`): trainings report test images among their data."""
     remarks: Callable[[int], Sequence[Remark]] | None = None
     """``remarks(scale)`` returns what users should know of the images at a scale; it is shown before they are used."""
 
@@ -156,6 +158,7 @@ class DatasetSpec:
             check_callable(self, "images")
         object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
         object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
+        object.__setattr__(self, "fingerprints", MappingProxyType(dict(self.fingerprints)))
 
     @property
     def scales_text(self) -> str:

@@ -158,7 +158,7 @@ class _Loop:
     @property
     def facts(self) -> dict[str, Any]:
         """Values that must be the same when a training is resumed."""
-        sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
+        sets = [{k: v for k, v in entry.items() if k not in {"excluded", "left_out"}} for entry in self.data.sets]
         names = ("method", "scale", "seed", "precision", "parts", "devices", "nodes", "crop")
         return {
             **{name: getattr(self.request, name) for name in names},
@@ -270,7 +270,8 @@ class _Loop:
             "steps_done": step,
             "seed": self.request.seed,
             "precision": self.request.precision,
-            "data": self.data.sets,
+            "data": self.data.without(self.sampler.left_out),
+            **({"test_images": dict(self.data.test_images)} if self.data.test_images else {}),
             "crop": self.request.crop,
             "degradation": self.data.made_by(self.degradation),
             "validation": {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +22,10 @@ from srbench.specs import Asset
 from srbench.store.archives import read_record
 from srbench.store.assets import local_path
 from srbench.store.hashes import digest
+from srbench.training.data.test_images import find_test_images
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from srbench.catalog.catalog import Catalog
@@ -45,6 +48,8 @@ class TrainingImage:
     width: int
     lr: Path | None = None
     """The LR file of a set that brings LR; None: LR is made from HR."""
+    dataset: int = 0
+    """Index of its set."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,17 @@ class TrainingData:
     images: list[TrainingImage]
     sets: list[dict[str, Any]]
     held_out: tuple[TrainingImage, ...] = ()
+    test_images: Mapping[str, str] = field(default_factory=dict)
+    """Images that a test set has too: names of both."""
+
+    def without(self, left_out: Collection[Path]) -> list[dict[str, Any]]:
+        """Return the card's entries with the images counted that are trained on, and those that are not."""
+        faulty = Counter(image.dataset for image in self.images if image.path in left_out)
+        held = Counter(image.dataset for image in self.held_out)
+        return [
+            {**entry, "images": entry["images"] - faulty[i] - held[i], "left_out": entry["left_out"] + faulty[i]}
+            for i, entry in enumerate(self.sets)
+        ]
 
     def made_by(self, degradation: Degradation) -> str:
         """Return what makes the images' LR, for the card: ``as-given``, the degradation, or both."""
@@ -99,12 +115,12 @@ def find_images(
         UsageError: a name is unknown, or a set has no usable image.
         AssetError: a file is not available.
     """
-    images: list[TrainingImage] = []
+    images: dict[TrainingImage, str] = {}
     sets = []
     specs = [find_dataset(catalog, name) for name in names]
     for spec in specs:  # before anything is fetched
         spec.check_scale(scale)
-    for name, reference in zip(names, specs, strict=True):
+    for index, (name, reference) in enumerate(zip(names, specs, strict=True)):
         spec = with_images(reference, ui)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
@@ -127,15 +143,26 @@ def find_images(
         good = [item for item in inspected if not isinstance(item, str)]
         if not good:
             raise UsageError(f"training set {name}: no image can be used")
-        images += [image for image, _ in good]
+        images |= {replace(image, dataset=index): file.partition("+")[0] for image, file in good}
         hashes = sorted(file for _, file in good)
-        entry = {"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)}
+        entry = {"name": spec.name, "images": len(good), "left_out": len(pairs) - len(good)}
+        entry |= {"hash": digest(hashes), "excluded": dict(spec.excluded)}
         if given := sum(image.lr is not None for image, _ in good):
             entry["lr_as_given"] = given
         if record:
             entry["archive"] = {key: record.get(key) for key in ("archive", "source", "sha256", "verified")}
         sets.append(entry)
-    return TrainingData(images, sets)
+    test_images = find_test_images(catalog, images)
+    _warn(test_images, ui)
+    return TrainingData(list(images), sets, test_images=test_images)
+
+
+def _warn(test_images: Mapping[str, str], ui: UI) -> None:
+    """Name the first test images among the training images."""
+    if test_images:
+        shown = ", ".join(f"{name} ({twin})" for name, twin in list(test_images.items())[:3])
+        more = f" and {len(test_images) - 3} more" if len(test_images) > 3 else ""
+        ui.warn(f"trained on test images, so figures on those sets are not of unseen images: {shown}{more}")
 
 
 def _inspect(dataset: str, archive: str, scale: int, pair: ImagePair) -> tuple[TrainingImage, str] | str:

@@ -40,6 +40,9 @@ Ready = tuple[torch.Tensor, torch.Tensor | None]
 class Sampler(Protocol):
     """Draws the patches of a training."""
 
+    left_out: set[Path]
+    """HR files of images that are not drawn from; a streaming sampler learns of them as it goes."""
+
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return LR and HR patches of a step; see `Pool.draw`."""
 
@@ -62,14 +65,19 @@ def open_sampler(
     Raises:
         UsageError: no image can be used.
     """
-    images = _large_enough(images, patches, ui)
+    given, images = images, _large_enough(images, patches, ui)
+    small_pairs = {image.path for image in given} - {image.path for image in images}
     if small := sum(min(image.height, image.width) < patches.patch for image in images):
         ui.warn(f"{small} of {len(images)} images are smaller than {patches.patch} pixels: {_fate(patches)}")
     need = sum(patches.bytes(image.height, image.width) for image in images)
     if need <= memory:
-        return InMemory(images, patches, device, ui), False
+        in_memory = InMemory(images, patches, device, ui)
+        in_memory.left_out |= small_pairs
+        return in_memory, False
     ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they are streamed")
-    return Streaming(images, patches, memory, device, ui), True
+    streaming = Streaming(images, patches, memory, device, ui)
+    streaming.left_out |= small_pairs
+    return streaming, True
 
 
 def _large_enough(images: list[TrainingImage], patches: Patches, ui: UI) -> list[TrainingImage]:
@@ -94,6 +102,7 @@ class InMemory:
 
     def __init__(self, images: list[TrainingImage], patches: Patches, device: torch.device, ui: UI) -> None:
         self._pool = Pool([(image.height, image.width) for image in images], patches, device)
+        self.left_out: set[Path] = set()
         files = _Files(images, patches)
         with (
             ui.track("decoding images", len(images)) as advance,
@@ -102,6 +111,7 @@ class InMemory:
         ):
             for i, ready in enumerate(_ahead(threads, files, len(images))):
                 if isinstance(ready, str):
+                    self.left_out.add(images[i].path)
                     ui.warn(f"left out: {ready}")
                 else:
                     self._pool.put(i, *ready)
@@ -122,7 +132,7 @@ class Streaming:
         self, images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
     ) -> None:
         self._images, self._patches, self._memory, self._device, self._ui = images, patches, memory, device, ui
-        self._warned: set[str] = set()
+        self.left_out: set[Path] = set()
         self._pool: Pool | None = None
         self._first = self._end = 0
         self._coming: _Coming | None = None
@@ -139,9 +149,9 @@ class Streaming:
                 self._coming = _Coming(self._schedule(step), self._images, self._patches, self._device)
             self._pool = None  # frees its memory before a third pool is started
             self._first, self._end, self._pool, faults = self._coming.next()
-            for fault in dict.fromkeys(faults):
-                if fault not in self._warned:
-                    self._warned.add(fault)
+            for path, fault in faults.items():
+                if path not in self.left_out:
+                    self.left_out.add(path)
                     self._ui.warn(f"left out: {fault}")
         return self._pool.draw(step)
 
@@ -203,7 +213,7 @@ class _Coming:
             signal.signal(signal.SIGCHLD, before)
         self._next = self._begin()
 
-    def next(self) -> tuple[int, int, Pool, list[str]]:
+    def next(self) -> tuple[int, int, Pool, dict[Path, str]]:
         """Wait for the next pool and start the one after it; return its first step, end step, pool and faults.
 
         Raises:
@@ -223,22 +233,22 @@ class _Coming:
         """Stop decoding."""
         self._stopped = True
 
-    def _begin(self) -> Future[tuple[int, int, Pool, list[str]]]:
-        future: Future[tuple[int, int, Pool, list[str]]] = Future()
+    def _begin(self) -> Future[tuple[int, int, Pool, dict[Path, str]]]:
+        future: Future[tuple[int, int, Pool, dict[Path, str]]] = Future()
         threading.Thread(target=self._fill, args=(future,), daemon=True).start()  # must not keep the program alive
         return future
 
-    def _fill(self, future: Future[tuple[int, int, Pool, list[str]]]) -> None:
+    def _fill(self, future: Future[tuple[int, int, Pool, dict[Path, str]]]) -> None:
         try:
             first, end, members = next(self._plan)
             pool = Pool([(self._images[i].height, self._images[i].width) for i in members], self._patches, self._device)
-            faults = []
-            for index in range(len(members)):
+            faults = {}
+            for index, member in enumerate(members):
                 if self._stopped:
                     break
                 ready: Ready | str = next(self._ready)
                 if isinstance(ready, str):
-                    faults.append(ready)
+                    faults[self._images[member].path] = ready
                 else:
                     pool.put(index, *ready)
             future.set_result((first, end, pool, faults))
