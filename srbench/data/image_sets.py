@@ -83,7 +83,8 @@ def prepare(
     for fault in faults:
         ui.warn(f"left out: {fault}")
     if not good:
-        reason = "; ".join(faults[:3]) or "it lists no image"
+        reason = faults[0] if faults else "it lists no image"
+        reason += f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {reason}")
     for remark in remark_on(spec.name, good, scale, degradation):
         show(remark, ui)

@@ -209,8 +209,16 @@ def _by_file(group: Group) -> list[Group]:
     large = {names[file].key: file for file in group.files if _may_be_hr(names[file])}
     for file, name in names.items():  # baby.png with babyx4.png, where no word says LR: its size does
         other = large.get(name.key)
-        if not name.role and name.scale and other and other != file and _is_lr_of(file, other, name.scale):
+        if not name.role and name.scale and other and other != file and _scale_of(file, other) == name.scale:
             roles[file] = "LR"
+    if not any(roles.values()):
+        shrunk = shrunk_copies(group.files)
+        if 2 * len(shrunk) == len(group.files):  # baby.png with baby_small.png, throughout
+            names |= {file: Name("LR", "", scale, stem) for file, (stem, scale) in shrunk.items()}
+            large = {file.stem: file for file in group.files if file not in shrunk}
+            roles |= dict.fromkeys(shrunk, "LR")
+            names |= {file: Name("", "", None, file.stem) for file in large.values()}
+            large = {names[file].key: file for file in large.values()}
     has_partners = any(role == "LR" and names[file].key in large for file, role in roles.items())
     if not has_partners and "SR" not in roles.values():
         role: Role = roles[group.files[0]] if len(set(roles.values())) == 1 else ""
@@ -233,9 +241,29 @@ def _may_be_hr(name: Name) -> bool:
     return name.role == "HR" or (not name.role and name.scale is None)
 
 
-def _is_lr_of(file: Path, hr: Path, scale: int) -> bool:
-    """Return whether a file is as large as the LR of another would be; enlarged images are named x4 too."""
+def shrunk_copies(files: tuple[Path, ...]) -> dict[Path, tuple[str, int]]:
+    """Return the files that another, of whose name theirs is a longer form, is a whole factor larger than.
+
+    Each has the other's stem and the factor.
+    """
+    by_stem = {file.stem: file for file in files}
+    found = {}
+    for file in files:
+        ends = [match.start() for match in re.finditer(r"[\W_]", file.stem)]
+        stem = next((file.stem[:end] for end in reversed(ends) if file.stem[:end] in by_stem), "")
+        if stem and (scale := _scale_of(file, by_stem[stem])):
+            found[file] = stem, scale
+    return found
+
+
+def _scale_of(file: Path, hr: Path) -> int:
+    """Return the scale of which a file has the size of LR; 0 where it is not smaller by a whole factor.
+
+    Enlarged images are named x4 too.
+    """
     small, large = size_or_none(file), size_or_none(hr)
     if small is None or large is None:
-        return False
-    return all(abs(length * scale - other) < scale for length, other in zip(small, large, strict=True))
+        return 0
+    scale = round(large[0] / small[0])
+    fits = all(abs(length * scale - other) < scale for length, other in zip(small, large, strict=True))
+    return scale if scale > 1 and fits else 0

@@ -53,6 +53,8 @@ def _hint(hr: tuple[int, int], lr: tuple[int, int], scale: int) -> str:
     """Return what sizes that do not match may mean."""
     if all(2 * large < 3 * small for large, small in zip(hr, lr, strict=True)):
         return " (it is as large as HR: LR that was enlarged already, as RealSR's is, cannot be scored)"
+    if all(0 <= small * scale - large <= scale for large, small in zip(hr, lr, strict=True)):
+        return f" (LR was made from HR that was not cropped to a multiple of {scale}; crop HR and make LR again)"
     ratios = {round(large / small) for large, small in zip(hr, lr, strict=True)}
     ratio = ratios.pop()
     return f" (its scale is {ratio})" if not ratios and ratio > 1 and ratio != scale else ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from srbench.data.layouts import read_name
+from srbench.data.layouts import read_name, shrunk_copies
 from srbench.errors import one_line
 from srbench.specs import Remark
 
@@ -40,7 +40,9 @@ def lr_by_name(folder: Path, hr: Group) -> list[Remark]:
     if not small and all(name.scale and not name.role for name in names.values()):  # babyx4.png and no baby.png
         small = list(names)
     if not small:
-        return []
+        copies = list(shrunk_copies(hr.files))
+        text = f"{name}: {named(copies)}: smaller copies of other images by name and size, but taken as HR"
+        return [Remark(text, warning=True)] if copies else []
     return [Remark(f"{name}: {named(small)}: LR or SR by name, but taken as HR", warning=True)]
 
 

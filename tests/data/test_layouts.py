@@ -60,6 +60,7 @@ FIELD = {
     "high and low": (["high/1.png"], ["low/1.png"], ["1"]),
     "SRGAN: valid_hr": (["valid_hr/1.png"], ["valid_lr/1.png"], ["1"]),
     "HR in the folder, LR below": (["a.png", "b.png"], ["LR/a.png", "LR/b.png"], ["a", "b"]),
+    "one folder, an ending of its own": (["a.png", "b.png"], ["a_bicubic_x4.png", "b_bicubic_x4.png"], ["a", "b"]),
     "an ending of its own": (["HR/a.png", "HR/b.png"], ["LR/a_shot.png", "LR/b_shot.png"], ["a", "b"]),
 }
 
@@ -213,6 +214,15 @@ def test_photographs_whose_names_say_lr_are_remarked_on(make):
     listing = list_pairs(folder, 4)
     assert len(listing.pairs) == 3
     assert [remark.text for remark in listing.remarks] == ["set: b_LR.png: LR or SR by name, but taken as HR"]
+
+
+def test_smaller_copies_of_some_images_are_remarked_on(make):
+    folder = make(["a.png", "b.png", "c.png"], ["a_small.png"])
+    listing = list_pairs(folder, 4)
+    assert len(listing.pairs) == 4
+    assert [remark.text for remark in listing.remarks] == [
+        "set: a_small.png: smaller copies of other images by name and size, but taken as HR"
+    ]
 
 
 @pytest.mark.parametrize(
