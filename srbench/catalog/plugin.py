@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import reprlib
 import sys
 import threading
@@ -87,7 +88,7 @@ class Plugin:
         files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
         digest = hashlib.sha256()
         for file in files:
-            digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+            digest.update(os.fsencode(file.relative_to(path.parent).as_posix()) + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()[:16]
 
 
@@ -117,7 +118,7 @@ def origin_of(point: importlib.metadata.EntryPoint) -> str:
 def import_file(path: Path) -> ModuleType:
     """Import one file (or a package by its ``__init__.py``) under a unique module name."""
     stem = path.parent.name if path.name == "__init__.py" else path.stem
-    name = f"srbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{stem}".replace("-", "_")
+    name = f"srbench_file_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}_{stem}".replace("-", "_")
     search = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
     if spec is None or spec.loader is None:

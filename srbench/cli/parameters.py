@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,8 +15,33 @@ from srbench.defaults import LEAST_TILE
 SCALE = click.IntRange(2, 16)
 
 
+def split_names(text: str) -> list[str]:
+    """Split a list at its commas, but not those in the path of an existing file or folder.
+
+    A path may follow a name and ``=``, or a prefix and ``:``.
+    """
+    parts = text.split(",")
+    names, start = [], 0
+    while start < len(parts):
+        ends = range(len(parts), start, -1)  # the longest path that exists comes first
+        end = next(end for end in ends if end == start + 1 or _is_path(",".join(parts[start:end]).strip()))
+        names.append(",".join(parts[start:end]).strip())
+        start = end
+    return [name for name in names if name]
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text names an existing file or folder."""
+    divided = (text.partition("="), text.partition(":"))
+    tails = [text, *(tail for head, _, tail in divided if tail and "," not in head)]
+    try:
+        return any(Path(tail).expanduser().exists() for tail in tails)
+    except (OSError, RuntimeError, ValueError):  # too long, ~ of an unknown user, a NUL
+        return False
+
+
 class Names(click.ParamType[tuple[str, ...]]):
-    """A comma-separated list of names; duplicates are dropped."""
+    """A comma-separated list of names; duplicates are dropped, and commas in existing paths are part of them."""
 
     name = "NAME[,NAME...]"
 
@@ -30,7 +56,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         """
         if isinstance(value, tuple):
             return value
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        names = tuple(dict.fromkeys(split_names(value)))
         if not names:
             self.fail("no name is given", param, ctx)
         return names

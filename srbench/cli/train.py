@@ -22,7 +22,7 @@ from srbench.cli.plugins import load_catalog, plugin_option
     "--data",
     type=Names("datasets"),
     required=True,
-    help="Datasets by name, folders of images, or NAME=FOLDER for a dataset whose archive is unpacked in FOLDER.",
+    help="Datasets by name, folders of images (HR, or HR and LR), or NAME=FOLDER, also for an unpacked archive.",
 )
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")

@@ -49,7 +49,8 @@ def upscale_command(
 ) -> None:
     """Enlarge an image, or every image of a folder, with METHOD.
 
-    Alpha, 16 bits and greyscale are kept. The images of a folder are written as PNG with the same names. Large images
+    Alpha, 16 bits and greyscale are kept. The images of a folder are written as PNG with the same names; of a folder
+    with HR and LR images, LR is enlarged. Large images
     are enlarged in tiles, with the same result; PNG, PPM and PGM are written tile by tile, so they can have any size.
 
     \b
@@ -59,25 +60,40 @@ def upscale_command(
       srbench upscale vae photo.jpg photo_x4.png --samples 3
       srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
     """
+    from srbench.data.image_sets import show
+    from srbench.data.listing import list_lr
     from srbench.errors import UsageError
     from srbench.inference.files import each, outputs, passes
+    from srbench.system.terminal import Terminal
 
     spec = load_catalog(plugins).models[method]
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
         raise UsageError("--samples cannot be combined with --repeat")
+    ui = Terminal()
     seeds = range(1, samples + 1) if samples else range(1)
-    pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
+    listed: dict[Path, tuple[Path, ...]] = {}
+
+    def lr_of(folder: Path) -> tuple[Path, ...]:
+        if folder not in listed:
+            listing = list_lr(folder, scale)
+            for remark in listing.remarks:
+                show(remark, ui)
+            listed[folder] = listing.files
+        return listed[folder]
+
+    pairs = {
+        i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "", list_files=lr_of)
+        for i in seeds
+    }
 
     from srbench.api import Upscaler
     from srbench.inference.enlarger import Enlarger
     from srbench.inference.files import tiles_of, upscale_file
     from srbench.inference.tiler import Tiler
     from srbench.system.malloc import return_memory
-    from srbench.system.terminal import Terminal
 
     return_memory()
-    ui = Terminal()
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")

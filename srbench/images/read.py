@@ -10,6 +10,7 @@ import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError, reason_of
+from srbench.images.modern import check_boxes, loses_bits
 from srbench.images.picture import Picture, convert
 from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
 from srbench.images.tiff import bits_per_sample, loses, stretched, unread_kind
@@ -30,10 +32,27 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+SUFFIXES = frozenset(
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc", ".tga"),
+    }
+)
 """Suffixes of image files in folders."""
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+UNREAD_SUFFIXES = frozenset(
+    {
+        *(".jxl", ".heic", ".heif", ".avifs", ".jxr", ".wdp", ".jps", ".mpo", ".hdr", ".rgbe", ".exr", ".pfm", ".pic"),
+        *(".dds", ".ktx", ".ktx2", ".psd", ".psb", ".xcf", ".kra", ".svg", ".svgz", ".eps", ".ico", ".icns", ".cur"),
+        *(".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".xbm", ".xpm", ".qoi", ".flif", ".bpg", ".farbfeld", ".ff"),
+        *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".raf", ".rw2", ".pef"),
+        *(".raw", ".3fr", ".iiq", ".x3f", ".srw", ".dcm", ".fits", ".fit", ".nii", ".npy", ".npz", ".mat"),
+    }
+)
+"""Suffixes of files that may hold images of kinds that are not read; where they are passed over, a line says so."""
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "JPEG2000")
 """Pillow's names of the formats read, whatever the suffix; some others (EPS) would start external programs."""
+TGA_SUFFIX = ".tga"
+"""TGA files have no signature, so that only the suffix tells them from damaged files of other kinds."""
 READ_KINDS = "8 bits, or 12 or 16 bits of grey, unsigned, are read; convert it to PNG"
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit; users could not raise Pillow's own
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # an ImageError reports the problem
@@ -58,7 +77,7 @@ def read(path: Path) -> Picture:
         ImageError: it is missing, unreadable, truncated, too large, animated or of an unsupported kind.
     """
     limit = max_pixels()
-    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+    with _named_faults(path), Pillow.open(path, formats=_formats(path)) as image:
         _check_header(path, image, limit)
         return _decode(path, image)
 
@@ -70,7 +89,7 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageError: as `read`, as far as the header shows it.
     """
     limit = max_pixels()
-    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+    with _named_faults(path), Pillow.open(path, formats=_formats(path)) as image:
         _check_header(path, image, limit)
         width, height = image.size
         if isinstance(image, TiffImageFile):  # newer versions of Pillow turn `size` of a TIFF as it is opened
@@ -94,6 +113,24 @@ def read_8bit(path: Path) -> Picture:
     return replace(picture, alpha=None)
 
 
+def size_or_none(path: Path) -> tuple[int, int] | None:
+    """Return the width and height of a file as `read_size` does; None where it cannot be read."""
+    try:
+        return read_size(path)
+    except ImageError:
+        return None
+
+
+def _formats(path: Path) -> tuple[str, ...]:
+    """Return the formats that a file may have; older versions of Pillow have no AVIF."""
+    return (*_installed_formats(), *(("TGA",) if path.suffix.lower() == TGA_SUFFIX else ()))
+
+
+@cache
+def _installed_formats() -> tuple[str, ...]:
+    return tuple(name for name in FORMATS if name != "AVIF" or find_spec("PIL.AvifImagePlugin"))
+
+
 @contextmanager
 def _named_faults(path: Path) -> Iterator[None]:
     """Turn any exception about a file into an ImageError with its name."""
@@ -107,7 +144,8 @@ def _named_faults(path: Path) -> Iterator[None]:
     except UnidentifiedImageError as error:
         if kind := unread_kind(path):
             raise ImageError(f"{path}: is {kind}; {READ_KINDS}") from error
-        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
+        known = _formats(path)
+        raise ImageError(f"{path}: is no {', '.join(known[:-1])} or {known[-1]} image") from error
     except MemoryError as error:
         raise ImageError(f"{path}: does not fit in memory") from error
     except Exception as error:
@@ -121,6 +159,7 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
+    check_boxes(path)
 
 
 def _check_header(path: Path, image: ImageFile, limit: int) -> None:
@@ -131,7 +170,7 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
         raise ImageError(f"{path}: is animated or has several pages; save one frame")
     if image.format == "PNG":
         check_chunks(path)
-    if _would_lose(image):
+    if _would_lose(image) or loses_bits(path, image):
         raise ImageError(f"{path}: of {image.format} files, {READ_KINDS}")
 
 
@@ -202,6 +241,12 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
     alpha = None if picture.alpha is None else turn(picture.alpha)
     return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
+
+
+def is_image(path: Path) -> bool | None:
+    """Return whether images of a file's kind are read, by its suffix; None for what is no image."""
+    suffix = path.suffix.lower()
+    return True if suffix in SUFFIXES else False if suffix in UNREAD_SUFFIXES else None
 
 
 def list_folder(folder: Path) -> list[Path]:

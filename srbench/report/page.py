@@ -109,9 +109,10 @@ def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, 
     }
     csp = "; ".join(f"{name} {value}" for name, value in policy.items())
     data = {"galleries": galleries, "colours": _colours()}
-    return environment.get_template("page.html").render(
+    html = environment.get_template("page.html").render(
         **context, csp=csp, parts=parts, galleries=galleries, data=data, blocks=blocks
     )
+    return html.encode(errors="backslashreplace").decode()  # paths may have bytes that are no UTF-8
 
 
 def _hash(text: str) -> str:

@@ -136,7 +136,7 @@ class RunOptions:
     methods: tuple[str, ...] = _option(NAMES, "Methods to compare; see 'srbench list methods'.", needed=True)
     datasets: tuple[str, ...] = _option(
         NAMES,
-        "Datasets by name, or folders of images (HR, or HR/ and LR/ in it).",
+        "Datasets by name, folders of images (HR, or HR and LR), or NAME=FOLDER.",
         (defaults.DATASET,),
         keyword="dataset",
     )

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from srbench.data.find import find_dataset
+from srbench.data.find import check_out, find_dataset
+from srbench.data.folder import name_of
 from srbench.data.image_sets import prepare
+from srbench.errors import UsageError
 from srbench.images.degradations import get_degradation
 from srbench.protocols import get_protocol
 from srbench.runs.request import absolute
@@ -74,6 +78,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     degradation = get_degradation(request.degradation)
     datasets = named_datasets(request, catalog)
     for _, spec, _ in datasets:
+        check_out(request.out, spec)
         for scale in request.scales:
             spec.check_scale(scale)  # before anything is fetched
     return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
@@ -111,25 +116,33 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: List
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
-    """Return the datasets of a request; folders with the same name are named by their paths.
+    """Return the datasets of a request; folders with the same name get those of their parents too.
 
     Raises:
-        UsageError: there is no such dataset or folder.
+        UsageError: there is no such dataset or folder, or two datasets were given the same name.
     """
     specs: dict[str, DatasetSpec] = {}
     for text in request.datasets:
         spec = find_dataset(catalog, text)
         specs[absolute(text, catalog)] = spec
-    names = [spec.name for spec in specs.values()]
+    given = [spec.name for reference, spec in specs.items() if reference == spec.name or "=" in reference]
+    if doubles := [name for name in given if given.count(name) > 1]:
+        raise UsageError(f"two datasets are named {doubles[0]}; NAME=FOLDER gives another name")
+    names = {reference: spec.name for reference, spec in specs.items()}
+    parents = 0
+    while repeated := _repeated(names, {*given, *catalog.datasets.specs}):
+        parents += 1
+        for reference in repeated:
+            longer = name_of(Path(reference), parents)
+            names[reference] = longer if parents < len(Path(reference).parts) else reference
+    return [NamedDataset(reference, spec, names[reference]) for reference, spec in specs.items()]
 
-    def is_unique(reference: str, spec: DatasetSpec) -> bool:
-        own_name = reference == spec.name or "=" in reference or spec.name not in catalog.datasets
-        return own_name and names.count(spec.name) == 1
 
-    return [
-        NamedDataset(reference, spec, spec.name if is_unique(reference, spec) else reference)
-        for reference, spec in specs.items()
-    ]
+def _repeated(names: Mapping[str, str], taken: set[str]) -> list[str]:
+    """Return the folders whose names are another folder's too, or a dataset's."""
+    counts = Counter(names.values())
+    folders = [reference for reference, name in names.items() if "=" not in reference and name != reference]
+    return [reference for reference in folders if counts[names[reference]] > 1 or names[reference] in taken]
 
 
 def warn_unsupported(methods: Iterable[ModelSpec], scales: Sequence[int], ui: UI) -> None:

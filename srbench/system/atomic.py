@@ -63,10 +63,12 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file.
+    r"""Replace a text file.
+
+    Bytes of paths that are no UTF-8 are written as JSON writes them, such as ``\udce9``.
 
     Raises:
         SRBenchError: the file cannot be written.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -13,6 +13,7 @@ import torch
 
 from srbench import defaults
 from srbench.catalog.blame import blaming
+from srbench.data.find import check_out, find_dataset
 from srbench.errors import MethodError, SRBenchError, UsageError, one_line
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
@@ -26,7 +27,7 @@ from srbench.training.average import MovingAverage
 from srbench.training.capture import fastest_step
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.data.find import find_images
+from srbench.training.data.find import HELD_OUT, find_images
 from srbench.training.data.patches import Patches, stream
 from srbench.training.data.samplers import open_sampler
 from srbench.training.fabric import make_fabric
@@ -78,8 +79,11 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         check_tensorboard()
     degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
+    for name in (*request.data, request.validate_on):
+        if name and name != HELD_OUT:
+            check_out(request.out, find_dataset(catalog, name))
     # before the launch: downloads happen once, and errors end a single process
-    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
+    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui, degradation)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
@@ -154,7 +158,7 @@ class _Loop:
     @property
     def facts(self) -> dict[str, Any]:
         """Values that must be the same when a training is resumed."""
-        sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
+        sets = [{k: v for k, v in entry.items() if k not in {"excluded", "left_out"}} for entry in self.data.sets]
         settings = asdict(self.settings)
         if self.settings.schedule == "constant" and not self.training.depends_on_steps:
             del settings["steps"]  # more steps go on as if they had been planned
@@ -284,9 +288,10 @@ class _Loop:
             "steps_done": step,
             "seed": self.request.seed,
             "precision": self.request.precision,
-            "data": self.data.sets,
+            "data": self.data.without(self.sampler.left_out),
+            **({"test_images": dict(self.data.test_images)} if self.data.test_images else {}),
             "crop": self.request.crop,
-            "degradation": self.degradation.identity,
+            "degradation": self.data.made_by(self.degradation),
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": get_protocol(defaults.PROTOCOL).identity,

@@ -71,7 +71,7 @@ def choose_validation(
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
         ui.note(f"{defaults.VALIDATION} is not available, so a tenth of the training images is held out for validation")
     data = data.hold_out(seed)
-    pairs = [ImagePair(image.name, image.path) for image in data.held_out]
+    pairs = [ImagePair(image.name, image.path, image.lr) for image in data.held_out]
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
     return prepare(HELD_OUT, spec, HELD_OUT, scale, ui, degradation), data
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import struct
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import png
 import pytest
+from PIL import ExifTags, ImageCms, ImageOps, features
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps
 from skimage.color import lab2rgb
 
 from srbench.errors import ImageError, UsageError
-from srbench.images.read import list_folder, read, read_8bit, read_size
+from srbench.images.modern import loses_bits
+from srbench.images.read import is_image, list_folder, read, read_8bit, read_size
 
 GENERATOR = np.random.default_rng(5)
 RGB = GENERATOR.integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -63,6 +65,79 @@ def test_lossless_formats_give_the_pixels_stored(tmp_path, suffix):
     picture = read(save(tmp_path / f"a{suffix}", RGB))
     np.testing.assert_array_equal(picture.pixels, RGB)
     assert (picture.grey, picture.alpha, picture.bits, picture.size) == (False, None, 8, (9, 7))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".tga", {}),
+        (".tga", {"compression": "tga_rle"}),
+        (".jp2", {}),
+        (".j2k", {}),
+        (".webp", {"lossless": True}),
+        (".apng", {"format": "PNG"}),
+        (".dib", {"format": "BMP"}),
+        (".pnm", {}),
+    ],
+)
+def test_kinds_beside_png_give_the_pixels_stored(tmp_path, suffix, options):
+    for array in (RGB, np.ascontiguousarray(GREY)):
+        picture = read(save(tmp_path / f"a{suffix}", array, **options))
+        np.testing.assert_array_equal(picture.pixels, np.broadcast_to(array.reshape(7, 9, -1), RGB.shape))
+        assert is_image(tmp_path / f"a{suffix}")
+
+
+def test_jfif_is_jpeg(tmp_path):
+    path = save(tmp_path / "a.jfif", RGB, format="JPEG")
+    np.testing.assert_array_equal(read(path).pixels, np.asarray(opened(path)))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_avif_is_read_upright(tmp_path):
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = save(tmp_path / "a.avif", np.tile(RGB, (4, 4, 1)), quality=90, exif=exif)
+    picture = read(path)
+    np.testing.assert_array_equal(picture.pixels, np.asarray(ImageOps.exif_transpose(opened(path))))
+    assert picture.size == read_size(path) == (28, 36)
+
+
+@pytest.mark.parametrize(("flags", "loses"), [(0x00, False), (0x0C, False), (0x4C, True), (0x60, True)])
+def test_avif_of_more_than_8_bits_would_lose_some(tmp_path, flags, loses):
+    # AV1-ISOBMFF 2.3.3: marker and version, profile and level, then tier, high_bitdepth, twelve_bit, monochrome, ...
+    (tmp_path / "a.avif").write_bytes(b"\0\0\0\x0cav1C\x81\x00" + bytes([flags]) + b"\0")
+    assert loses_bits(tmp_path / "a.avif", SimpleNamespace(format="AVIF", mode="RGB")) is loses
+
+
+def test_jpeg_2000_of_16_bits_of_grey_is_read_and_of_12_bits_refused(tmp_path):
+    path = save(tmp_path / "a.jp2", DEEP[..., 0])
+    picture = read(path)
+    np.testing.assert_array_equal(picture.pixels[..., 0], DEEP[..., 0])
+    assert picture.bits == 16
+    content = path.read_bytes()
+    depth = content.index(b"\xff\x4f\xff\x51") + 42  # ISO/IEC 15444-1, A.5.1: Ssiz, bits - 1
+    assert content[depth] == 15
+    path.write_bytes(content[:depth] + bytes([11]) + content[depth + 1 :])
+    with pytest.raises(ImageError, match=r"a\.jp2: of JPEG2000 files"):
+        read(path)
+
+
+def test_floating_point_is_refused_by_name(tmp_path):
+    with pytest.raises(ImageError, match=r"a\.tif: .*(floating|8 bits, or 12)"):
+        read(save(tmp_path / "a.tif", RGB[..., 0].astype(np.float32)))
+
+
+def test_only_a_suffix_makes_a_tga(tmp_path):
+    save(tmp_path / "a.tga", RGB).rename(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="is no PNG"):
+        read(tmp_path / "a.png")
+
+
+def test_kinds_that_are_not_read_are_known(tmp_path):
+    assert [is_image(tmp_path / f"a{suffix}") for suffix in (".JXL", ".hdr", ".exr", ".txt", "")] == [
+        *(False, False, False),
+        *(None, None),
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp", ".gif"])
