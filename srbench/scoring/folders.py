@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from srbench.errors import Code, ImageError, SRBenchError, UsageError
-from srbench.images.picture import mod_crop
+from srbench.images.picture import has_colour, mod_crop
 from srbench.images.read import list_folder, read_8bit
 from srbench.images.tensors import planes
 from srbench.scoring.outputs import criteria, score_samples
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from srbench.specs import MetricSpec
 
 STORE_BYTES = 256 * 2**20
+GREY_SR = "SR is grey, but HR has colours: rgb and LPIPS count the missing colours as errors"
 
 
 class FilePair(NamedTuple):
@@ -34,6 +35,29 @@ class FilePair(NamedTuple):
     name: str
     sr: Path
     hr: Path
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The files of two folders, paired by name."""
+
+    pairs: list[FilePair]
+    sr_alone: list[Path]
+    """SR files without an HR file."""
+    hr_alone: list[Path]
+    """HR files without an SR file."""
+
+    @property
+    def images(self) -> int:
+        """Number of HR images: as many as there should be scores."""
+        return len(self.pairs) + len(self.hr_alone)
+
+    @property
+    def warnings(self) -> list[str]:
+        """A line for each file without a partner."""
+        return [f"{file} has no HR partner" for file in self.sr_alone] + [
+            f"{file} has no SR partner" for file in self.hr_alone
+        ]
 
 
 @dataclass(frozen=True)
@@ -46,22 +70,27 @@ class FolderScores:
     """Images that could not be scored, with the reason."""
     missing: dict[str, str] = field(default_factory=dict)
     """Metrics that could not be computed, with the reason."""
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    """What is odd about images that were scored all the same, with their names."""
+
+    def remark(self, text: str, image: str) -> None:
+        """Add an image to those that a remark is about."""
+        self.remarks.setdefault(text, []).append(image)
+
+    def mean(self, metric: str, protocol: str) -> tuple[float | None, int]:
+        """Return the mean over the images that have a value, None if there is none, and how many there are."""
+        scores = [by_metric.get(metric) for (_, name), by_metric in self.scores.items() if name == protocol]
+        values = [score.value for score in scores if score is not None and score.value is not None]
+        return (sum(values) / len(values) if values else None), len(values)
 
 
-def pair_files(
-    sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = ""
-) -> tuple[list[FilePair], list[str]]:
+def pair_files(sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = "") -> Pairing:
     """Pair files by name, without extensions and the given suffixes.
-
-    Returns:
-        The pairs, and a warning for each file without a partner.
 
     Raises:
         UsageError: there are no pairs, or two files of a folder have the same name.
     """
     sr, hr = _by_name(sr_folder, sr_suffix), _by_name(hr_folder, hr_suffix)
-    warnings = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
-    warnings += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
     pairs = [FilePair(name, file, hr[name]) for name, file in sr.items() if name in hr]
     if not pairs:
         example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
@@ -69,7 +98,7 @@ def pair_files(
             f"no file in {sr_folder} has the same name as one in {hr_folder} (for example {example}); "
             "--sr-suffix and --hr-suffix remove endings of names"
         )
-    return pairs, warnings
+    return Pairing(pairs, [sr[name] for name in sr if name not in hr], [hr[name] for name in hr if name not in sr])
 
 
 def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
@@ -106,7 +135,7 @@ def score_folders(
     all_criteria = criteria(metrics, protocols)
     for pair in pairs:
         try:
-            sr, sample = _read_pair(pair, scale, device)
+            sr, sample = _read_pair(pair, scale, device, result)
         except SRBenchError as error:
             result.faults[pair.name] = str(error)
             done(pair.name)
@@ -128,7 +157,7 @@ def score_folders(
     return result
 
 
-def _read_pair(pair: FilePair, scale: int, device: torch.device) -> tuple[torch.Tensor, Sample]:
+def _read_pair(pair: FilePair, scale: int, device: torch.device, result: FolderScores) -> tuple[torch.Tensor, Sample]:
     hr = mod_crop(read_8bit(pair.hr), scale, str(pair.hr))
     sr = read_8bit(pair.sr)
     if sr.size != hr.size:
@@ -136,6 +165,8 @@ def _read_pair(pair: FilePair, scale: int, device: torch.device) -> tuple[torch.
             f"{pair.sr}: is {sr.size[0]}x{sr.size[1]}, but {pair.hr.name} cropped to multiples of {scale} is "
             f"{hr.size[0]}x{hr.size[1]}"
         )
+    if has_colour(hr) and not has_colour(sr):
+        result.remark(GREY_SR, pair.name)
     hr_tensor = torch.from_numpy(planes(hr)).to(device)
     sample = Sample(pair.name, hr_tensor, hr_tensor[..., :0, :0], hr.grey, scale)
     return torch.from_numpy(planes(sr)).to(device), sample

@@ -75,6 +75,43 @@ def test_score_prints_a_table_with_means(call, folders):
     assert float(lines[4][4]) == pytest.approx(mean, abs=1e-4)
 
 
+def test_a_mean_over_fewer_images_says_how_many_of_each_column(call, folders, save_image):
+    """Of three images the border leaves 4x4 pixels of one, too few for SSIM's 11x11 window."""
+    for side in ("sr", "hr"):
+        save_image(folders / side / "a.png", 12, 12, seed=len(side) + ord(side[0]))
+    code, out, _ = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr,ssim")
+    assert code == 0
+    *_, b, c, mean, images = [line.split() for line in out.splitlines()]
+    assert mean[:2] == ["mean", "y"]
+    assert float(mean[3]) == pytest.approx((float(b[3]) + float(c[3])) / 2, abs=1e-4)
+    assert images == ["images", "y", "3", "of", "3", "2", "of", "3"]
+
+
+def test_missing_pairs_are_counted_and_exit_1(call, folders, save_image):
+    for name in "de":
+        save_image(folders / "hr" / f"{name}.png")
+    code, out, err = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr")
+    assert code == 1
+    assert err.count("has no SR partner") == 2
+    assert [line.split() for line in out.splitlines()][-1] == ["images", "y", "3", "of", "5"]
+    (folders / "sr" / "z.png").write_bytes((folders / "sr" / "a.png").read_bytes())
+    assert call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")[0] == 1
+
+
+def test_a_folder_compared_with_itself_is_remarked_on(call, folders):
+    code, out, err = call("score", "sr", "sr", "--scale", 4, "--metrics", "psnr")
+    assert code == 0
+    assert "warning: SR_DIR and HR_DIR are the same folder, sr: each image is compared with itself" in err
+    assert out.splitlines()[-1].split() == ["mean", "of", "3", "y", "inf"]
+
+
+@pytest.mark.parametrize(("metrics", "code"), [(["--metrics", "lpips"], 1), (["--metrics", "psnr,lpips"], 1), ([], 0)])
+def test_a_metric_that_was_asked_for_and_has_no_value_exits_1(call, folders, metrics, code):
+    done, out, err = call("score", "sr", "hr", "--scale", 4, *metrics)
+    assert (done, err.count("no lpips: ")) == (code, 1)
+    assert out.splitlines()[-1].split()[-1] == "-"
+
+
 def test_score_names_what_does_not_fit(call, folders, save_image):
     save_image(folders / "sr" / "b.png", 10, 10)
     save_image(folders / "sr" / "only.png", 40, 40)

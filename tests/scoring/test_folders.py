@@ -49,12 +49,12 @@ def test_files_pair_by_name_after_suffixes_are_taken_off(tmp_path):
     for name in ("sr/a_NET_x4.png", "sr/b_NET_x4.jpg", "sr/c_NET_x4.png", "hr/a_HR.png", "hr/b_HR.bmp", "hr/d_HR.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    pairs, alone = pair_files(tmp_path / "sr", tmp_path / "hr", "_NET_x4", "_HR")
-    assert [(name, sr.name, hr.name) for name, sr, hr in pairs] == [
+    pairing = pair_files(tmp_path / "sr", tmp_path / "hr", "_NET_x4", "_HR")
+    assert [(name, sr.name, hr.name) for name, sr, hr in pairing.pairs] == [
         ("a", "a_NET_x4.png", "a_HR.png"),
         ("b", "b_NET_x4.jpg", "b_HR.bmp"),
     ]
-    assert alone == [
+    assert pairing.warnings == [
         f"{tmp_path / 'sr' / 'c_NET_x4.png'} has no HR partner",
         f"{tmp_path / 'hr' / 'd_HR.png'} has no SR partner",
     ]
@@ -143,6 +143,34 @@ def test_pair_that_cannot_be_scored_is_named_and_the_rest_goes_on(tmp_path, save
         f"{tmp_path / 'empty.png'}: the file is empty (0 bytes)",
     ]
     assert done == ["small", "empty", "good"]
+
+
+def test_the_mean_is_over_the_images_that_have_a_value_and_says_how_many(tmp_path, save_image, fidelity):
+    pairs = []
+    for name, size in {"a": 12, "b": 20, "c": 28}.items():
+        hr = save_image(tmp_path / f"{name}.png", size, size)
+        pairs.append(FilePair(name, save_image(tmp_path / f"{name}_sr.png", size, size, seed=1), hr))
+    result = score_folders(pairs, 2, [get_protocol("rgb")], fidelity, CPU)
+    expected = []
+    for _, sr, hr in pairs:
+        sr, hr = (np.asarray(Pillow.open(path))[2:-2, 2:-2] for path in (sr, hr))  # noqa: PLW2901
+        expected.append(skimage.metrics.peak_signal_noise_ratio(hr, sr, data_range=255))
+    mean, count = result.mean("psnr", "rgb")
+    assert (mean, count) == (pytest.approx(np.mean(expected)), 3)
+    assert result.mean("ssim", "rgb")[1] == 2  # 8x8 pixels are left of a
+    assert result.mean("lpips", "rgb") == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("sr_mode", "hr_mode", "remarked"), [("L", "RGB", True), ("L", "L", False), ("RGB", "RGB", False)]
+)
+def test_grey_sr_of_a_colour_image_is_remarked_on(tmp_path, save_image, fidelity, sr_mode, hr_mode, remarked):
+    sr, hr = save_image(tmp_path / "s.png", mode=sr_mode), save_image(tmp_path / "h.png", mode=hr_mode)
+    result = score_folders([FilePair("a", sr, hr)], 2, [get_protocol("rgb")], fidelity, CPU)
+    assert bool(result.remarks) is remarked
+    if remarked:
+        (text,) = result.remarks
+        assert text.startswith("SR is grey, but HR has colours")
 
 
 def test_metric_without_its_files_is_asked_for_once(tmp_path, save_image, fidelity):
