@@ -13,7 +13,7 @@ import numpy as np
 
 from srbench.images.degradations import BICUBIC
 from srbench.results.rows import decode_value
-from srbench.results.statistics import bootstrap_interval
+from srbench.results.statistics import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,10 +48,12 @@ class Entry:
         return float(np.mean(defined)) if defined and len(values) == self.expected else math.nan
 
     def interval(self, metric: str) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the mean over images; NaN below 2 finite values."""
+        """Return the 95 % interval of the mean over images, by Student's t; NaN below 2 finite values."""
         if math.isnan(self.mean(metric)):
             return math.nan, math.nan
-        return bootstrap_interval(np.array([value for value in self.values[metric].values() if not math.isnan(value)]))
+        values = np.array([value for value in self.values[metric].values() if not math.isnan(value)])
+        low, high = mean_interval(values)
+        return float(low), float(high)
 
 
 @dataclass

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 HEADINGS = {
     "method": "method",
-    "interval": "95 % CI",
+    "interval": "95 % CI (t)",
     "vs_best": "vs best",
     "params": "params",
     "macs": "MACs",
