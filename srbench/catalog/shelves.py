@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from srbench.catalog.model_files import ModelFile, open_file, parse
+from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
@@ -80,11 +81,12 @@ class Models(Shelf[ModelSpec]):
 
     def _open(self, file: ModelFile) -> ModelSpec:
         """Open a file and remember its method under its name."""
-        if file.prefix not in self.files.specs:
-            raise unknown("kind of model file", file.prefix, self.files.specs)
+        kinds = {**self.files.specs, OUTPUT_FOLDERS.name: OUTPUT_FOLDERS}
+        if file.prefix not in kinds:
+            raise unknown("kind of model file", file.prefix, kinds)
         if file.name not in self.opened:
-            self.opened[file.name] = open_file(self.files.specs[file.prefix], file)
-            self.owners[file.name] = self.files.owners[file.prefix]
+            self.opened[file.name] = open_file(kinds[file.prefix], file)
+            self.owners[file.name] = self.files.owners.get(file.prefix, OWNER)
         spec = self.opened[file.name]
         if spec.file != file.path and not (file.path.exists() and file.path.samefile(spec.file or "")):
             raise UsageError(

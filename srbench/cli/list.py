@@ -50,6 +50,7 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
 
 
 def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    from srbench.catalog.output_folders import OUTPUT_FOLDERS
     from srbench.images.degradations import DEGRADATIONS
     from srbench.protocols import PROTOCOLS
     from srbench.store.backbones import BACKBONES
@@ -69,8 +70,12 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             for s in catalog.models.specs.values()
         ]
         + [
-            {"name": f"{s.name}:PATH", "summary": s.summary, "files": ", ".join(s.suffixes)}
-            for s in catalog.models.files.specs.values()
+            {
+                "name": f"{s.name}:{'DIR' if s.folders else 'PATH'}",
+                "summary": s.summary,
+                "files": ", ".join(s.suffixes) or "a folder",
+            }
+            for s in (*catalog.models.files.specs.values(), OUTPUT_FOLDERS)
         ],
         "losses": [
             {"name": s.name, "summary": s.summary, "aliases": aliases(s), "paper": s.paper}

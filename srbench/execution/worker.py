@@ -86,6 +86,9 @@ class Worker:
 
             plugin = self.catalog.models.owner(job.reference or job.method)
             compare(job.expected, plugin, job.weights, pairs, job.degradation)
+        if job.outputs:
+            self.scoring.run(job, None, pairs, emit)
+            return
         net, tiler = self._net(job)
         if job.speed is None:
             self.scoring.run(job, tiler, pairs, emit, stochastic=self._spec(job).stochastic)

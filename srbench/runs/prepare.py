@@ -174,7 +174,8 @@ def choose_weights(
             if weights is None:
                 continue
             chosen[method.name, scale] = weights
-            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
+            kind = "SR images" if method.outputs else f"{weights.origin} weights"
+            ui.note(f"{method.name} x{scale}: {kind} {weights.digest} ({weights.path})")
             newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  trained weights exist too: use them with --weights {method.name}=trained")

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from srbench.catalog.catalog import Catalog
+    from srbench.data.image_sets import ImageSet
     from srbench.execution.events import Event
     from srbench.execution.executor import Executor
     from srbench.execution.jobs import Cell
     from srbench.runs.plan import Task
     from srbench.runs.request import Request
+    from srbench.specs import ModelSpec
     from srbench.system.terminal import UI
 
 QUIET_S = 5.0
@@ -194,6 +196,8 @@ class _Run:
                     self._end(part, "unsupported", reason)
                 elif images.fault:
                     self._fail(part, Failure(Code.MISSING_FILE, images.fault))
+                elif fault := self._lacks_files(images, method):
+                    self._fail(part, fault)
                 else:
                     pending, notes = self.plan.pending(images, method)
                     for row in notes:
@@ -204,6 +208,14 @@ class _Run:
                     else:
                         self._end(part, "ok")
         return todo
+
+    def _lacks_files(self, images: ImageSet, method: ModelSpec) -> Failure | None:
+        """Return why a method that is a folder of SR images has not one of each."""
+        try:
+            self.plan.sr_files(images, method)
+        except SRBenchError as error:
+            return Failure(Code.MISSING_FILE, str(error))
+        return None
 
     def _is_needed(self, task: Task) -> bool:
         """Return whether no part of a task has failed."""

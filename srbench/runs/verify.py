@@ -21,8 +21,9 @@ from srbench.runs.parts import Output
 from srbench.runs.prepare import named_datasets
 from srbench.runs.rerun import requests_of
 from srbench.runs.runner import run as run_request
-from srbench.scoring.folders import FilePair, score_folders
+from srbench.scoring.folders import score_folders
 from srbench.scoring.outputs import criteria
+from srbench.scoring.pairing import FilePair
 from srbench.store.hashes import digest
 from srbench.system.terminal import Silent
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
-from srbench.errors import Code, ImageError, SRBenchError, UsageError
-from srbench.images.picture import has_colour, mod_crop
-from srbench.images.read import list_folder, read_8bit
+from srbench.errors import Code, SRBenchError
+from srbench.images.picture import has_colour
+from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
+from srbench.scoring.fit import fit
 from srbench.scoring.outputs import criteria, score_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import Sample
@@ -19,45 +20,14 @@ from srbench.system.malloc import keep_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from srbench.protocols import Protocol
+    from srbench.scoring.pairing import FilePair
     from srbench.scoring.scorer import Score
     from srbench.specs import MetricSpec
 
 STORE_BYTES = 256 * 2**20
 GREY_SR = "SR is grey, but HR has colours: rgb and LPIPS count the missing colours as errors"
-
-
-class FilePair(NamedTuple):
-    """An SR file and its HR file."""
-
-    name: str
-    sr: Path
-    hr: Path
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """The files of two folders, paired by name."""
-
-    pairs: list[FilePair]
-    sr_alone: list[Path]
-    """SR files without an HR file."""
-    hr_alone: list[Path]
-    """HR files without an SR file."""
-
-    @property
-    def images(self) -> int:
-        """Number of HR images: as many as there should be scores."""
-        return len(self.pairs) + len(self.hr_alone)
-
-    @property
-    def warnings(self) -> list[str]:
-        """A line for each file without a partner."""
-        return [f"{file} has no HR partner" for file in self.sr_alone] + [
-            f"{file} has no SR partner" for file in self.hr_alone
-        ]
 
 
 @dataclass(frozen=True)
@@ -84,33 +54,6 @@ class FolderScores:
         return (sum(values) / len(values) if values else None), len(values)
 
 
-def pair_files(sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = "") -> Pairing:
-    """Pair files by name, without extensions and the given suffixes.
-
-    Raises:
-        UsageError: there are no pairs, or two files of a folder have the same name.
-    """
-    sr, hr = _by_name(sr_folder, sr_suffix), _by_name(hr_folder, hr_suffix)
-    pairs = [FilePair(name, file, hr[name]) for name, file in sr.items() if name in hr]
-    if not pairs:
-        example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
-        raise UsageError(
-            f"no file in {sr_folder} has the same name as one in {hr_folder} (for example {example}); "
-            "--sr-suffix and --hr-suffix remove endings of names"
-        )
-    return Pairing(pairs, [sr[name] for name in sr if name not in hr], [hr[name] for name in hr if name not in sr])
-
-
-def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for file in list_folder(folder):
-        name = file.stem.removesuffix(suffix)
-        if name in files:
-            raise UsageError(f"{files[name]} and {file.name} have the same name; rename one")
-        files[name] = file
-    return files
-
-
 def score_folders(
     pairs: Sequence[FilePair],
     scale: int,
@@ -118,6 +61,8 @@ def score_folders(
     metrics: Sequence[MetricSpec],
     device: torch.device,
     done: Callable[[str], object] = lambda _: None,
+    *,
+    crop_common: bool = False,
 ) -> FolderScores:
     """Score pairs of files, exactly as a run scores a method's output.
 
@@ -128,6 +73,8 @@ def score_folders(
         metrics: the metrics to compute.
         device: the device to compute on.
         done: called with the name of each finished pair.
+        crop_common: score what SR and HR have in common, from the top left, where their sizes differ by less than the
+            scale.
     """
     keep_memory()
     result = FolderScores()
@@ -135,7 +82,7 @@ def score_folders(
     all_criteria = criteria(metrics, protocols)
     for pair in pairs:
         try:
-            sr, sample = _read_pair(pair, scale, device, result)
+            sr, sample = _read_pair(pair, scale, device, result, crop_common=crop_common)
         except SRBenchError as error:
             result.faults[pair.name] = str(error)
             done(pair.name)
@@ -157,14 +104,14 @@ def score_folders(
     return result
 
 
-def _read_pair(pair: FilePair, scale: int, device: torch.device, result: FolderScores) -> tuple[torch.Tensor, Sample]:
-    hr = mod_crop(read_8bit(pair.hr), scale, str(pair.hr))
-    sr = read_8bit(pair.sr)
-    if sr.size != hr.size:
-        raise ImageError(
-            f"{pair.sr}: is {sr.size[0]}x{sr.size[1]}, but {pair.hr.name} cropped to multiples of {scale} is "
-            f"{hr.size[0]}x{hr.size[1]}"
-        )
+def _read_pair(
+    pair: FilePair, scale: int, device: torch.device, result: FolderScores, *, crop_common: bool
+) -> tuple[torch.Tensor, Sample]:
+    hr, sr = read_8bit(pair.hr), read_8bit(pair.sr)
+    fitted = fit(sr, hr.size, scale, str(pair.sr), pair.hr.name, crop_common=crop_common)
+    if fitted.remark:
+        result.remark(fitted.remark, pair.name)
+    sr, hr = fitted.sr, hr.crop(*fitted.sr.size)
     if has_colour(hr) and not has_colour(sr):
         result.remark(GREY_SR, pair.name)
     hr_tensor = torch.from_numpy(planes(hr)).to(device)
