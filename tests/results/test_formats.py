@@ -56,7 +56,7 @@ def test_a_ranking_in_latex():
         "% set x4 | a_b",
         r"\begin{tabular}{lrr}",
         r"\toprule",
-        r"method & PSNR dB & 95 \% CI \\",
+        r"method & PSNR dB & 95 \% CI (t) \\",
         r"\midrule",
     ]
     assert lines.rows == [r"a|b & \textbf{30.00} & 29 to 31 \\", r"c\_d & 28.00 & - \\"]
@@ -140,6 +140,6 @@ def test_a_board_in_latex(run):
     run.method("a_b", [1.0] * 10)
     assert to_latex(run.board()) == (
         "% set x4 | protocol y | cpu, one | fp32 | 10 images\n"
-        "\\begin{tabular}{lrr}\n\\toprule\nmethod & PSNR dB & 95 \\% CI \\\\\n\\midrule\n"
+        "\\begin{tabular}{lrr}\n\\toprule\nmethod & PSNR dB & 95 \\% CI (t) \\\\\n\\midrule\n"
         "a\\_b & 1.0000 & 1.0000 to 1.0000 \\\\\n\\bottomrule\n\\end{tabular}\n"
     )
