@@ -40,6 +40,8 @@ class Entry:
     notes: list[str] = field(default_factory=list)
     degradation: str = ""
     """How LR was made, as its results say."""
+    selected: str = ""
+    """Which images of the dataset were chosen; empty for all."""
 
     def mean(self, metric: str) -> float:
         """Return the mean over images; NaN when an image was never scored."""
@@ -135,6 +137,9 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
     entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
         entry.notes.append(f"{identity['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
+    if selected := described.get("selected", ""):
+        entry.selected = selected
+        entry.notes.append(f"{identity['dataset']} x{identity['scale']}: {selected}: compare with no published figure")
     for part in parts:
         entry.degradation = part.degradation
         for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import unbroken
 from srbench.results.board import COST, QUALITY
+from srbench.results.columns import HEADINGS, metric_heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,21 +17,10 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 
-HEADINGS = {
-    "method": "method",
-    "interval": "95 % CI (t)",
-    "vs_best": "vs best",
-    "params": "params",
-    "macs": "MACs",
-    "images_per_s": "img/s",
-    "mpix_per_s": "MPix/s",
-    "latency_ms": "ms",
-    "peak_mem_mib": "MiB",
-}
-
-
 def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
     """Return the columns to show: metrics with a value in this ranking, and cost if it was measured."""
+    if board.shown:
+        return ["method", *(name for name in board.shown if name != "method")]
     columns = ["method"]
     for name in dict.fromkeys([*QUALITY, *board.metrics]):
         if frame[name].notna().any():
@@ -44,8 +34,9 @@ def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
 
 def heading(board: Board, column: str, before_unit: str = " ") -> str:
     """Return what stands above a column; a metric's unit follows its name."""
-    unit = board.metrics.get(column, {}).get("unit", "")
-    return HEADINGS.get(column, column.upper() + (before_unit + unit if unit else ""))
+    if column in HEADINGS:
+        return HEADINGS[column]
+    return metric_heading(column, str(board.metrics.get(column, {}).get("unit", "")), before_unit)
 
 
 def _si(value: float) -> str:
@@ -55,14 +46,14 @@ def _si(value: float) -> str:
     return f"{value:.0f}"
 
 
-def _text(board: Board, row: Row, column: str) -> str:
+def text_of(board: Board, row: Row, column: str) -> str:
     """Return the text of one cell."""
     if column in ("method", "status", "vs_best"):
         return unbroken(str(row[column]))
     if column == "interval":
         low, high = (_number(board, row[f"{board.judged}_{side}"], board.judged) for side in ("low", "high"))
         return "-" if low == "-" else f"{low} to {high}"
-    return _number(board, row[column], column)
+    return str(row[column]) if isinstance(row[column], str) else _number(board, row[column], column)
 
 
 def _number(board: Board, value: float | None, column: str) -> str:
@@ -120,7 +111,7 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
     texts, best = [], []
     for row in rows:
         if row["status"] == "ok":
-            texts.append([_text(board, row, name) for name in columns])
+            texts.append([text_of(board, row, name) for name in columns])
             best.append([name in marks and row[name] == marks[name] for name in columns])
         else:
             texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
