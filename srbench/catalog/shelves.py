@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from srbench.catalog.in_process import REGISTERED
 from srbench.catalog.model_files import ModelFile, open_file, parse
 from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
 from srbench.errors import UsageError, unknown
@@ -31,14 +32,15 @@ class Shelf(Generic[S]):
     broken: tuple[Plugin, ...] = ()
 
     def __getitem__(self, name: str) -> S:
-        """Look up a name or alias.
+        """Look up a name or alias, in any case.
 
         Raises:
             UsageError: nothing has this name; suggests the nearest.
         """
-        canonical = self.aliases.get(name, name)
-        if canonical in self.specs:
-            return self.specs[canonical]
+        for form in (name, name.lower()):  # names are of lower-case letters
+            canonical = self.aliases.get(form, form)
+            if canonical in self.specs:
+                return self.specs[canonical]
         if name in self.clashes:
             raise UsageError(
                 f"{self.kind} {name!r} is claimed by several plugins ({', '.join(self.clashes[name])}); "
@@ -72,6 +74,8 @@ class Models(Shelf[ModelSpec]):
         Raises:
             UsageError: nothing has this name, or the file is no method.
         """
+        if name in REGISTERED and not super().__contains__(name):
+            self.opened[name], self.owners[name] = REGISTERED[name]
         if name in self.opened:
             return self.opened[name]
         file = parse(name)
@@ -96,7 +100,7 @@ class Models(Shelf[ModelSpec]):
         return spec
 
     def __contains__(self, name: str) -> bool:
-        return name in self.opened or super().__contains__(name)
+        return name in self.opened or name in REGISTERED or super().__contains__(name)
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
         """Return what is chosen of weights by the methods' own names.

@@ -47,7 +47,7 @@ def find_hr(catalog: Catalog, text: str, scale: int, ui: UI, suffix: str = "") -
     folder = Path(text)
     if folder.is_dir():
         return HRFiles(_in_folder(folder, scale, suffix), {})
-    if text not in catalog.datasets and split_name(text) is None:
+    if text.lower() not in catalog.datasets and split_name(text) is None:
         near = difflib.get_close_matches(text.lower(), [*catalog.datasets.specs, *catalog.datasets.aliases], n=1)
         hint = f"; did you mean the dataset {near[0]!r}?" if near else ""
         raise UsageError(f"{text}: cannot be read as a folder (no such folder, and no dataset of this name){hint}")
