@@ -99,11 +99,11 @@ PROTOCOLS = {
 
 
 def get_protocol(name: str) -> Protocol:
-    """Return a protocol by name.
+    """Return a protocol by name, in any case.
 
     Raises:
         UsageError: there is no such protocol.
     """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
+    if name.lower() in PROTOCOLS:
+        return PROTOCOLS[name.lower()]
     raise unknown("protocol", name, PROTOCOLS)

@@ -107,8 +107,8 @@ def score_command(
     from srbench.system.terminal import Terminal
 
     catalog = load_catalog(plugins)
-    specs = [catalog.metrics[name] for name in metrics]
-    chosen = [get_protocol(name) for name in protocols]
+    specs = list({catalog.metrics[name].name: catalog.metrics[name] for name in metrics}.values())
+    chosen = list({get_protocol(name).name: get_protocol(name) for name in protocols}.values())
     ui = Terminal()
     request = _request(sr_dir, hr, scale, out, ctx) if out else None
     if sr_dir.is_dir() and Path(hr).is_dir() and sr_dir.samefile(hr):
@@ -199,7 +199,7 @@ def _make_run(request: Request, catalog: Catalog, ui: Terminal, *, show: bool) -
     for remark in write_report((request.out,), request.out / "report.html", ui).remarks:
         ui.warn(remark)
     ui.note(f"saved in {request.out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json, report.html")
-    if scored.outcome.failed:
+    if scored.outcome.failed or scored.outcome.missing:
         raise click.exceptions.Exit(1)
 
 

@@ -172,6 +172,10 @@ class RunOptions:
     )
     train_steps: int | None = _option(Kind("whole", 1, optional=True), "Steps of each training [default: the recipe's]")
     save_images: bool = _option(FLAG, "Keep the SR images as PNG in OUT/images.", False)
+    limit_images: int = _option(
+        Kind("whole"), "Score only the first N images of each dataset, as a quick look; 0: all.", 0
+    )
+    images: tuple[str, ...] = _option(TEXTS, "Score only these images, by name (butterfly or set5/butterfly).", ())
     force: bool = _option(FLAG, "Score again what is already there.", False, recorded=False)
     device: str = _option(ONE_TEXT, "auto, cpu, cuda, cuda:1, ...", "auto")
     precision: str = _option(

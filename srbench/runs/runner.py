@@ -9,10 +9,11 @@ import itertools
 import queue
 from collections import Counter, defaultdict
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.errors import Code, Failure, SRBenchError, reason_of
 from srbench.execution.events import ImageDone, SpeedMeasured, TimeSpent, ValueScored
 from srbench.execution.executor import JobFailedError
@@ -49,6 +50,8 @@ class Outcome:
 
     failed: Mapping[Part, Failure]
     seconds: Mapping[str, float]
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that were asked for and could not be computed, with the reason; the default ones may be missing."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
         KeyboardInterrupt: stopped by the user; finished rows are saved.
     """
     specs = find_specs(request, catalog)
+    protocols, metrics = (tuple(spec.name for spec in kind) for kind in (specs.protocols, specs.metrics))
+    request = replace(request, protocols=tuple(dict.fromkeys(protocols)), metrics=metrics)  # as users may write them
     check_executor(request, catalog)
-    listings = list_images(specs, request.scales)
+    listings = list_images(specs, request.scales, request.images)
     warn_unsupported(specs.methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
@@ -171,8 +176,11 @@ class _Run:
     ui: UI
     failures: dict[Part, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    missing: dict[str, str] = field(default_factory=dict)
+    """Metrics that could not be computed, with the reason."""
 
     def go(self) -> Outcome:
+        self.missing |= self.plan.prepared.missing
         todo = self._begin()
         scores, speeds = list(self.plan.score_tasks(todo)), self.plan.speed_tasks()
         if steps := sum(len(task.job.images) for task in scores) + len(speeds):
@@ -182,9 +190,10 @@ class _Run:
                     if part not in self.failures:
                         self._end(part, "ok")
                 self._measure(speeds, advance)
-        elif not self.failures:
+        elif not self.failures and not self.missing:
             self.ui.note("nothing to do: all results exist already (--force scores them again)")
-        return Outcome(self.failures, dict(self.seconds))
+        asked = self.plan.request.metrics != defaults.METRICS
+        return Outcome(self.failures, dict(self.seconds), self.missing if asked else {})
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:
         """Return the cells still to score, by part and image; record the parts without work."""
@@ -262,6 +271,7 @@ class _Run:
     def _value_row(self, event: ValueScored) -> None:
         row = {**self.plan.identities[event.cell], "value": encode_value(event.value), "reason": event.reason}
         if event.code is not None:
+            self.missing.setdefault(row["metric"].split("/")[0], event.reason)
             row |= {"missing": True, "code": event.code}
         if event.tile:
             row["tile"] = event.tile

@@ -109,7 +109,7 @@ def test_a_missing_output_costs_the_row_and_exits_1(here, outputs):
     [
         (["run", "--methods", "files:nowhere"], 2, "nowhere: no such folder"),
         (["upscale", "files:out", "hr", "large"], 1, "files:out is a folder of SR images: it can be scored"),
-        (["export", "files:out"], 1, "files:out is a folder of SR images"),
+        (["export", "files:out", "--onnx", "a.onnx"], 1, "files:out is a folder of SR images"),
         (["speed", "--methods", "files:out"], 1, "files:out is a folder of SR images"),
         (["train", "files:out", "--data", "hr"], 2, "files:out"),
     ],

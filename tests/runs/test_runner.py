@@ -111,3 +111,29 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
     assert "To resume: srbench run" in said.replace("-c ", "")
     assert "Traceback" not in said
     assert len(rows(tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize(("metrics", "code"), [("lpips", 1), ("psnr,lpips", 1), ("psnr,ssim,lpips", 0)])
+def test_a_metric_that_was_asked_for_and_is_not_to_be_had_exits_1(here, photos, tmp_path, metrics, code):
+    options = ["--methods", "nearest", "--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
+    for _ in range(2):  # the second time, too
+        done = here("run", *options, "--metrics", metrics, TORCH_HOME=str(tmp_path))
+        assert done.returncode == code
+        assert ("lpips was asked for and could not be computed: " in done.stderr) is bool(code)
+        assert "srbench fetch alexnet" in done.stderr
+        assert code == 0 or "nothing to do" not in done.stderr
+    if metrics != "lpips":
+        assert board(tmp_path / "out").psnr.notna().all()
+
+
+def test_names_may_be_written_in_any_case(here, photos, tmp_path):
+    common = ["--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
+    done = here("run", "--methods", "Nearest", "--metrics", "PSNR,psnr", "--protocol", "Y,y", *common)
+    assert done.returncode == 0, done.stderr
+    before = rows(tmp_path / "out")
+    assert [(row["method"], row["protocol"], row["metric"]) for row in before] == [("nearest", "y/1", "psnr/1")] * 3
+    assert "nothing to do" in here("run", "--methods", "nearest", "--metrics", "psnr", *common).stderr
+    assert here("run", "--methods", "nearest", "--metrics", "psnr", *common[2:], "--dataset", "Sampels").returncode == 2
+    done = here("run", "--methods", "nearest", "--metrics", "psnr", "--dataset", "Samples", "--no-speed", "--out", "s")
+    assert done.returncode == 0, done.stderr
+    assert set(board(tmp_path / "s").dataset) == {"samples"}
