@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @degradation_option("from HR")
 @run_option("out", "--out", type=click.Path(file_okay=False, path_type=Path))
 @sort_option
-@click.option("--no-speed", is_flag=True, help="Do not measure speed.")
+@click.option("--no-speed", is_flag=True, help="Do not measure speed; parameters and MACs are counted.")
 @run_option("speed_size", "--speed-size")
 @run_option("speed_batch", "--speed-batch")
 @run_option("speed_seconds", "--speed-seconds")
@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @run_option("save_images", "--save-images")
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
 @run_option("limit_images", "--limit-images", metavar="N")
-@run_option("images", "--images", type=Names(), multiple=False, help="Score only these images, by name.")
+@run_option("images", "--images", type=Names(), multiple=False, default=(), help="Score only these images, by name.")
 @run_option("force", "--force")
 @device_option
 @precision_option

@@ -117,8 +117,13 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
 
 
 def comparable(earlier: Row, later: Row) -> Row:
-    """Return of two measurements of speed the later, unless only the earlier had its device to itself."""
-    return earlier if earlier and (not later or ("shared" in later and "shared" not in earlier)) else later
+    """Return of two measurements of speed the later, unless only the earlier was timed, or had its device to itself."""
+    return earlier if earlier and (not later or _worth(earlier) > _worth(later)) else later
+
+
+def _worth(speed: Row) -> int:
+    """Return 2 for a timing that can be compared, 1 for one on a shared device, 0 for costs that were only counted."""
+    return 0 if speed.get("latency_ms") is None else 1 if "shared" in speed else 2
 
 
 def _described(run: Row, row: Row) -> Row:

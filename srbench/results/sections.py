@@ -98,7 +98,9 @@ def sections(board: Board) -> list[Section]:
 def _section(board: Board, frame: pd.DataFrame) -> Section:
     columns = _shown(board, frame)
     rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    timed = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+    measured = [row for row in rows if not _is_missing(row["speed_size"])]
+    measured.sort(key=lambda row: _is_missing(row["latency_ms"]))  # timed before only counted
+    timed = measured[0] if measured else None
     remarks = []
     for row in rows:
         if timed and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(timed):
@@ -134,8 +136,13 @@ def _title(row: Row, timed: Row | None) -> str:
     parts = [f"{row['dataset']} x{row['scale']}", f"protocol {row['protocol']}", row["device"], row["precision"]]
     if timed:
         size = int(timed["speed_size"])
-        parts.append(f"speed at LR {size}x{size}, batch {int(timed['speed_batch'])}")
+        subject = "MACs" if _is_missing(timed["latency_ms"]) else "speed"
+        parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}")
     return unbroken(" | ".join([*parts, f"{int(row['images'])} images"]))
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def _setting(row: Row) -> tuple[float, float]:

@@ -220,10 +220,10 @@ class RunOptions:
     plugins: tuple[str, ...] = _option(TEXTS, "Plugin files to load too.", ())
 
     @property
-    def speed_settings(self) -> dict[str, Any] | None:
-        """Settings by the names of `srbench.inference.speed.SpeedSettings`; None where speed is not measured."""
+    def speed_settings(self) -> dict[str, Any]:
+        """Settings by the names of `srbench.inference.speed.SpeedSettings`; without speed, costs are only counted."""
         if not self.speed:
-            return None
+            return {"size": self.speed_size, "batch": self.speed_batch, "timed": False}
         return {"size": self.speed_size, "batch": self.speed_batch, "seconds": self.speed_seconds}
 
     @property

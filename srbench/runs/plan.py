@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 8
 """Images per job: few enough that a chunk's prepared references stay cached for the next method."""
+TIMED = ("method", "scale", "plugin", "weights", "device", "precision")
+"""What identifies the network of a measurement of speed."""
 GPU_CHUNK = 32
 """Images per job on a GPU: more, because each job first waits while its first images are decoded."""
 
@@ -57,6 +59,8 @@ class Plan:
     noted: set[str] = field(default_factory=set)
     """Keys whose last row reports a missing backbone."""
     pictures: dict[str, Row] = field(default_factory=dict)
+    timed: set[tuple[str, ...]] = field(default_factory=set)
+    """What was timed before."""
     found: dict[tuple[str, str, int], dict[str, Path]] = field(default_factory=dict)
     """SR files by method, dataset and scale, of methods that are folders of them."""
 
@@ -73,6 +77,8 @@ class Plan:
     def read(self, rows: Iterable[Row]) -> None:
         """Read the rows that earlier commands wrote to the same folder."""
         for row in rows:
+            if row["kind"] == "speed" and row.get("latency_ms") is not None:
+                self.timed.add(tuple(str(row[name]) for name in TIMED))
             if row["kind"] == "job":
                 self.note_status(row)
             elif row["kind"] == "picture":
@@ -155,9 +161,9 @@ class Plan:
                         yield Task(self._score_job(images, method, chunk), (part,))
 
     def speed_tasks(self) -> list[Task]:
-        """Return the measurements of speed still to do."""
+        """Return the measurements of speed still to do; without speed, of parameters and multiply-accumulates."""
         settings = self.request.speed_settings
-        if settings is None:
+        if self.request.only is not None:
             return []
         tasks = []
         for method in self.methods:
@@ -166,7 +172,7 @@ class Plan:
                     continue
                 row = {"kind": "speed", **self.identity(method, scale), **settings, "srbench": __version__}
                 row["key"] = digest(row)
-                if row["key"] not in self.done:
+                if row["key"] not in self.done and not (self._is_timed(row) and not self.request.speed):
                     file = self._weights_file(method, scale)
                     expected = self._expected(method, scale)
                     job = Job(
@@ -175,6 +181,10 @@ class Plan:
                     parts = (Part(method.name, images.name, scale) for images in self.sets if images.scale == scale)
                     tasks.append(Task(job, tuple(parts), row))
         return tasks
+
+    def _is_timed(self, row: Row) -> bool:
+        """Return whether the method was timed before, by which its costs are known."""
+        return tuple(str(row[name]) for name in TIMED) in self.timed
 
     def identity(self, method: ModelSpec, scale: int) -> Row:
         """Return the fields that identify a method's results: name, scale, code, weights, device, precision."""

@@ -137,3 +137,16 @@ def test_names_may_be_written_in_any_case(here, photos, tmp_path):
     done = here("run", "--methods", "nearest", "--metrics", "psnr", "--dataset", "Samples", "--no-speed", "--out", "s")
     assert done.returncode == 0, done.stderr
     assert set(board(tmp_path / "s").dataset) == {"samples"}
+
+
+def test_without_speed_parameters_and_macs_are_known_and_no_timing_is_lost(here, photos, tmp_path):
+    common = ["--methods", "espcn", "--dataset", photos, "--metrics", "psnr", "--speed-size", 16, "--out", "out"]
+    assert here("run", *common, "--no-speed").returncode == 0
+    counted = board(tmp_path / "out").iloc[0]
+    assert (counted.params > 0, counted.macs % (16 * 16), pd.isna(counted.latency_ms)) == (True, 0, True)
+    assert here("run", *common, "--speed-seconds", 0.01).returncode == 0
+    timed = board(tmp_path / "out").iloc[0]
+    assert (timed.params, timed.macs) == (counted.params, counted.macs)
+    assert timed.latency_ms > 0
+    assert "nothing to do" in here("run", *common, "--no-speed").stderr
+    assert board(tmp_path / "out").iloc[0].latency_ms == timed.latency_ms
