@@ -44,7 +44,7 @@ _HOMES |= {"method": "runs.in_process", "score": "scoring.arrays"}
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is asked for: ``srbench --help`` needs none, and a plugin no torch."""
+    """Import a public name on first use: ``srbench --help`` needs none, and a plugin needs no torch."""
     if name in _HOMES or name in __all__:
         return getattr(import_module(f"srbench.{_HOMES.get(name, 'specs')}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -331,7 +331,7 @@ def load(
     Args:
         method: the method's name.
         scale: the scale factor.
-        weights: a path, ``trained`` or ``shipped``; if empty, those shipped with the plugin, else those trained here.
+        weights: a path, ``trained`` or ``shipped``; if empty, the shipped weights, else those trained on this machine.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         tile: ``auto`` to use tiles if an image does not fit in memory; a tile's height and width in LR pixels; ``off``.
         plugins: plugin files to load as well.

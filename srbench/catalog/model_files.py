@@ -1,6 +1,6 @@
-"""Methods that are files: wherever a method is named, ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` is one too.
+"""Methods that are files: ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` can be written wherever a method is named.
 
-A plugin brings the prefix and says how such a file is opened; the file holds the network and its weights.
+A plugin defines the prefix and opens the file, which holds the network and its weights.
 """
 
 from __future__ import annotations
@@ -21,21 +21,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file as a method was asked for by it, taken apart."""
+    """The parts of ``PREFIX:PATH`` or ``NAME=PREFIX:PATH``."""
 
     prefix: str
     path: Path
     label: str
-    """What it is called behind the prefix: as asked, else the file's own name."""
+    """The name after the prefix: NAME, else made from the file's name."""
 
     @property
     def name(self) -> str:
-        """The method's name, as rows have it."""
+        """The method's name, as in rows."""
         return f"{self.prefix}:{self.label}"
 
 
 def parse(text: str) -> ModelFile | None:
-    """Take ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` apart; None for what is neither."""
+    """Split ``PREFIX:PATH`` or ``NAME=PREFIX:PATH``; return None for any other text.
+
+    Raises:
+        UsageError: NAME has other characters than a name may have.
+    """
     head, colon, path = text.partition(":")
     label, equals, prefix = head.rpartition("=")
     if not colon or not path or not NAME.fullmatch(prefix):
@@ -49,10 +53,10 @@ def parse(text: str) -> ModelFile | None:
 
 
 def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
-    """Return the method that a file is.
+    """Open a file as a method.
 
     Raises:
-        UsageError: there is no such file, or it is no method; says why.
+        UsageError: there is no such file, or it cannot be opened; gives the reason.
         SRBenchError: the plugin breaks its contract.
     """
     what = f"{file.prefix}:{file.path}"
@@ -66,7 +70,7 @@ def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
         opened = spec.open(file.name, file.path)
     except SRBenchError:
         raise
-    except Exception as error:  # a plugin may raise anything, and so may the readers of damaged files
+    except Exception as error:  # plugins and readers of damaged files may raise anything
         raise UsageError(f"{what}: cannot be opened ({say(error)})") from error
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (file.name, file.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")

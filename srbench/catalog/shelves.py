@@ -1,4 +1,4 @@
-"""The specs of one kind by name: a shelf each, and that of methods, which are also files."""
+"""Shelves: the specs of one kind by name. The shelf of methods also opens files."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ S = TypeVar("S", ModelSpec, ModelFileSpec, LossSpec, DatasetSpec, MetricSpec)
 
 @dataclass
 class Shelf(Generic[S]):
-    """The specs of one kind by canonical name, with what is needed to explain a name that is not there."""
+    """The specs of one kind by canonical name, with what is needed to explain an unknown name."""
 
     kind: str
     specs: dict[str, S]
     aliases: dict[str, str]
     owners: dict[str, Plugin]
     clashes: dict[str, tuple[str, ...]]
-    """Name -> the plugins that claimed it; all were refused."""
+    """Name -> the plugins that claim it; their specs were all refused."""
     broken: tuple[Plugin, ...] = ()
 
     def __getitem__(self, name: str) -> S:
         """Look up a name or alias, in any case.
 
         Raises:
-            UsageError: nothing has this name; suggests the nearest.
+            UsageError: the name is unknown; suggests the nearest.
         """
         for form in (name, name.lower()):  # names are of lower-case letters
             canonical = self.aliases.get(form, form)
@@ -54,25 +54,25 @@ class Shelf(Generic[S]):
         return name in self.specs or name in self.aliases
 
     def owner(self, name: str) -> Plugin:
-        """Return the plugin that brought a spec."""
+        """Return the plugin of a spec."""
         return self.owners[self[name].name]
 
 
 class Models(Shelf[ModelSpec]):
-    """The methods by name; also by ``PREFIX:PATH`` those that are files, which then are known by their names too."""
+    """The methods by name. Methods that are files are looked up as ``PREFIX:PATH``, and then also by name."""
 
     def __init__(self, models: Shelf[ModelSpec], files: Shelf[ModelFileSpec]) -> None:
         super().__init__(**vars(models))
         self.files = files
         """Kinds of files that are methods, by prefix."""
         self.opened: dict[str, ModelSpec] = {}
-        """Methods of files that were looked up, by their names."""
+        """Methods that are files and were looked up, by name."""
 
     def __getitem__(self, name: str) -> ModelSpec:
         """Look up a name, an alias or a file.
 
         Raises:
-            UsageError: nothing has this name, or the file is no method.
+            UsageError: the name is unknown, or the file cannot be opened.
         """
         if name in REGISTERED and not super().__contains__(name):
             self.opened[name], self.owners[name] = REGISTERED[name]
@@ -84,7 +84,7 @@ class Models(Shelf[ModelSpec]):
         return self._open(file)
 
     def _open(self, file: ModelFile) -> ModelSpec:
-        """Open a file and remember its method under its name."""
+        """Open a file, and keep its method by name."""
         kinds = {**self.files.specs, OUTPUT_FOLDERS.name: OUTPUT_FOLDERS}
         if file.prefix not in kinds:
             raise unknown("kind of model file", file.prefix, kinds)
@@ -103,10 +103,10 @@ class Models(Shelf[ModelSpec]):
         return name in self.opened or name in REGISTERED or super().__contains__(name)
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
-        """Return what is chosen of weights by the methods' own names.
+        """Return the choices of weights by the methods' canonical names.
 
         Raises:
-            UsageError: a choice is for a method that does not exist, or is not among the methods.
+            UsageError: a choice is for a method that does not exist or is not among the methods.
         """
         by_method = {self[name].name: choice for name, choice in choices.items()}
         if strangers := set(by_method) - {method.name for method in methods}:
@@ -115,6 +115,6 @@ class Models(Shelf[ModelSpec]):
 
 
 def kind_of(spec: type[Spec]) -> str:
-    """Return what users call a kind of spec."""
+    """Return the name of a kind of spec in messages."""
     kinds = {LossSpec: "loss", DatasetSpec: "dataset", MetricSpec: "metric", ModelFileSpec: "kind of model file"}
     return kinds.get(spec, "method")

@@ -46,32 +46,13 @@ class Names(click.ParamType[tuple[str, ...]]):
         return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
 
 
-class Scales(click.ParamType[tuple[int, ...]]):
-    """A comma-separated list of whole scale factors."""
-
-    name = "N[,N...]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Split the list.
-
-        Raises:
-            click.BadParameter: a part is no whole number from 2 to 16.
-        """
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip().lower().removeprefix("x") for part in str(value).split(",")]
-        if not all(part.isascii() and part.isdigit() and 2 <= int(part) <= 16 for part in parts):
-            self.fail(f"{value!r} is not a list of whole numbers from 2 to 16", param, ctx)
-        return tuple(dict.fromkeys(int(part) for part in parts))
-
-
 class Counts(click.ParamType[tuple[int, ...]]):
-    """A comma-separated list of whole numbers within a range."""
+    """A comma-separated list of whole numbers within a range; each may have a prefix, as ``x4``."""
 
     name = "N[,N...]"
 
-    def __init__(self, least: int, most: int) -> None:
-        self.least, self.most = least, most
+    def __init__(self, least: int, most: int, prefix: str = "") -> None:
+        self.least, self.most, self.prefix = least, most, prefix
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Split the list.
@@ -81,10 +62,13 @@ class Counts(click.ParamType[tuple[int, ...]]):
         """
         if isinstance(value, tuple):
             return value
-        parts = [part.strip() for part in str(value).split(",")]
+        parts = [part.strip().lower().removeprefix(self.prefix) for part in str(value).split(",")]
         if not all(re.fullmatch(r"[0-9]{1,9}", part) and self.least <= int(part) <= self.most for part in parts):
             self.fail(f"{value!r} is not a list of whole numbers from {self.least} to {self.most}", param, ctx)
         return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+SCALES = Counts(2, 16, "x")
 
 
 class FiniteNumber(click.FloatRange):

@@ -22,7 +22,7 @@ from srbench.cli.options import (
     tile_option,
     weights_option,
 )
-from srbench.cli.parameters import Memory, Names, Scales
+from srbench.cli.parameters import SCALES, Memory, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @run_option("methods", "--methods", type=Names("models"), required=True)
 @run_option("datasets", "--dataset", type=Names("datasets"))
-@run_option("scales", "--scale", type=Scales())
+@run_option("scales", "--scale", type=SCALES)
 @run_option("protocols", "--protocol", type=Names())
 @run_option("metrics", "--metrics", type=Names("metrics"))
 @degradation_option("from HR")
@@ -76,7 +76,7 @@ def run_command(
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
-    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed; the others'
+    The same command on the same --out continues where it stopped. Exit code 1 when a method failed; the others'
     rows stand.
 
     \b

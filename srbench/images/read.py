@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import logging
 import os
 import warnings
@@ -12,13 +13,14 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, UnidentifiedImageError
+from PIL import ExifTags, ImageCms, UnidentifiedImageError
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError, reason_of
-from srbench.images.picture import GREY16_MODES, Picture, convert
+from srbench.images.picture import Picture, convert
 from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
+from srbench.images.tiff import bits_per_sample, loses, stretched, unread_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +34,7 @@ SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp",
 """Suffixes of image files in folders."""
 FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
 """Pillow's names of the formats read, whatever the suffix; some others (EPS) would start external programs."""
+READ_KINDS = "8 bits, or 12 or 16 bits of grey, unsigned, are read; convert it to PNG"
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit; users could not raise Pillow's own
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # an ImageError reports the problem
 
@@ -102,6 +105,8 @@ def _named_faults(path: Path) -> Iterator[None]:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
+        if kind := unread_kind(path):
+            raise ImageError(f"{path}: is {kind}; {READ_KINDS}") from error
         raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
     except MemoryError as error:
         raise ImageError(f"{path}: does not fit in memory") from error
@@ -127,14 +132,13 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
     if image.format == "PNG":
         check_chunks(path)
     if _would_lose(image):
-        raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
+        raise ImageError(f"{path}: of {image.format} files, {READ_KINDS}")
 
 
 def _would_lose(image: ImageFile) -> bool:
-    """Return whether Pillow would silently open the file with fewer bits than it has, or inverted."""
+    """Return whether Pillow would silently open the file with fewer bits than it has, inverted, or without sign."""
     if isinstance(image, TiffImageFile):
-        plain = image.mode in GREY16_MODES and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 1
-        return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))) > 8 and not plain
+        return loses(image)
     if image.format == "PPM" and image.mode == "RGB":
         args: Any = image.tile[0][3]  # of a file of 8 bits the mode, else mode and largest value
         return isinstance(args, tuple) and args[-1] > 255
@@ -147,10 +151,22 @@ def _decode(path: Path, image: ImageFile) -> Picture:
     image.load()
     orientation = _orientation(image)  # for a TIFF, `load` has applied it
     deep = image.format == "PNG" and is_16bit(path)
-    picture = Picture(*read_16bit(path)) if deep else convert(path, image)
     icc = image.info.get("icc_profile") or b""
+    shown = _to_rgb(image, icc) if image.mode == "CMYK" and icc else image
+    picture = Picture(*read_16bit(path)) if deep else convert(path, shown)
+    if isinstance(image, TiffImageFile) and 8 < (bits := bits_per_sample(image.tag_v2)) < 16:
+        picture = replace(picture, pixels=stretched(picture.pixels, bits))
     fits = icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
     return replace(_upright(picture, orientation), icc=icc if fits else b"")
+
+
+def _to_rgb(image: Pillow.Image, icc: bytes) -> Pillow.Image:
+    """Return an image in CMYK as its profile shows it in sRGB; if the profile is damaged, as it is."""
+    with suppress(ImageCms.PyCMSError, OSError):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if rgb := ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"):
+            return rgb
+    return image
 
 
 @cache

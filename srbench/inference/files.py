@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, reason_of
+from srbench.images.alpha import extend_colours
 from srbench.images.bands import STREAMS
 from srbench.images.picture import Picture
 from srbench.images.read import list_folder, read, read_size
@@ -115,6 +116,8 @@ def tiles_of(path: Path, tiler: Tiler) -> int:
 def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture:
     """Enlarge a picture of any size, keeping 16 bits and greyscale; alpha is enlarged bicubically.
 
+    Colours of transparent pixels do not reach visible ones, see `srbench.images.alpha`.
+
     Raises:
         MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
@@ -129,6 +132,7 @@ def upscale_bands(
     Raises:
         MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
+    picture = extend_colours(picture)
     top = 65535 if picture.bits == 16 else 255
     dtype, scale = picture.pixels.dtype, tiler.enlarger.scale
     height, width = picture.pixels.shape[:2]

@@ -48,13 +48,13 @@ TEXTS = {
 }
 """Columns of texts, which are sorted from a to z."""
 TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
-"""What cannot be compared where a device was shared."""
+"""Columns that cannot be compared if the device was shared."""
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
 
 
 @dataclass(frozen=True)
 class Board:
-    """The table, sorted, and what is needed to show it."""
+    """The sorted table, and what is needed to show it."""
 
     frame: pd.DataFrame
     """One row per method, dataset, scale and protocol; NaN or None where there is no value. Columns:
@@ -63,7 +63,7 @@ class Board:
       ``ok``, ``failed`` or ``unsupported``; ``weights`` a hash or ``none``
     - ``scale protocol_version images`` (int)
     - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
-    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing is claimed
+    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing was tested
     - ``params``, ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
       ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
       in pixels, and ``speed_batch`` (int)
@@ -73,15 +73,15 @@ class Board:
     sort: str
     """The column that ranks."""
     notes: list[str]
-    """What is to be said below the tables."""
+    """Remarks below the tables."""
     shown: tuple[str, ...] = field(default=(), kw_only=True)
     """The columns to show, in this order; empty for those that have values."""
     entries: list[Entry]
-    """What the rows of the frame were made of, in their order."""
+    """The entries behind the rows of the frame, in the same order."""
 
     @property
     def judged(self) -> str:
-        """The metric that intervals and verdicts are shown for: the one sorted by, else PSNR, else the first."""
+        """The metric of intervals and verdicts: the one that ranks, else PSNR, else the first."""
         return next((name for name in (self.sort, defaults.SORT, *self.metrics) if name in self.metrics), defaults.SORT)
 
     def sections(self) -> Iterable[pd.DataFrame]:
@@ -90,7 +90,7 @@ class Board:
             yield section
 
     def lower_is_better(self, column: str) -> bool:
-        """Say in which direction a column is better."""
+        """Return whether smaller values of a column are better."""
         metric = column.removesuffix("_low").removesuffix("_high")
         if metric in self.metrics:
             return bool(self.metrics[metric]["better"] == "lower")
@@ -98,7 +98,7 @@ class Board:
 
 
 def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT, columns: Sequence[str] = ()) -> Board:
-    """Read runs and make the board; of a method scored twice with the same code and weights, the later run counts.
+    """Read runs and make the board. If several runs scored a method with the same code and weights, the last counts.
 
     Args:
         run_dirs: folders of runs, or their ``run.json``.
@@ -123,7 +123,7 @@ def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT, columns: Seq
             raise SRBenchError(f"{run_dir}: has no results yet; the same 'srbench run' with its --out makes them")
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
-            if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
+            if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
                 entry.values = defaultdict(dict, {**earlier.values, **entry.values})
                 entry.speed = comparable(earlier.speed, entry.speed)
             entries[identity] = entry
@@ -166,10 +166,10 @@ def _record(entry: Entry, metrics: list[str]) -> Row:
 
 
 def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
-    """Say of each entry whether its difference from its section's best is significant.
+    """Return for each entry whether its difference from the best of its section is significant.
 
-    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05; nothing is
-    claimed below 8 images.
+    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05. An
+    entry with fewer than 8 images is not tested.
     """
     verdicts = [""] * len(entries)
     metric = board.judged
@@ -193,7 +193,7 @@ def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
 
 
 def _sorted(board: Board) -> Board:
-    """Sort within sections by the chosen column, best first; failed and unsupported rows stand last."""
+    """Sort within sections by the chosen column, best first; failed and unsupported rows come last."""
     frame = board.frame
     order = {"ok": 0, "failed": 1, "unsupported": 2}
     section = frame.groupby(SECTION, sort=False, dropna=False).ngroup()

@@ -1,4 +1,4 @@
-"""Rows of one run -> entries: one method's values on one dataset under one protocol."""
+"""Rows of one run -> entries: the values of one method on one dataset under one protocol."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ class Entry:
     """One method on one dataset at one scale under one protocol on one device."""
 
     identity: Row
-    """What tells its row from others: method, dataset, scale, protocol, device, precision, code, weights."""
+    """What distinguishes entries: method, dataset, scale, protocol, device, precision, code, weights."""
     status: str
     reason: str
     expected: int
-    """Images of the dataset."""
+    """Number of images of the dataset."""
     values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> image -> value (NaN where undefined)."""
     speed: Row = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     degradation: str = ""
-    """How LR was made, as its results say."""
+    """How LR was made, according to its rows."""
     selected: str = ""
     """Which images of the dataset were chosen; empty for all."""
 
     def mean(self, metric: str) -> float:
-        """Return the mean over images; NaN when an image was never scored."""
+        """Return the mean over images, without undefined values; NaN if an image was not scored."""
         values = self.values.get(metric, {})
         defined = [value for value in values.values() if not math.isnan(value)]
         return float(np.mean(defined)) if defined and len(values) == self.expected else math.nan
@@ -60,18 +60,18 @@ class Entry:
 
 @dataclass
 class _Scores:
-    """What one method, with the same code and weights, scored on a dataset under one protocol."""
+    """The scores of one method, with the same code and weights, on one dataset under one protocol."""
 
     values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> image -> value."""
     undefined: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """Metric -> image -> why it has no value."""
+    """Metric -> image -> reason why it has no value."""
     missing: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    """Metric -> the reasons why it could not be computed."""
+    """Metric -> reasons why it could not be computed."""
     degradation: str = ""
 
     def add(self, metric: str, row: Row) -> None:
-        """Take one row; of an image the last one counts."""
+        """Add one row; the last row of an image counts."""
         self.degradation = row.get("degradation", "")
         if row.get("missing"):
             self.missing[metric][row["reason"]] = None
@@ -84,7 +84,7 @@ class _Scores:
 
 
 def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
-    """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
+    """Group rows. Of each (method, dataset, scale, device, precision), only the last code and weights count."""
     keys = ("method", "scale", "device", "precision")
     identify, placed = itemgetter(*keys), itemgetter(*keys, "dataset", "plugin", "weights", "protocol", "metric")
     names = {metric["identity"]: name for name, metric in run["metrics"].items()}
@@ -92,7 +92,7 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
     scores: dict[tuple[Any, ...], _Scores] = defaultdict(_Scores)
     speeds: dict[tuple[Any, ...], Row] = {}
     images: dict[tuple[Any, ...], dict[str, str]] = {}
-    for row in rows:  # there may be millions: of a score only its value is kept
+    for row in rows:  # there may be millions: only the value of a score is kept
         kind = row["kind"]
         if kind == "score" and row["metric"] in names:
             group = placed(row)
@@ -106,7 +106,7 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
         elif kind == "job":
             jobs[(*identify(row), row["dataset"])] = row
     for group, job in jobs.items():
-        variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
+        variant = (job["plugin"], job["weights"])  # of the last job; other code may have run in between
         speed = speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
             parts = [scores[(*group, *variant, of)] for of in ("", name) if (*group, *variant, of) in scores]
@@ -117,7 +117,7 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
 
 
 def comparable(earlier: Row, later: Row) -> Row:
-    """Return of two measurements of speed the later, unless only the earlier was timed, or had its device to itself."""
+    """Return the later of two speed measurements, or the earlier if only that was timed or had the device to itself."""
     return earlier if earlier and (not later or _worth(earlier) > _worth(later)) else later
 
 
@@ -137,7 +137,7 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
     identity["dataset_hash"] = described["hash"]
     status, reason = job["status"], job["reason"]
     if status == "started":
-        status, reason = "failed", "interrupted; the same command on the same --out goes on"
+        status, reason = "failed", "interrupted; the same command on the same --out continues"
     degradation = described.get("degradation", {})
     entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
@@ -147,12 +147,12 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
         entry.notes.append(f"{identity['dataset']} x{identity['scale']}: {selected}: compare with no published figure")
     for part in parts:
         entry.degradation = part.degradation
-        for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it
+        for name, values in part.values.items():  # in a fixed order, because sums depend on it
             entry.values[name] = {image: values[image] for image in described["images"] if image in values}
             for why, count in Counter(part.undefined[name].values()).items():
                 where = f"{name} on {identity['dataset']} x{identity['scale']}"
                 entry.notes.append(f"{where}: {count} of {entry.expected} images left out: {why}")
         for name, reasons in part.missing.items():
-            if name not in part.values:  # a value that came later makes an earlier "missing" moot
+            if name not in part.values:  # a later value replaces an earlier "missing"
                 entry.notes += [f"no {name}: {reason}" for reason in reasons]
     return entry

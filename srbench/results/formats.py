@@ -25,7 +25,7 @@ def legend(board: Board) -> list[str]:
     if board.frame["vs_best"].astype(bool).any():
         lines.append(
             f"vs best: difference in {board.judged.upper()} from the best, paired over images (Wilcoxon, Holm, 5 %): "
-            f"worse = significant, tie = not; not claimed below {FEWEST_FOR_TEST} images."
+            f"worse = significant, tie = not significant, empty = fewer than {FEWEST_FOR_TEST} images, not tested."
         )
     return lines
 

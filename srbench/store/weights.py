@@ -76,17 +76,17 @@ def card_path(weights: Path) -> Path:
     return weights.with_suffix(".json")
 
 
-def method_of(weights: str) -> str:
-    """Return the method named by the card of a weights file; empty if there is no readable card."""
+def read_card(weights: Path) -> dict[str, Any]:
+    """Return the card of a weights file; empty if there is no readable card."""
     try:
-        card: Any = parse(card_path(users_path(weights)).read_text(encoding="utf-8"), CARD)
+        card: dict[str, Any] = parse(card_path(weights).read_text(encoding="utf-8"), CARD)
     except (OSError, ValueError):
-        return ""
-    return str(card.get("method", ""))
+        return {}
+    return card
 
 
 def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
-    """Return the weights a method runs with: the chosen ones, else shipped with the plugin, else trained here.
+    """Return the weights a method runs with: the chosen, else the shipped, else those trained on this machine.
 
     Args:
         spec: the method.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ import torch
 
 from srbench import defaults
 from srbench.catalog.blame import blaming
-from srbench.errors import MethodError, SRBenchError, UsageError, one_line, reason_of
+from srbench.errors import MethodError, SRBenchError, UsageError, one_line
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
@@ -29,8 +29,9 @@ from srbench.training.checkpoints import load_state, save_state
 from srbench.training.data.find import find_images
 from srbench.training.data.patches import Patches, stream
 from srbench.training.data.samplers import open_sampler
-from srbench.training.fabric import is_follower, make_fabric
+from srbench.training.fabric import make_fabric
 from srbench.training.interrupt import Interrupt
+from srbench.training.launcher import is_follower
 from srbench.training.log import Log, check_tensorboard
 from srbench.training.recipes.session import Training
 from srbench.training.request import Trained
@@ -69,9 +70,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     """
     spec = find_method(request, catalog)
     if not request.resume and (request.out / STATE).exists() and not is_follower():
-        raise UsageError(
-            f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
-        )
+        raise UsageError(f"{request.out} holds a training already; --resume continues it, --out chooses another folder")
     if request.resume and not (request.out / STATE).is_file():
         ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
@@ -301,10 +300,6 @@ def _alone(out: Path) -> Iterator[None]:
     def refuse() -> None:
         raise UsageError(f"another process is training in {out}; --out chooses another folder")
 
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(out / ".lock", refuse, GRACE_S))
-            remove_leftovers(out)
-        except OSError as error:
-            raise SRBenchError(f"{out}: cannot be written ({reason_of(error)})") from error
+    with locked(out / ".lock", refuse, GRACE_S):
+        remove_leftovers(out)
         yield

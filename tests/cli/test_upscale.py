@@ -46,6 +46,18 @@ def test_upscale_keeps_the_kind(call, tmp_path, save_image, mode, kept):
         assert image.mode == kept
 
 
+@pytest.mark.parametrize("method", ["bicubic", "espcn"])
+def test_colours_under_alpha_0_stay_out_of_visible_edges(call, method):
+    y, x = np.mgrid[:48, :48]
+    inside = ((x - 24) ** 2 + (y - 24) ** 2 < 256)[..., None]
+    colour = np.array([240, 230, 220])
+    Pillow.fromarray(np.dstack([inside * colour, inside * 255]).astype(np.uint8)).save("a.png")
+    assert call("upscale", method, "a.png", "b.png")[0] == 0
+    with Pillow.open("b.png") as image:
+        shown = Pillow.alpha_composite(Pillow.new("RGBA", image.size, (*colour.tolist(), 255)), image)
+    assert np.abs(np.asarray(shown)[..., :3].astype(int) - colour).max() <= 8
+
+
 def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, save_image):
     for name in ("a.jpg", "b.bmp", "c.webp"):
         save_image(tmp_path / "in" / name, 9, 7)

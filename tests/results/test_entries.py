@@ -146,7 +146,7 @@ def test_the_last_job_says_which_code_and_weights_count():
 
 def test_an_interrupted_job_failed_and_says_how_to_go_on():
     (one,) = of(job("started"))
-    assert (one.status, one.reason) == ("failed", "interrupted; the same command on the same --out goes on")
+    assert (one.status, one.reason) == ("failed", "interrupted; the same command on the same --out continues")
     (one,) = of(job("failed", "ValueError: no"))
     assert (one.status, one.reason) == ("failed", "ValueError: no")
 

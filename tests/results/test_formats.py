@@ -31,7 +31,7 @@ PART = Section(
 )
 VERDICTS = (
     "vs best: difference in PSNR from the best, paired over images (Wilcoxon, Holm, 5 %): "
-    "worse = significant, tie = not; not claimed below 8 images."
+    "worse = significant, tie = not significant, empty = fewer than 8 images, not tested."
 )
 SILENT = Section("t", ["method"], ["method"], [["a"]], [[True]], [])
 

@@ -110,7 +110,7 @@ def test_resuming_another_training_is_refused(here, sets):
     assert "out holds no training yet; starting one" in first.stderr
     again = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out")
     assert again.returncode == 2
-    assert "holds a training already; --resume goes on" in again.stderr
+    assert "holds a training already; --resume continues it" in again.stderr
     other = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--lr", 1, "--out", "out", "--resume")
     assert other.returncode == 2
     assert "--resume: lr was 0.004 and now is 1.0" in other.stderr
@@ -270,7 +270,11 @@ def test_two_processes_equal_one_with_twice_the_batch(here, sets):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_an_adversarial_recipe_trains_in_two_processes(sets):
+def test_an_adversarial_recipe_trains_in_two_processes(sets, monkeypatch):
+    for name in ("NTASKS", "JOB_ID"):  # in a batch job of one task, which reserves and starts nothing
+        monkeypatch.setenv(f"SLURM_{name}", "1")
+    for name in ("PROCID", "LOCALID", "NODEID"):
+        monkeypatch.setenv(f"SLURM_{name}", "0")
     plugin = Path(__file__).parents[1] / "plugin_files" / "tiny_gan.py"
     options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6]
     in_processes(sets, *options, "--devices", 2, "--device", "cpu", "--out", "gan")

@@ -62,7 +62,9 @@ def open_sampler(
         UsageError: no image can be used.
     """
     if small := sum(min(image.height, image.width) < patches.patch for image in images):
-        ui.warn(f"{small} of {len(images)} images are smaller than {patches.patch} pixels: {_fate(patches)}")
+        parts = "smaller crops of them" if patches.crop == "random" else "their largest squares"
+        count = f"{small} of {len(images)} images are smaller than {patches.patch} pixels"
+        ui.warn(f"{count}: {parts} are enlarged to a patch")
     need = sum(patches.bytes(image.height, image.width) for image in images)
     if need <= memory:
         return InMemory(images, patches, device, ui), False
@@ -273,12 +275,6 @@ def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[R
 def _deaf(_worker: int) -> None:
     """Ignore Ctrl-C in a worker: the training handles it and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _fate(patches: Patches) -> str:
-    if patches.crop == "random":
-        return "smaller crops of them are enlarged"
-    return "their largest squares are enlarged to a patch"
 
 
 def _size(count: int) -> str:
