@@ -86,8 +86,8 @@ def score_command(
 ) -> None:
     """Score images that another tool made against HR images, paired by file name.
 
-    HR is a folder or a dataset by name. Names may have a common beginning or ending (baby_x4, SwinIR_baby, baby_HR),
-    another case or extension; the rule that pairs them is said.
+    HR is a folder or a dataset by name; two files are scored too. Names may have a common beginning or ending (baby_x4,
+    SwinIR_baby, baby_HR), another case or extension; the rule that pairs them is said.
 
     CSV columns are image, protocol and one per metric, in full precision. Exit code 1 if an image has no partner, a
     pair could not be scored, or a metric that was asked for has no value.
@@ -111,9 +111,12 @@ def score_command(
     chosen = list({get_protocol(name).name: get_protocol(name) for name in protocols}.values())
     ui = Terminal()
     request = _request(sr_dir, hr, scale, out, ctx) if out else None
-    if sr_dir.is_dir() and Path(hr).is_dir() and sr_dir.samefile(hr):
-        ui.warn(f"SR_DIR and HR are the same folder, {sr_dir}: each image is compared with itself")
+    if sr_dir.exists() and Path(hr).exists() and sr_dir.samefile(hr):
+        kind = "folder" if sr_dir.is_dir() else "file"
+        ui.warn(f"SR_DIR and HR are the same {kind}, {sr_dir}: each image is compared with itself")
     sr_files, references = list_names(sr_dir, sr_suffix), find_hr(catalog, hr, scale, ui, hr_suffix)
+    if sr_dir.is_file() and Path(hr).is_file():  # two files are a pair, whatever their names
+        references = references._replace(files=dict(zip(sr_files, references.files.values(), strict=True)))
     pairing = pair_files(sr_files, references.files, scale, references.aliases)
     for note in pairing.notes:
         ui.note(note)

@@ -123,7 +123,9 @@ def comparable(earlier: Row, later: Row) -> Row:
 
 def _worth(speed: Row) -> int:
     """Return 2 for a timing that can be compared, 1 for one on a shared device, 0 for costs that were only counted."""
-    return 0 if speed.get("latency_ms") is None else 1 if "shared" in speed else 2
+    if not speed.get("timed", True):
+        return 0
+    return 1 if "shared" in speed else 2
 
 
 def _described(run: Row, row: Row) -> Row:

@@ -77,7 +77,7 @@ class Plan:
     def read(self, rows: Iterable[Row]) -> None:
         """Read the rows that earlier commands wrote to the same folder."""
         for row in rows:
-            if row["kind"] == "speed" and row.get("latency_ms") is not None:
+            if row["kind"] == "speed" and row.get("timed", True):
                 self.timed.add(tuple(str(row[name]) for name in TIMED))
             if row["kind"] == "job":
                 self.note_status(row)

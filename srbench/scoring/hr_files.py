@@ -45,6 +45,8 @@ def find_hr(catalog: Catalog, text: str, scale: int, ui: UI, suffix: str = "") -
         AssetError: a file of the dataset is not available.
     """
     folder = Path(text)
+    if folder.is_file():
+        return HRFiles(list_names(folder), {})
     if folder.is_dir():
         return HRFiles(_in_folder(folder, scale, suffix), {})
     if text.lower() not in catalog.datasets and split_name(text) is None:

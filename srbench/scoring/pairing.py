@@ -93,9 +93,13 @@ def pair_files(
 def list_names(folder: Path, suffix: str = "") -> dict[str, Path]:
     """Return the image files of a folder, or of its subfolders if it has none, by name without extension and suffix.
 
+    A file is taken as it is, by its name.
+
     Raises:
         UsageError: there are no images, or two have the same name.
     """
+    if folder.is_file():
+        return {folder.stem: folder}
     try:
         files = list_folder(folder)
     except UsageError:

@@ -31,8 +31,8 @@ def test_each_format_ranks_the_better_method_first(board):
     assert first > second
     records = json.loads(board("--format", "json")[1])
     assert [record["psnr"] for record in records] == [first, second]
-    assert f"| bicubic | **{first:.2f}** | - | best |" in board("--format", "markdown")[1]
-    assert rf"bicubic & \textbf{{{first:.2f}}} & - & best \\" in board("--format", "latex")[1]
+    assert f"| bicubic | **{first:.2f}** | - | best | 0 | 0 |" in board("--format", "markdown")[1]
+    assert rf"bicubic & \textbf{{{first:.2f}}} & - & best & 0 & 0 \\" in board("--format", "latex")[1]
     assert f"{second:.2f}" in board()[1]
 
 

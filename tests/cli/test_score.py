@@ -109,6 +109,13 @@ def test_a_folder_compared_with_itself_is_remarked_on(call, folders):
 
 
 @pytest.mark.parametrize(("metrics", "code"), [(["--metrics", "lpips"], 1), (["--metrics", "psnr,lpips"], 1), ([], 0)])
+def test_two_files_are_a_pair_whatever_their_names(call, folders):
+    by_folder = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr")[1].splitlines()[1].split()
+    (folders / "hr" / "a.png").rename(folders / "truth.png")
+    code, out, _ = call("score", "sr/a.png", "truth.png", "--scale", 4, "--metrics", "psnr")
+    assert (code, out.splitlines()[1].split()) == (0, by_folder)
+
+
 def test_a_metric_that_was_asked_for_and_has_no_value_exits_1(call, folders, metrics, code):
     done, out, err = call("score", "sr", "hr", "--scale", 4, *metrics)
     assert (done, err.count("no lpips: ")) == (code, 1)
@@ -134,7 +141,8 @@ def test_score_names_what_does_not_fit(call, folders, save_image):
     ("args", "said"),
     [
         (["sr", "nowhere"], "nowhere: cannot be read as a folder"),
-        (["sr/a.png", "hr/a.png"], "sr/a.png: cannot be read as a folder"),
+        (["sr/none.png", "hr/a.png"], "sr/none.png: cannot be read as a folder"),
+        (["sr", "hr/none.png"], "hr/none.png: cannot be read as a folder (no such folder"),
         (
             ["sr", "sett5"],
             "sett5: cannot be read as a folder (no such folder, and no dataset of this name); did you mean",
