@@ -108,7 +108,6 @@ def test_a_folder_compared_with_itself_is_remarked_on(call, folders):
     assert out.splitlines()[-1].split() == ["mean", "of", "3", "y", "inf"]
 
 
-@pytest.mark.parametrize(("metrics", "code"), [(["--metrics", "lpips"], 1), (["--metrics", "psnr,lpips"], 1), ([], 0)])
 def test_two_files_are_a_pair_whatever_their_names(call, folders):
     by_folder = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr")[1].splitlines()[1].split()
     (folders / "hr" / "a.png").rename(folders / "truth.png")
@@ -116,6 +115,7 @@ def test_two_files_are_a_pair_whatever_their_names(call, folders):
     assert (code, out.splitlines()[1].split()) == (0, by_folder)
 
 
+@pytest.mark.parametrize(("metrics", "code"), [(["--metrics", "lpips"], 1), (["--metrics", "psnr,lpips"], 1), ([], 0)])
 def test_a_metric_that_was_asked_for_and_has_no_value_exits_1(call, folders, metrics, code):
     done, out, err = call("score", "sr", "hr", "--scale", 4, *metrics)
     assert (done, err.count("no lpips: ")) == (code, 1)
