@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import device_option, report_faults, split_choices
-from srbench.cli.parameters import Names
+from srbench.cli.parameters import Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("image")
+@click.argument("image", type=Name("datasets"))
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")

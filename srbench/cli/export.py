@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from srbench.cli.parameters import Name
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.option("--onnx", type=click.Path(path_type=Path), metavar="PATH", help="ONNX file to write.")
 @click.option(
     "--safetensors",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srbench.cli.options import format_option
+from srbench.cli.parameters import Name
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
 
@@ -37,7 +38,7 @@ MEANINGS = {
 
 
 @click.command("info")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
 @format_option("terminal", "json")
 @plugin_option

@@ -9,7 +9,7 @@ from typing import Literal
 import click
 
 from srbench.cli.options import device_option, report_faults, tile_option
-from srbench.cli.parameters import SCALE
+from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
 
 PASS = 2**29
@@ -17,7 +17,7 @@ PASS = 2**29
 
 
 @click.command("upscale")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.argument("source", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
 @click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")

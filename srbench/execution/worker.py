@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.catalog.blame import explain
-from srbench.errors import Code, SRBenchError
+from srbench.errors import Code, SRBenchError, counted
 from srbench.execution.events import (
     Environment,
     JobDone,
@@ -115,7 +115,7 @@ class Worker:
 
         device = f"{self.device.type}, {device_name(self.device)}"
         if self.device.type == "cpu":
-            device += f", {torch.get_num_threads()} threads"
+            device += f", {counted(torch.get_num_threads(), 'thread')}"
         versions = {"srbench": __version__, "python": platform.python_version()}
         versions |= {package: version(package) for package in PACKAGES}
         return Environment(device, platform.platform(), torch.version.cuda, versions)
