@@ -47,7 +47,8 @@ def parse(text: str) -> ModelFile | None:
     if equals and not NAME.fullmatch(label):
         raise UsageError(f"{text}: the name {label!r} must be lower-case letters, digits, '.', '_' or '-'")
     file = users_path(path)
-    plain = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("._-")
+    stem = file.resolve().name if file.is_dir() else file.stem
+    plain = re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("._-")
     return ModelFile(prefix, file, label or plain or "file")
 
 
@@ -59,9 +60,11 @@ def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
         SRBenchError: the plugin breaks its contract.
     """
     what = f"{file.prefix}:{file.path}"
-    if not file.path.is_file():
+    if spec.folders and not file.path.is_dir():
+        raise UsageError(f"{what}: no such folder")
+    if not spec.folders and not file.path.is_file():
         raise UsageError(f"{what}: no such file")
-    if file.path.suffix.lower() not in spec.suffixes:
+    if spec.suffixes and file.path.suffix.lower() not in spec.suffixes:
         raise UsageError(f"{what}: {spec.name} takes files that end in {', '.join(spec.suffixes)}")
     try:
         opened = spec.open(file.name, file.path)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from srbench.catalog.in_process import REGISTERED
 from srbench.catalog.model_files import ModelFile, open_file, parse
+from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
@@ -30,14 +32,15 @@ class Shelf(Generic[S]):
     broken: tuple[Plugin, ...] = ()
 
     def __getitem__(self, name: str) -> S:
-        """Look up a name or alias.
+        """Look up a name or alias, in any case.
 
         Raises:
             UsageError: the name is unknown; suggests the nearest.
         """
-        canonical = self.aliases.get(name, name)
-        if canonical in self.specs:
-            return self.specs[canonical]
+        for form in (name, name.lower()):  # names are of lower-case letters
+            canonical = self.aliases.get(form, form)
+            if canonical in self.specs:
+                return self.specs[canonical]
         if name in self.clashes:
             raise UsageError(
                 f"{self.kind} {name!r} is claimed by several plugins ({', '.join(self.clashes[name])}); "
@@ -71,6 +74,8 @@ class Models(Shelf[ModelSpec]):
         Raises:
             UsageError: the name is unknown, or the file cannot be opened.
         """
+        if name in REGISTERED and not super().__contains__(name):
+            self.opened[name], self.owners[name] = REGISTERED[name]
         if name in self.opened:
             return self.opened[name]
         file = parse(name)
@@ -80,11 +85,12 @@ class Models(Shelf[ModelSpec]):
 
     def _open(self, file: ModelFile) -> ModelSpec:
         """Open a file, and keep its method by name."""
-        if file.prefix not in self.files.specs:
-            raise unknown("kind of model file", file.prefix, self.files.specs)
+        kinds = {**self.files.specs, OUTPUT_FOLDERS.name: OUTPUT_FOLDERS}
+        if file.prefix not in kinds:
+            raise unknown("kind of model file", file.prefix, kinds)
         if file.name not in self.opened:
-            self.opened[file.name] = open_file(self.files.specs[file.prefix], file)
-            self.owners[file.name] = self.files.owners[file.prefix]
+            self.opened[file.name] = open_file(kinds[file.prefix], file)
+            self.owners[file.name] = self.files.owners.get(file.prefix, OWNER)
         spec = self.opened[file.name]
         if spec.file != file.path and not (file.path.exists() and file.path.samefile(spec.file or "")):
             raise UsageError(
@@ -94,7 +100,7 @@ class Models(Shelf[ModelSpec]):
         return spec
 
     def __contains__(self, name: str) -> bool:
-        return name in self.opened or super().__contains__(name)
+        return name in self.opened or name in REGISTERED or super().__contains__(name)
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
         """Return the choices of weights by the methods' canonical names.

@@ -80,6 +80,7 @@ def compare_command(
         weights=split_choices(weights),
         device=device,
         ui=ui,
+        dataset=image.partition("/")[0] if "/" in image and not Path(image).exists() else "",
     )
     if picture is not None:
         for path in outs or (Path(f"compare_{pair.name}.png"),):

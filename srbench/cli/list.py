@@ -52,6 +52,7 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
 
 
 def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    from srbench.catalog.output_folders import OUTPUT_FOLDERS
     from srbench.images.degradations import DEGRADATIONS
     from srbench.protocols import PROTOCOLS
     from srbench.store.backbones import BACKBONES
@@ -66,7 +67,8 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
 
     return {
         "methods": rows(catalog.models.specs, scales="scales_text", aliases="aliases", paper="paper")
-        + [row | {"name": f"{row['name']}:PATH"} for row in rows(catalog.models.files.specs, files="suffixes")],
+        + [row | {"name": f"{row['name']}:PATH"} for row in rows(catalog.models.files.specs, files="suffixes")]
+        + [{"name": f"{OUTPUT_FOLDERS.name}:DIR", "summary": OUTPUT_FOLDERS.summary, "files": "a folder"}],
         "losses": rows(catalog.losses.specs, aliases="aliases", paper="paper"),
         "datasets": rows(catalog.datasets.specs, scales="scales_text", source="source"),
         "metrics": rows(catalog.metrics.specs, better="better", paper="paper"),

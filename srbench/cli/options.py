@@ -75,7 +75,7 @@ def degradation_option(what: str) -> Callable[..., Any]:
 
     return click.option(
         "--degradation",
-        type=click.Choice(list(DEGRADATIONS)),
+        type=click.Choice(list(DEGRADATIONS), case_sensitive=False),
         default=defaults.DEGRADATION,
         show_default=True,
         help=f"How LR is made {what}; see 'srbench list degradations'.",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @degradation_option("from HR")
 @run_option("out", "--out", type=click.Path(file_okay=False, path_type=Path))
 @sort_option
-@click.option("--no-speed", is_flag=True, help="Do not measure speed.")
+@click.option("--no-speed", is_flag=True, help="Do not measure speed; parameters and MACs are counted.")
 @run_option("speed_size", "--speed-size")
 @run_option("speed_batch", "--speed-batch")
 @run_option("speed_seconds", "--speed-seconds")
@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 @run_option("train_steps", "--train-steps")
 @run_option("save_images", "--save-images")
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
+@run_option("limit_images", "--limit-images", metavar="N")
+@run_option("images", "--images", type=Names(), multiple=False, default=(), help="Score only these images, by name.")
 @run_option("force", "--force")
 @device_option
 @precision_option
@@ -83,6 +85,7 @@ def run_command(
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine --report
       srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
+      srbench run --methods bicubic,espcn --dataset samples --images cat,coffee
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
       srbench run --methods espcn,unet --dataset set5 --executor dask --scheduler tcp://10.0.0.1:8786
       srbench run --methods espcn,unet --executor slurm --slurm partition=gpu,gpus=1 --slurm unet:mem=32GB
@@ -131,6 +134,9 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
         write_and_say((out,), page, sort)
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
+    for metric, reason in scored.outcome.missing.items():
+        click.echo(f"{metric} was asked for and could not be computed: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
+    if scored.outcome.failed or scored.outcome.missing:
         raise click.exceptions.Exit(1)

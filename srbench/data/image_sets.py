@@ -41,6 +41,8 @@ class ImageSet:
     """How LR is made; one other than bicubic is part of the name and of the hashes, so that results never mix."""
     fault: str = ""
     """Why no image can be scored."""
+    selected: str = ""
+    """Which images were chosen, for people: ``3 of 5 images``; empty for all."""
 
     def made_by(self, pair: ImagePair) -> str:
         """Return what makes a pair's LR, for results."""

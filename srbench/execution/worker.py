@@ -86,6 +86,9 @@ class Worker:
 
             plugin = self.catalog.models.owner(job.reference or job.method)
             compare(job.expected, plugin, job.weights, pairs, job.degradation)
+        if job.outputs:
+            self.scoring.run(job, None, pairs, emit)
+            return
         net, tiler = self._net(job)
         if job.speed is None:
             self.scoring.run(job, tiler, pairs, emit, stochastic=self._spec(job).stochastic)
@@ -166,9 +169,13 @@ class Worker:
         return {name: self.pairs[key][name] for name in job.images}
 
     def _measure_speed(self, job: Job, net: Inference, emit: Emit) -> None:
-        from srbench.inference.speed import SpeedSettings, measure
+        from srbench.inference.speed import SpeedSettings, count, measure
 
         settings = SpeedSettings(**(job.speed or {}))
+        if not settings.timed:
+            with self.stopwatch("speed"):
+                emit(SpeedMeasured(count(net, self._spec(job).multiple, settings)))
+            return
         with self.stopwatch("speed"):
             speed = measure(net, job.scale, self._spec(job).multiple, self.device, settings)
         emit(SpeedMeasured(speed.as_dict()))

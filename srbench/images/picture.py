@@ -70,6 +70,11 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
     return picture.crop(width, height)
 
 
+def has_colour(picture: Picture) -> bool:
+    """Return whether any pixel is not grey, however the file is stored."""
+    return not picture.grey and bool((picture.pixels != picture.pixels[..., :1]).any())
+
+
 def from_pillow(image: Pillow.Image) -> Picture:
     """Return a Pillow image as a picture; its EXIF orientation is ignored.
 

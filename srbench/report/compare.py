@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srbench.errors import MethodError, SRBenchError, UsageError, say
+from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, say
 from srbench.images.tensors import to_8bit, to_picture
 from srbench.inference.build import build_net
 from srbench.inference.enlarger import Enlarger
@@ -19,6 +19,7 @@ from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
+from srbench.scoring.sr_folders import read_sr, sr_files
 from srbench.store.backbones import missing_backbones
 from srbench.store.weights import find_weights
 from srbench.system.devices import find_device
@@ -100,6 +101,7 @@ def compare(
     weights: Mapping[str, str],
     device: str,
     ui: UI,
+    dataset: str = "",
 ) -> tuple[Picture | None, list[str]]:
     """Upscale an image with several methods, score them whole, and draw a crop of each.
 
@@ -114,6 +116,7 @@ def compare(
         weights: ``shipped``, ``trained`` or a path, by method.
         device: ``auto``, ``cpu``, ``cuda``.
         ui: shows progress.
+        dataset: the image's dataset, if it has one; by its name the folders of ``files:DIR`` are found.
 
     Returns:
         The picture, or None if all methods failed; and one line per method that failed.
@@ -135,8 +138,12 @@ def compare(
     with ui.track("upscaling", len(methods)) as advance:
         for method in methods:
             try:
-                outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target)
-            except MethodError as error:
+                if method.outputs and method.file:
+                    file = sr_files(method.file, dataset, scale, [pair])[pair.name]
+                    outputs[method.name] = read_sr(file, pair, scale, target)
+                else:
+                    outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target)
+            except (MethodError, ImageError) as error:
                 faults.append(f"{method.name} failed: {error}")
             advance(method.name)
     if not outputs:

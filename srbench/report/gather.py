@@ -12,7 +12,7 @@ from srbench.errors import SRBenchError
 from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
 from srbench.results.rows import read_rows
-from srbench.results.run_file import read_run_file
+from srbench.results.run_file import folder_of, read_run_file
 from srbench.store.weights import read_card
 from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
@@ -82,6 +82,7 @@ def gather(folders: Sequence[Path], sort: str = defaults.SORT) -> Findings:
     """
     board = load_board(folders, sort)
     runs = [read_run_file(folder) for folder in folders]
+    folders = [folder_of(folder) for folder in folders]
     saved: dict[Key, tuple[Path, Row]] = {}
     for folder in folders:
         try:

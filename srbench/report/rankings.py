@@ -138,7 +138,7 @@ def _column(board: Board, column: str, heading: str, summaries: Mapping[str, str
     first = "up" if column in ("method", "status", "vs_best") or board.lower_is_better(column) else "down"
     judged = board.judged.upper()
     if column == "interval":
-        meaning = f"95 % bootstrap interval of the mean {judged} over images; sorts by its lower end."
+        meaning = f"95 % interval of the mean {judged} over images, by Student's t; sorts by its lower end."
         return Column(column, heading, meaning, "up" if board.lower_is_better(board.judged) else "down")
     if column == "vs_best":
         meaning = (

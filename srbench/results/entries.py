@@ -13,7 +13,7 @@ import numpy as np
 
 from srbench.images.degradations import BICUBIC
 from srbench.results.rows import decode_value
-from srbench.results.statistics import bootstrap_interval
+from srbench.results.statistics import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +40,8 @@ class Entry:
     notes: list[str] = field(default_factory=list)
     degradation: str = ""
     """How LR was made, according to its rows."""
+    selected: str = ""
+    """Which images of the dataset were chosen; empty for all."""
 
     def mean(self, metric: str) -> float:
         """Return the mean over images, without undefined values; NaN if an image was not scored."""
@@ -48,10 +50,12 @@ class Entry:
         return float(np.mean(defined)) if defined and len(values) == self.expected else math.nan
 
     def interval(self, metric: str) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the mean over images; NaN below 2 finite values."""
+        """Return the 95 % interval of the mean over images, by Student's t; NaN below 2 finite values."""
         if math.isnan(self.mean(metric)):
             return math.nan, math.nan
-        return bootstrap_interval(np.array([value for value in self.values[metric].values() if not math.isnan(value)]))
+        values = np.array([value for value in self.values[metric].values() if not math.isnan(value)])
+        low, high = mean_interval(values)
+        return float(low), float(high)
 
 
 @dataclass
@@ -113,8 +117,15 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
 
 
 def comparable(earlier: Row, later: Row) -> Row:
-    """Return the later of two speed measurements, or the earlier if only that one had the device to itself."""
-    return earlier if earlier and (not later or ("shared" in later and "shared" not in earlier)) else later
+    """Return the later of two speed measurements, or the earlier if only that was timed or had the device to itself."""
+    return earlier if earlier and (not later or _worth(earlier) > _worth(later)) else later
+
+
+def _worth(speed: Row) -> int:
+    """Return 2 for a timing that can be compared, 1 for one on a shared device, 0 for costs that were only counted."""
+    if not speed.get("timed", True):
+        return 0
+    return 1 if "shared" in speed else 2
 
 
 def _described(run: Row, row: Row) -> Row:
@@ -133,6 +144,9 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
     entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
         entry.notes.append(f"{identity['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
+    if selected := described.get("selected", ""):
+        entry.selected = selected
+        entry.notes.append(f"{identity['dataset']} x{identity['scale']}: {selected}: compare with no published figure")
     for part in parts:
         entry.degradation = part.degradation
         for name, values in part.values.items():  # in a fixed order, because sums depend on it

@@ -164,6 +164,10 @@ class RunOptions:
     )
     train_steps: int | None = _option(Kind("whole", 1, optional=True), "Steps of each training [default: the recipe's]")
     save_images: bool = _option(FLAG, "Keep the SR images as PNG in OUT/images.", False)
+    limit_images: int = _option(
+        Kind("whole"), "Score only the first N images of each dataset, as a quick look; 0: all.", 0
+    )
+    images: tuple[str, ...] = _option(TEXTS, "Score only these images, by name (butterfly or set5/butterfly).", ())
     force: bool = _option(FLAG, "Score again what is already there.", False, recorded=False)
     device: str = _option(ONE_TEXT, "auto, cpu, cuda, cuda:1, ...", "auto")
     precision: str = _option(
@@ -208,10 +212,10 @@ class RunOptions:
     plugins: tuple[str, ...] = _option(TEXTS, "Plugin files to load too.", ())
 
     @property
-    def speed_settings(self) -> dict[str, Any] | None:
-        """Settings by the names of `srbench.inference.speed.SpeedSettings`; None where speed is not measured."""
+    def speed_settings(self) -> dict[str, Any]:
+        """Settings by the names of `srbench.inference.speed.SpeedSettings`; without speed, costs are only counted."""
         if not self.speed:
-            return None
+            return {"size": self.speed_size, "batch": self.speed_batch, "timed": False}
         return {"size": self.speed_size, "batch": self.speed_batch, "seconds": self.speed_seconds}
 
     @property

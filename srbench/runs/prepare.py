@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +14,7 @@ from srbench.errors import UsageError
 from srbench.images.degradations import get_degradation
 from srbench.protocols import get_protocol
 from srbench.runs.request import absolute
+from srbench.runs.selection import check_names, select
 from srbench.store.backbones import missing_backbones
 from srbench.store.weights import NAME as WEIGHTS
 from srbench.store.weights import find_weights, trained_folder
@@ -74,7 +75,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     """
     methods = {catalog.models[name].name: catalog.models[name] for name in request.methods}
     metrics = {catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}
-    protocols = [get_protocol(protocol) for protocol in request.protocols]
+    protocols = list({get_protocol(name).name: get_protocol(name) for name in request.protocols}.values())
     degradation = get_degradation(request.degradation)
     datasets = named_datasets(request, catalog)
     for _, spec, _ in datasets:
@@ -84,18 +85,22 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
 
 
-def list_images(specs: Specs, scales: Sequence[int]) -> Listings:
+def list_images(specs: Specs, scales: Sequence[int], images: Sequence[str] = ()) -> Listings:
     """Return the images of each dataset that can be listed before anything is fetched, by reference and scale.
 
     Raises:
-        UsageError: a dataset cannot be listed.
+        UsageError: a dataset cannot be listed, or one of ``images`` is in none.
     """
-    return {
+    listings = {
         (reference, scale): spec.pairs(scale)
         for reference, spec, _ in specs.datasets
         if spec.images is not None
         for scale in scales
     }
+    if images and all(spec.images is not None for _, spec, _ in specs.datasets):
+        names = {reference: name for reference, _, name in specs.datasets}
+        check_names(images, {names[reference]: pairs for (reference, _), pairs in listings.items()})
+    return listings
 
 
 def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: Listings, ui: UI) -> Prepared:
@@ -106,13 +111,31 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: List
         SRBenchError: a training failed.
     """
     sets = [
-        prepare(reference, spec, name, scale, ui, specs.degradation, listings.get((reference, scale)))
-        for reference, spec, name in specs.datasets
+        _prepare_set(request, dataset, scale, specs, listings, ui)
+        for dataset in specs.datasets
         for scale in request.scales
     ]
     _train_first(request, catalog, specs.methods, ui)
     weights = choose_weights(request.weights, request.scales, catalog, specs.methods, ui)
     return Prepared(specs, sets, weights, missing_backbones(specs.metrics, ui))
+
+
+def _prepare_set(
+    request: Request, dataset: NamedDataset, scale: int, specs: Specs, listings: Listings, ui: UI
+) -> ImageSet:
+    """Prepare the images of a dataset that the request chooses."""
+    reference, spec, name = dataset
+    listed = listings.get((reference, scale))
+    chosen = None if listed is None else select(listed, name, request.images, request.limit_images)
+    images = prepare(reference, spec, name, scale, ui, specs.degradation, chosen)
+    total = len(listed) if listed is not None else len(images.pairs)
+    if listed is None and images.pairs:  # an archive, whose images are known only now
+        pairs = select(images.pairs, name, request.images, request.limit_images)
+        images = replace(images, pairs=pairs, hashes={pair.name: images.hashes[pair.name] for pair in pairs})
+    if (request.images or request.limit_images) and len(images.pairs) < total:
+        images = replace(images, selected=f"{len(images.pairs)} of {total} images")
+        ui.note(f"{images.name} x{scale}: {images.selected} are scored")
+    return images
 
 
 def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
@@ -187,7 +210,8 @@ def choose_weights(
             if weights is None:
                 continue
             chosen[method.name, scale] = weights
-            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
+            kind = "SR images" if method.outputs else f"{weights.origin} weights"
+            ui.note(f"{method.name} x{scale}: {kind} {weights.digest} ({weights.path})")
             newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  trained weights exist too: use them with --weights {method.name}=trained")

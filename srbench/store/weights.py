@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import Code, MethodError, UsageError, without_passwords
 from srbench.images.degradations import BICUBIC
-from srbench.store.hashes import sha256
+from srbench.store.hashes import sha256, tree_hash
 from srbench.store.home import home, users_path
 from srbench.system.atomic import replacing, write_text
 from srbench.system.json_forms import NONE, TEXT, Fields, parse
@@ -41,7 +41,10 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file: its path, its origin (``shipped``, ``trained`` or ``file``) and its card."""
+    """A weights file: its path, its origin (``shipped``, ``trained`` or ``file``) and its card.
+
+    Of a method that is a folder of SR images, the path is that folder.
+    """
 
     path: Path
     origin: str
@@ -49,8 +52,8 @@ class Weights:
 
     @property
     def digest(self) -> str:
-        """First 16 hex digits of the file's SHA-256."""
-        return sha256(self.path)[:16]
+        """First 16 hex digits of the file's SHA-256; of a folder, over all images in it."""
+        return (tree_hash if self.path.is_dir() else sha256)(self.path)[:16]
 
     @property
     def remark(self) -> str:

@@ -37,7 +37,7 @@ from srbench.training.log import Log, check_tensorboard
 from srbench.training.recipes.session import Training
 from srbench.training.request import Trained
 from srbench.training.start import find_method, load_start
-from srbench.training.validation import Validator, choose_validation
+from srbench.training.validation import Validator, beside_baseline, choose_validation
 from srbench.version import __version__
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from srbench.training.recipes.session import Settings
     from srbench.training.request import TrainRequest
 
-KEPT = ("best", "best_step", "figures", "seconds")
+KEPT = ("best", "best_step", "figures", "seconds", "warned")
 """Attributes of the loop that are saved beside the recipe's state and restored by a resumption."""
 GRACE_S = 6.0
 """Seconds to wait for the lock: a killed training's decoding processes hold it for up to 5 s."""
@@ -149,6 +149,7 @@ class _Loop:
         """Validation figures of the best weights so far, by metric."""
         self.pending: list[Mapping[str, torch.Tensor]] = []
         self.seconds = 0.0
+        self.warned = False
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -158,10 +159,13 @@ class _Loop:
     def facts(self) -> dict[str, Any]:
         """Values that must be the same when a training is resumed."""
         sets = [{k: v for k, v in entry.items() if k not in {"excluded", "left_out"}} for entry in self.data.sets]
+        settings = asdict(self.settings)
+        if self.settings.schedule == "constant" and not self.training.depends_on_steps:
+            del settings["steps"]  # more steps go on as if they had been planned
         names = ("method", "scale", "seed", "precision", "parts", "devices", "nodes", "crop")
         return {
             **{name: getattr(self.request, name) for name in names},
-            **asdict(self.settings),
+            **settings,
             "data": sets,
             "held-out": [image.name for image in self.data.held_out],
             "validation set": self.validated_on,  # figures of different sets cannot be compared
@@ -188,7 +192,8 @@ class _Loop:
                     raise KeyboardInterrupt
         if self.log:
             self.log.close()
-        return Trained(step, self.out / WEIGHTS, self.best_step, self.figures)
+        baseline, has_learnt = self.validator.baseline, self._has_learnt()
+        return Trained(step, self.out / WEIGHTS, self.best_step, self.figures, baseline, has_learnt)
 
     def _stops(self, interrupt: Interrupt, step: int) -> bool:
         """Whether to stop after this step; several processes agree every ``log_every`` steps and stop together."""
@@ -243,17 +248,31 @@ class _Loop:
     def _validate(self, step: int, log: Log) -> None:
         figures = self.validator.score(self.average.net, self.spec.multiple, self.out / "samples" / f"{step:07d}")
         log.validated(step, figures)
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self.ui.note(f"step {step}: {self.validator.name} {shown}")
+        self.ui.note(f"step {step}: {self.validator.name} {beside_baseline(figures, self.validator.baseline)}")
         card = self._card(step, figures)
         save_weights(self.average.net, self.out / "last.safetensors", card)
         if self._merit(figures) > self.best:
             self.best, self.best_step, self.figures = self._merit(figures), step, figures
             save_weights(self.average.net, self.out / WEIGHTS, card)
+        if step >= self.settings.steps / 3 and not self.warned and not self._has_learnt():
+            self.warned = True
+            self.ui.warn(
+                f"step {step}: no better than {defaults.BASELINE} so far; a lower --lr, a larger --batch or more "
+                "--steps may help"
+            )
+
+    def _has_learnt(self) -> bool:
+        """Return whether the best weights are better than bicubic, by more than scripts differ."""
+        baseline = self._merit(self.validator.baseline)
+        return self.best > baseline + self.catalog.metrics[self._criterion(self.validator.baseline)].allowed(baseline)
+
+    def _criterion(self, figures: Mapping[str, float]) -> str:
+        """Return the metric that chooses the best weights; PSNR if the recipe's is missing."""
+        return self.settings.best if self.settings.best in figures else defaults.SORT
 
     def _merit(self, figures: Mapping[str, float]) -> float:
-        """Return the figure that chooses the best weights, higher being better; PSNR if the recipe's is missing."""
-        name = self.settings.best if self.settings.best in figures else defaults.SORT
+        """Return the figure that chooses the best weights, higher being better."""
+        name = self._criterion(figures)
         return -figures[name] if self.catalog.metrics[name].better == "lower" else figures[name]
 
     def _card(self, step: int, figures: Mapping[str, float]) -> dict[str, Any]:
@@ -279,6 +298,7 @@ class _Loop:
                 **({"images": [image.name for image in self.data.held_out]} if self.data.held_out else {}),
                 **figures,
             },
+            "baseline": {"method": defaults.BASELINE, **self.validator.baseline},
             "device": f"{self.fabric.device.type}, {device_name(self.fabric.device)}",
             "devices": self.fabric.world_size,
             "threads": torch.get_num_threads(),
@@ -295,6 +315,8 @@ class _Loop:
         step, saved = load_state(self.out, self.parts, self.facts)
         for name in KEPT:
             setattr(self, name, saved["kept"][name])
+        if step > self.settings.steps:
+            raise UsageError(f"--resume: {step} steps are done already, more than --steps {self.settings.steps}")
         return step
 
 
