@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from srbench.errors import UsageError, reason_of
@@ -72,12 +73,13 @@ class Name:
     loose: bool = False
     """Whether the word says so only beside folders of the other kind."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The base in lower case, words joined by ``_``, accents composed: the same for HR and LR of one image."""
         return "_".join(re.findall(r"[^\W_]+", unicodedata.normalize("NFC", self.base).lower()))
 
 
+@lru_cache(2**17)  # names of a folder are read by several steps
 def read_name(name: str, *, folder: bool = False) -> Name:
     """Take the name of a folder, or of a file without its extension, apart.
 
@@ -101,16 +103,21 @@ def read_name(name: str, *, folder: bool = False) -> Name:
     return Name(role, kind, scale, "_".join(word for word in words if word))
 
 
+PATTERNS: tuple[tuple[Role, re.Pattern[str]], ...] = (
+    *(
+        (role, re.compile(rf"(?:^|(?<=[^a-zA-Z]))(?:{words})(?=$|[^a-zA-Z]|x\d)", re.IGNORECASE))
+        for role, words in ROLE_WORDS
+    ),
+    *((role, re.compile(words)) for role, words in GLUED_WORDS),
+)
+
+
 def _without_role(name: str) -> tuple[Role, str, str]:
     """Return the role, its word, and the name with the last such word replaced by a NUL."""
-    for role, words in ROLE_WORDS:
-        pattern = rf"(?:^|(?<=[^a-zA-Z]))(?:{words})(?=$|[^a-zA-Z]|x\d)"
-        if matches := list(re.finditer(pattern, name, re.IGNORECASE)):
+    for role, pattern in PATTERNS:
+        if matches := list(pattern.finditer(name)):
             word = matches[-1]
             return role, word[0].lower(), f"{name[: word.start()]}\0{name[word.end() :]}"
-    for role, words in GLUED_WORDS:
-        if glued := re.search(words, name):
-            return role, glued[0].lower(), f"{name[: glued.start()]}\0{name[glued.end() :]}"
     return "", "", name
 
 
