@@ -61,29 +61,34 @@ class MethodBench(Bench):
     def build(self, scale: int, device: torch.device | None = None) -> torch.nn.Module:
         """Build its network as a run does, with the weights it brings; without any, what starts as zero is drawn.
 
-        A last layer of zeros would hide what the layers before it do.
+        A last layer of zeros would hide what the layers before it do. A file that is a method has its weights, and
+        parameters of a network outside torch serve only to be counted.
         """
         weights = self.spec.shipped.get(scale)
         file = weights if weights is not None and weights.is_file() else None
         net = build_net(replace(self.spec, recipe=None), scale, device or self.device, file)
-        if file is None:
+        if file is None and self.spec.file is None and not is_outside_torch(net):
             generator = torch.Generator().manual_seed(1)
             for parameter in net.parameters():
                 if not parameter.detach().any():
                     drawn = torch.empty(parameter.shape).normal_(0, 0.02, generator=generator)
-                    parameter.data.copy_(drawn.to(parameter.device))
+                    parameter.data = drawn.to(parameter)  # assigned, because elements may share memory (`expand`)
         return net
 
     def net(self, scale: int) -> torch.nn.Module:
-        """Return the network that checks share."""
+        """Return the network that checks share. One that computes outside torch is checked on the CPU."""
         if scale not in self.kept:
             self.kept[scale] = self.build(scale)
+            if is_outside_torch(self.kept[scale]):
+                self.device = torch.device("cpu")
+                self.kept[scale].to(self.device)
         net: torch.nn.Module = self.kept[scale]
         return net
 
     def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
         """Return an LR picture ``(1, 3, h, w)`` in [0, 1], at least as large as asked, a multiple of what it needs."""
         multiple = self.spec.multiple
+        self.net(self.scale)  # decides the device
         return picture(height + -height % multiple, width + -width % multiple, seed).to(self.device)
 
     def sr(self, lr: torch.Tensor, scale: int | None = None, seed: int = 0) -> torch.Tensor:
@@ -134,6 +139,11 @@ BENCHES: dict[str, type[Bench]] = {
     "metric": MetricBench,
     "dataset": DatasetBench,
 }
+
+
+def is_outside_torch(net: torch.nn.Module) -> bool:
+    """Return whether a network computes outside torch."""
+    return bool(getattr(net, "outside_torch", False))
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:

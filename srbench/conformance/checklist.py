@@ -196,8 +196,8 @@ DATASET = (
 )
 PLUGIN = (
     Check("loads", "", "the reason names the line or the hook"),
-    Check("light", "", "import it inside build and recipe, so that 'srbench list' stays quick"),
-    Check("import", "", "a module that is imported must change nothing but itself"),
-    Check("repeatable", "", "a hook must return the same specs whenever it is called"),
+    Check("light", "", "import it inside build and recipe, so that 'srbench list' stays quick", ("loads",)),
+    Check("import", "", "a module that is imported must change nothing but itself", ("loads",)),
+    Check("repeatable", "", "a hook must return the same specs whenever it is called", ("loads",)),
 )
 CHECKS = {"plugin": PLUGIN, "method": METHOD, "loss": LOSS, "metric": METRIC, "dataset": DATASET}

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from srbench.conformance.bench import picture, require, require_same
+from srbench.conformance.bench import is_outside_torch, picture, require, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
 from srbench.errors import Code, MethodError, one_line, say
@@ -131,6 +131,7 @@ def odd_sizes(bench: MethodBench) -> None:
     for scale in bench.scales:
         more = ((8, 11), (72, 80)) if scale == bench.scale else ()
         for height, width in ((23, 17), (16, 35), (33, 16), *more):
+            bench.net(scale)
             lr = picture(height, width).to(bench.device)
             try:
                 bench.sr(lr, scale)
@@ -158,6 +159,8 @@ def precisions(bench: MethodBench) -> None:
 
 def devices(bench: MethodBench) -> None:
     """CPU and GPU give the same; without a GPU, all tensors at least move with the network."""
+    if is_outside_torch(bench.net(bench.scale)):
+        raise SkipError("it computes outside torch, on the CPU")
     if not torch.cuda.is_available():
         _moves(bench)
         raise SkipError("there is no CUDA device here")
@@ -213,6 +216,8 @@ def halo(bench: MethodBench) -> None:
 
 def weights(bench: MethodBench) -> None:
     """What is saved and loaded into a network built anew gives the same output; so do the files that are shipped."""
+    if bench.spec.file is not None:
+        raise SkipError("its weights are in the file that it is")
     for scale in bench.scales:
         net = bench.net(scale)
         if not net.state_dict():
