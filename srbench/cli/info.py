@@ -86,6 +86,8 @@ class Facts:
     network: Network
     recipe: Description | None
     weights: Weights | None
+    random: str
+    """Remark on parameters that are random, see `srbench.inference.build.random_weights`."""
 
 
 def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
@@ -97,7 +99,7 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     import torch
 
     from srbench.errors import SpecError
-    from srbench.inference.build import build_net
+    from srbench.inference.build import build_net, random_weights
     from srbench.inference.layers import inspect_network
     from srbench.store.weights import find_weights
     from srbench.training.describe import describe
@@ -116,6 +118,7 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
         inspect_network(net, spec.multiple),
         describe(spec, scale, catalog),
         find_weights(spec, scale),
+        random_weights(spec, net, scale),
     )
 
 
@@ -136,6 +139,7 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "halo": spec.halo,
         "start_from": spec.start_from,
         "network": asdict(facts.network),
+        "random_weights": facts.random,
         "recipe": asdict(facts.recipe) if facts.recipe else None,
         "published": [asdict(figure) for figure in spec.published],
         "weights": {
@@ -184,7 +188,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     console.print(f"parameters: {network.params:,}; multiply-accumulates: {macs}")
     part("Training")
     if facts.recipe is None:
-        console.print("Cannot be trained: the method is a model file." if spec.file else "Has no parameters to train.")
+        _show_untrainable(facts, console)
     else:
         _show_recipe(facts, facts.recipe, console, plain=plain)
     if spec.published:
@@ -194,6 +198,17 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     if facts.recipe is not None or spec.file is not None:
         part(f"Weights that a run uses at x{facts.scale}")
         _show_weights(facts, console, plain=plain)
+
+
+def _show_untrainable(facts: Facts, console: Console) -> None:
+    if facts.spec.file:
+        console.print("Cannot be trained: the method is a model file.")
+    elif facts.network.params:
+        console.print("Cannot be trained: its spec has no recipe.")
+    else:
+        console.print("Has no parameters to train.")
+    if facts.random:
+        console.print(printable(facts.random))
 
 
 def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: bool) -> None:

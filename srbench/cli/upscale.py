@@ -70,6 +70,7 @@ def upscale_command(
     pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
 
     from srbench.api import Upscaler
+    from srbench.inference.build import random_weights
     from srbench.inference.enlarger import Enlarger
     from srbench.inference.files import tiles_of, upscale_file
     from srbench.inference.tiler import Tiler
@@ -81,6 +82,8 @@ def upscale_command(
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")
+    for remark in filter(None, (random_weights(spec, loaded[s].net, s) for s in scales)):
+        ui.warn(f"{spec.name}: {remark}")
     enlargers = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
     target_device = loaded[scales[0]].device
     tiler = Tiler(reduce(Enlarger.then, enlargers), target_device, tile, PASS if target_device.type == "cpu" else 0)
@@ -97,4 +100,6 @@ def upscale_command(
 
         for seed, files in pairs.items():
             faults += each(files, partial(enlarge, seed=seed))
+    if remark := tiler.enlarger.take_remark():
+        ui.warn(f"{spec.name}: {remark}")
     report_faults(faults, ui)

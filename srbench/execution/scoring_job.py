@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError
-from srbench.execution.events import ImageDone, ValueScored
+from srbench.execution.events import ImageDone, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_8bit, to_picture
 from srbench.images.write import write
@@ -83,6 +83,8 @@ class ImageScoring:
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
+                if remark := tiler.enlarger.take_remark():
+                    emit(Remarked("range", remark))
             finally:
                 decoders.shutdown(cancel_futures=True)
                 self.scorer.forget()

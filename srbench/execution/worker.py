@@ -18,6 +18,7 @@ from srbench.execution.events import (
     JobDone,
     JobFailed,
     PeakMeasured,
+    Remarked,
     SpeedMeasured,
     TimeSpent,
     encode,
@@ -66,6 +67,8 @@ class Worker:
         self.stopwatch = Stopwatch()
         self.scoring = ImageScoring(self.catalog, self.device, self.stopwatch)
         self.nets: OrderedDict[tuple[str, int, str], tuple[Inference, Tiler]] = OrderedDict()
+        self.remarks: dict[tuple[str, int, str], str] = {}
+        """Remarks on the weights of networks."""
         self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -87,6 +90,8 @@ class Worker:
             plugin = self.catalog.models.owner(job.reference or job.method)
             compare(job.expected, plugin, job.weights, pairs, job.degradation)
         net, tiler = self._net(job)
+        if remark := self.remarks[_key(job)]:
+            emit(Remarked("weights", remark))
         if job.speed is None:
             self.scoring.run(job, tiler, pairs, emit, stochastic=self._spec(job).stochastic)
         else:
@@ -131,17 +136,19 @@ class Worker:
         return self.catalog.models[job.reference or job.method]
 
     def _net(self, job: Job) -> tuple[Inference, Tiler]:
-        from srbench.inference.build import build_net
+        from srbench.inference.build import build_net, random_weights
         from srbench.inference.enlarger import Enlarger
         from srbench.inference.precision import Inference
         from srbench.inference.tiler import Tiler
         from srbench.system.memory import available
 
-        key = job.method, job.scale, job.weights
+        key = _key(job)
         if key not in self.nets:
             with self.stopwatch("build"):
                 spec, session = self._spec(job), self.session
                 module = build_net(spec, job.scale, self.device, Path(job.weights) if job.weights else None)
+                if key not in self.remarks:
+                    self.remarks[key] = random_weights(spec, module, job.scale)
                 net = Inference(module, self.device, session.precision, compiled=session.compiled)
                 max_bytes = max(1, available(self.device, session.max_memory) // 2) if session.max_memory else 0
                 fill = session.compiled and not net.outside_torch
@@ -172,6 +179,10 @@ class Worker:
         with self.stopwatch("speed"):
             speed = measure(net, job.scale, self._spec(job).multiple, self.device, settings)
         emit(SpeedMeasured(speed.as_dict()))
+
+
+def _key(job: Job) -> tuple[str, int, str]:
+    return job.method, job.scale, job.weights
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench.errors import Code, Failure, SRBenchError, reason_of
-from srbench.execution.events import ImageDone, SpeedMeasured, TimeSpent, ValueScored
+from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpent, ValueScored
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
@@ -169,6 +169,8 @@ class _Run:
     ui: UI
     failures: dict[Part, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    remarked: set[tuple[Part, str]] = field(default_factory=set)
+    """Parts and topics of the remarks made."""
 
     def go(self) -> Outcome:
         todo = self._begin()
@@ -221,6 +223,8 @@ class _Run:
                 if event.saved:
                     self.results.append({**self.plan.picture(part, event.image), "time": now()})
                 advance(f"{part} {event.image}")
+            elif isinstance(event, Remarked):
+                self._remark(part, event)
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
             elif isinstance(event, End):
@@ -254,6 +258,13 @@ class _Run:
         if event.tile:
             row["tile"] = event.tile
         self.results.append({**row, "time": now()})
+
+    def _remark(self, part: Part, event: Remarked) -> None:
+        """Record a remark on a part, the first of each topic in this run: each of its jobs may make one."""
+        if (part, event.topic) not in self.remarked:
+            self.remarked.add((part, event.topic))
+            self.ui.warn(f"{part}: {event.text}")
+            self.results.append({**self.plan.remark_row(part, event.topic), "text": event.text, "time": now()})
 
     def _fail(self, part: Part, failure: Failure) -> None:
         """Record that a part failed, once: its other running jobs may fail too."""

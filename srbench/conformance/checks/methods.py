@@ -15,6 +15,7 @@ from srbench.conformance.bench import is_outside_torch, picture, require, requir
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
 from srbench.errors import Code, MethodError, one_line, say
+from srbench.inference.output_range import OutputRange
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import upscale
 from srbench.store.weights import load_weights, save_weights
@@ -74,6 +75,10 @@ def in_range(bench: MethodBench) -> None:
         outside = float(((sr < -0.5) | (sr > 1.5)).float().mean())
         reach = f"from {float(sr.min()):.3g} to {float(sr.max()):.3g}"
         require(outside <= OUTSIDE, f"x{scale}: output reaches {reach}, LR was in [0, 1]")
+        output_range = OutputRange()
+        output_range.see(bench.lr(), sr)
+        remark = output_range.take()
+        require(not remark, f"x{scale}: {remark}")
 
 
 def input_stays(bench: MethodBench) -> None:
