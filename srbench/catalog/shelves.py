@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from srbench.catalog.model_files import ModelFile, open_file, parse
@@ -75,8 +76,16 @@ class Models(Shelf[ModelSpec]):
             return self.opened[name]
         file = parse(name)
         if file is None or name in self:
+            self._refuse_bare_file(name)
             return super().__getitem__(name)
         return self._open(file)
+
+    def _refuse_bare_file(self, name: str) -> None:
+        """Raise a `UsageError` with the prefix to write if a name is that of a file without one."""
+        suffix = Path(name).suffix.lower()
+        kinds = [prefix for prefix, spec in self.files.specs.items() if suffix in spec.suffixes]
+        if kinds and name not in self:
+            raise UsageError(f"{name} is a file: write {' or '.join(f'{prefix}:{name}' for prefix in kinds)}")
 
     def _open(self, file: ModelFile) -> ModelSpec:
         """Open a file and remember its method under its name."""
