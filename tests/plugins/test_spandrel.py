@@ -259,7 +259,9 @@ def test_extra_architectures_are_used_where_they_are_installed(tmp_path, monkeyp
         def load(self, state):
             facts = {"purpose": "SR", "tags": [], "supports_half": False, "supports_bfloat16": False}
             channels = {"scale": 2, "input_channels": 3, "output_channels": 3}
-            return ImageModelDescriptor(torch.nn.Upsample(scale_factor=2), state, self, **facts, **channels)
+            net = torch.nn.Upsample(scale_factor=2)
+            net.register_buffer("doubles", torch.ones(1))
+            return ImageModelDescriptor(net, state, self, **facts, **channels)
 
     extra = types.ModuleType("spandrel_extra_arches")
     extra.__spec__ = importlib.machinery.ModuleSpec("spandrel_extra_arches", None)

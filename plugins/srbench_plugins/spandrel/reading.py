@@ -52,7 +52,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except SafetensorError as error:
         raise UsageError(f"{source}: {_why_no_safetensors(path, error)}") from error
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what damaged files raise is of any type
         raise UsageError(f"{source}: {_why_unreadable(path, error)}") from error
     if not isinstance(state, dict):
         raise UsageError(f"{source}: contains a {type(state).__name__}, not the weights of a network")
@@ -102,7 +102,9 @@ def _why_unreadable(path: Path, error: Exception) -> str:
             return f"is a TorchScript program, which is code and is not run; save its weights alone: {_python(convert)}"
     try:
         content = _outline(path)
-    except EOFError:
+    except (EOFError, pickle.UnpicklingError) as failure:
+        if isinstance(failure, pickle.UnpicklingError) and "truncated" not in str(failure):
+            return f"is damaged, or no checkpoint of PyTorch ({one_line(failure)[:120]})"
         return f"is cut off after {path.stat().st_size:,} bytes; download or copy it again"
     except Exception as failure:  # noqa: BLE001  (damaged pickles fail in any way)
         return f"is damaged, or no checkpoint of PyTorch ({one_line(failure)[:120]})"
