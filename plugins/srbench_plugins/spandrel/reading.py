@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import pickle
 import warnings
 import zipfile
@@ -82,11 +84,12 @@ def _no_checkpoint(path: Path) -> str:
 def _why_no_safetensors(path: Path, error: Exception) -> str:
     size = path.stat().st_size
     with path.open("rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-        begins = file.read(1)
-    is_cut = (
-        size < 8 or (begins in (b"", b"{") and "Incomplete" in str(error)) or (begins == b"{" and size < header + 8)
-    )
+        length = int.from_bytes(file.read(8), "little")
+        header = file.read(min(length, size))
+    is_cut = header[:1] == b"{" and len(header) < length
+    with contextlib.suppress(ValueError, KeyError, TypeError, AttributeError):  # no header of safetensors
+        ends = [entry["data_offsets"][1] for name, entry in json.loads(header).items() if name != "__metadata__"]
+        is_cut = is_cut or 8 + length + max(ends, default=0) > size
     if is_cut:
         return f"is cut off: {size:,} bytes are fewer than its header says; download or copy it again"
     return f"is damaged or no safetensors file ({one_line(error)})"
