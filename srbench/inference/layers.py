@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from srbench.errors import SRBenchError, say
+from srbench.inference.macs import MacCounter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Network:
     layers: list[Layer]
     params: int
     macs: int | None
-    """Multiply-accumulates of convolutions and matrix products in one forward pass; None outside torch."""
+    """Multiply-accumulates of one forward pass, see `srbench.inference.macs`; None outside torch."""
     lr: tuple[int, ...]
     sr: tuple[int, ...]
 
@@ -67,14 +67,14 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
 
     hooks = [module.register_forward_hook(see) for module in net.modules()]
     try:
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        with torch.inference_mode(), MacCounter() as counter:
             sr = net(lr)
     except Exception as error:  # a plugin may raise anything
         raise SRBenchError(f"the network fails on LR of {size}x{size}: {say(error)}") from error
     finally:
         for hook in hooks:
             hook.remove()
-    macs = None if getattr(net, "outside_torch", False) else counter.get_total_flops() // 2
+    macs = None if getattr(net, "outside_torch", False) else counter.macs
     layers = list(_inside(net, "", 0, shapes))
     return Network(layers, _params(net), macs, tuple(lr.shape[1:]), tuple(sr.shape[1:]))
 

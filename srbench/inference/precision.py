@@ -45,6 +45,6 @@ class Inference(nn.Module):
             sr: torch.Tensor = self._run(lr)
         return sr
 
-    def eager(self) -> Inference:
-        """Return the same network without compilation, to count its operators."""
-        return Inference(self.net, self.device, self.precision)
+    def eager(self, precision: str = "") -> Inference:
+        """Return the same network without compilation, to count its operators; in another precision if one is given."""
+        return Inference(self.net, self.device, precision or self.precision)
