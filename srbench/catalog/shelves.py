@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from srbench.catalog.model_files import ModelFile, open_file, parse
+from srbench.catalog.model_files import ModelFile, open_file, parse, unreadable
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
@@ -104,6 +104,41 @@ class Models(Shelf[ModelSpec]):
 
     def __contains__(self, name: str) -> bool:
         return name in self.opened or super().__contains__(name)
+
+    def open_all(self, names: Iterable[str]) -> list[ModelSpec]:
+        """Look up several methods; a file that cannot be opened becomes a method that fails with the reason.
+
+        Raises:
+            UsageError: a name or a file does not exist, or no file can be opened.
+        """
+        specs: dict[str, ModelSpec] = {}
+        faults: dict[str, UsageError] = {}
+        for name in names:
+            try:
+                spec = self[name]
+            except UsageError as error:
+                file = parse(name)
+                if file is None or file.prefix not in self.files.specs or not file.path.is_file():
+                    raise
+                faults[name], spec = error, unreadable(file, error)
+            specs[spec.name] = spec
+        if faults and len(faults) == len(specs):
+            raise next(iter(faults.values()))
+        for name in faults:
+            file = parse(name)
+            if file is not None and file.name not in self.opened:
+                self.opened[file.name] = specs[file.name]
+                self.owners[file.name] = self.files.owners[file.prefix]
+        return list(specs.values())
+
+    def scales_of_files(self, names: Iterable[str], default: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the scales to run at if none is asked for: those of files of one scale, else the default.
+
+        Raises:
+            UsageError: as `open_all`.
+        """
+        files = [spec for spec in self.open_all(names) if spec.file is not None and len(spec.scales) == 1]
+        return tuple(sorted({scale for spec in files for scale in spec.scales})) or default
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
         """Return what is chosen of weights by the methods' own names.

@@ -44,6 +44,7 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
         ui.warn(remark)
     command = shlex.join(["srbench", *sys.argv[1:]])
     failed: dict[Part, Failure] = {}
+    unsupported: dict[str, str] = {}
     for again in requests:
         request = replace(again.request, command=command, device=device or again.request.device, sort=sort)
         try:
@@ -53,6 +54,12 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
             ui.note(f"stopped; finished rows are saved in {out}. To resume: {resume}")
             raise click.exceptions.Exit(130) from None
         failed |= scored.outcome.failed
+        unsupported |= scored.outcome.unsupported
     from srbench.cli.run import finish
 
-    finish(replace(scored, outcome=replace(scored.outcome, failed=failed)), out, sort, report=False)
+    finish(
+        replace(scored, outcome=replace(scored.outcome, failed=failed, unsupported=unsupported)),
+        out,
+        sort,
+        report=False,
+    )

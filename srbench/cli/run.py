@@ -16,6 +16,7 @@ from srbench.cli.options import (
     device_option,
     precision_option,
     run_option,
+    scales_or_files,
     sort_option,
     split_choices,
     threads_option,
@@ -74,8 +75,8 @@ def run_command(
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
-    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed; the others'
-    rows stand.
+    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed or
+    does none of what is asked for; the others' rows stand. Without --scale, files of one scale are run at theirs.
 
     \b
     Examples:
@@ -93,6 +94,7 @@ def run_command(
 
     ui = Terminal()
     catalog = load_catalog(plugins)
+    options["scales"] = scales_or_files(options["methods"], options["scales"], catalog)
     out = options.pop("out") or new_folder()
     command = shlex.join(["srbench", *sys.argv[1:]])
     request = Request(
@@ -131,6 +133,9 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
         write_and_say((out,), page, sort)
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
+    for method, reason in scored.outcome.unsupported.items():
+        click.echo(f"{method} was not run: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
+    if scored.outcome.failed or scored.outcome.unsupported:
         raise click.exceptions.Exit(1)

@@ -11,6 +11,7 @@ from srbench.cli.options import (
     compile_option,
     device_option,
     precision_option,
+    scale_or_file,
     split_choices,
     threads_option,
     weights_option,
@@ -96,6 +97,7 @@ def speed_command(
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
     session = Session(device, threads, files, precision, compiled)
     choices = split_choices(weights)
+    scale = scale_or_file(methods, scale, catalog)
     request = Sweep(methods, scale, sizes, batches, seconds, session, out, choices, timeout, max_memory)
     curves = sweep(request, catalog, Terminal())
     save(curves, out)

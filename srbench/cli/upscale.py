@@ -8,7 +8,7 @@ from typing import Literal
 
 import click
 
-from srbench.cli.options import device_option, report_faults, tile_option
+from srbench.cli.options import device_option, report_faults, scale_or_file, tile_option
 from srbench.cli.parameters import SCALE
 from srbench.cli.plugins import load_catalog, plugin_option
 
@@ -62,7 +62,8 @@ def upscale_command(
     from srbench.errors import UsageError
     from srbench.inference.files import each, outputs, passes
 
-    spec = load_catalog(plugins).models[method]
+    catalog = load_catalog(plugins)
+    spec, scale = catalog.models[method], scale_or_file((method,), scale, catalog)
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
         raise UsageError("--samples cannot be combined with --repeat")

@@ -35,6 +35,8 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     torch.manual_seed(SEED)
     try:
         net = spec.build(scale)
+    except MethodError:
+        raise
     except Exception as error:  # a plugin may raise anything
         raise MethodError(f"build({scale}) failed: {say(error)}") from error
     if not isinstance(net, torch.nn.Module):

@@ -68,7 +68,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     Raises:
         UsageError: a name, or a dataset at a scale, does not exist.
     """
-    methods = {catalog.models[name].name: catalog.models[name] for name in request.methods}
+    methods = catalog.models.open_all(request.methods)
     metrics = {catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}
     protocols = [get_protocol(protocol) for protocol in request.protocols]
     degradation = get_degradation(request.degradation)
@@ -76,7 +76,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     for _, spec, _ in datasets:
         for scale in request.scales:
             spec.check_scale(scale)  # before anything is fetched
-    return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
+    return Specs(methods, list(metrics.values()), protocols, datasets, degradation)
 
 
 def list_images(specs: Specs, scales: Sequence[int]) -> Listings:

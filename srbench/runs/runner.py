@@ -43,10 +43,12 @@ QUIET_S = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run: the failures by part, and the seconds spent by kind of work."""
+    """The outcome of a run: the failures by part, the seconds spent by kind of work, and what is unsupported."""
 
     failed: Mapping[Part, Failure]
     seconds: Mapping[str, float]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """Methods of which nothing could be run, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -171,6 +173,8 @@ class _Run:
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     remarked: set[tuple[Part, str]] = field(default_factory=set)
     """Parts and topics of the remarks made."""
+    unsupported: dict[str, str] = field(default_factory=dict)
+    """Methods of which no part is supported, with the reason."""
 
     def go(self) -> Outcome:
         todo = self._begin()
@@ -182,13 +186,20 @@ class _Run:
                     if part not in self.failures:
                         self._end(part, "ok")
                 self._measure(speeds, advance)
+        elif self.unsupported.keys() >= {method.name for method in self.plan.methods}:
+            self.ui.note("nothing was scored: unsupported")
         elif not self.failures:
             self.ui.note("nothing to do: all results exist already (--force scores them again)")
-        return Outcome(self.failures, dict(self.seconds))
+        return Outcome(self.failures, dict(self.seconds), self.unsupported)
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:
         """Return the cells still to score, by part and image; record the parts without work."""
         todo = {}
+        scales = {images.scale for images in self.plan.sets}
+        for method in self.plan.methods:
+            reasons = [self.plan.unsupported(method, scale) for scale in scales]
+            if all(reasons):
+                self.unsupported[method.name] = reasons[0]
         for images in self.plan.sets:
             for method in self.plan.methods:
                 part = Part(method.name, images.name, images.scale)

@@ -80,7 +80,8 @@ def test_the_board_says_which_precision_was_scored_and_timed(here, save_image, t
     first = here(*asked)
     assert first.returncode == 0, first.stderr
     second = here(*asked, "--precision", "bf16")
-    assert second.returncode == 0, second.stderr
+    assert second.returncode == 1, second.stderr  # one of two was not run as asked
+    assert "only-fp32 was not run: does not do bf16" in second.stderr
     assert "| bf16 |" in second.stdout
     rows = [json.loads(line) for line in (tmp_path / "out" / "results.jsonl").read_text().splitlines()]
     refused = [row for row in rows if row["kind"] == "job" and row["status"] == "unsupported"]
