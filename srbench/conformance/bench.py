@@ -10,7 +10,7 @@ import torch
 
 from srbench.conformance.outcome import FaultError
 from srbench.inference.build import build_net
-from srbench.inference.upscale import upscale
+from srbench.inference.upscale import accepted, upscale
 from srbench.resize import imresize
 
 if TYPE_CHECKING:
@@ -87,14 +87,14 @@ class MethodBench(Bench):
 
     def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
         """Return an LR picture ``(1, 3, h, w)`` in [0, 1], at least as large as asked, a multiple of what it needs."""
-        multiple = self.spec.multiple
         self.net(self.scale)  # decides the device
-        return picture(height + -height % multiple, width + -width % multiple, seed).to(self.device)
+        height, width = (accepted(side, self.spec.multiple, self.spec.smallest) for side in (height, width))
+        return picture(height, width, seed).to(self.device)
 
     def sr(self, lr: torch.Tensor, scale: int | None = None, seed: int = 0) -> torch.Tensor:
         """Enlarge, as a run does."""
         scale = scale or self.scale
-        return upscale(self.net(scale), lr, scale, self.spec.multiple, seed)
+        return upscale(self.net(scale), lr, scale, self.spec.multiple, seed, self.spec.smallest)
 
 
 @dataclass

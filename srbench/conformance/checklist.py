@@ -49,7 +49,7 @@ METHOD = (
     Check(
         "odd sizes",
         "methods:odd_sizes",
-        "take any height and width, or give the spec multiple=N: the harness then pads and crops",
+        "take any height and width, or give the spec multiple=N or smallest=N: the harness then pads and crops",
         ("output",),
     ),
     Check(

@@ -88,7 +88,7 @@ class Worker:
             from srbench.execution.agreement import compare
 
             plugin = self.catalog.models.owner(job.reference or job.method)
-            compare(job.expected, plugin, job.weights, pairs, job.degradation)
+            compare(job.expected, plugin, job.weights, pairs, job.degradation, self._spec(job).more_files)
         net, tiler = self._net(job)
         if remark := self.remarks[_key(job)]:
             emit(Remarked("weights", remark))
@@ -177,7 +177,8 @@ class Worker:
 
         settings = SpeedSettings(**(job.speed or {}))
         with self.stopwatch("speed"):
-            speed = measure(net, job.scale, self._spec(job).multiple, self.device, settings)
+            spec = self._spec(job)
+            speed = measure(net, job.scale, spec.multiple, self.device, settings, smallest=spec.smallest)
         emit(SpeedMeasured(speed.as_dict()))
 
 

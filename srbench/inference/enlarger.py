@@ -47,16 +47,19 @@ class Enlarger:
         plain = net.eager() if isinstance(net, Inference) else answer
         outside = getattr(net, "outside_torch", False)
         output_range = OutputRange()
+        sizes = {"multiple": spec.multiple, "smallest": spec.smallest}
 
         def run(lr: torch.Tensor, seed: int) -> torch.Tensor:
-            sr = upscale(answer, lr, scale, spec.multiple, seed)
+            sr = upscale(answer, lr, scale, seed=seed, **sizes)
             output_range.see(lr, sr)
             return sr
 
         return cls(
             name=spec.name,
             run=run,
-            probe=None if outside else partial(upscale, plain, scale=scale, multiple=spec.multiple),
+            probe=None
+            if outside
+            else partial(upscale, plain, scale=scale, multiple=spec.multiple, smallest=spec.smallest),
             scale=scale,
             multiple=spec.multiple,
             halo=None if why else spec.halo,

@@ -13,6 +13,7 @@ from torch import nn
 
 from srbench.errors import SRBenchError, say
 from srbench.inference.macs import MacCounter
+from srbench.inference.upscale import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,17 +48,18 @@ class Network:
     sr: tuple[int, ...]
 
 
-def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
+def inspect_network(net: nn.Module, multiple: int = 1, smallest: int = 1) -> Network:
     """Run a network once on the CPU and describe it.
 
     Args:
         net: maps ``(1, 3, h, w)`` to ``(1, 3, h*scale, w*scale)``.
         multiple: what h and w must be multiples of.
+        smallest: what h and w must be at least.
 
     Raises:
         SRBenchError: the network fails.
     """
-    size = SIZE + -SIZE % multiple
+    size = accepted(SIZE, multiple, smallest)
     lr = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 

@@ -15,7 +15,7 @@ import torch
 
 from srbench.inference.macs import MacCounter
 from srbench.inference.precision import TYPES, Inference
-from srbench.inference.upscale import upscale
+from srbench.inference.upscale import accepted, upscale
 from srbench.system.memory import held_bytes
 
 if TYPE_CHECKING:
@@ -59,8 +59,10 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings) -> Speed:
-    """Measure a network on random LR images, their size rounded up to the network's multiple.
+def measure(
+    net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings, smallest: int = 1
+) -> Speed:
+    """Measure a network on random LR images, their size rounded up to what the network takes.
 
     After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. MACs are
     counted as in `srbench.inference.macs`. Memory is the peak of tensor
@@ -71,7 +73,7 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         MethodError: the output has a wrong shape or is not finite.
     """
     generator = torch.Generator().manual_seed(0)
-    size = settings.size + -settings.size % multiple
+    size = accepted(settings.size, multiple, smallest)
     lr = torch.rand(settings.batch, 3, size, size, generator=generator).to(device)
     params = sum(parameter.numel() for parameter in net.parameters())
 

@@ -155,7 +155,7 @@ def precisions(bench: MethodBench) -> None:
     for name in claimed:
         net = Inference(bench.build(scale), bench.device, name)
         try:
-            sr = upscale(net, lr, scale, bench.spec.multiple)
+            sr = upscale(net, lr, scale, bench.spec.multiple, smallest=bench.spec.smallest)
         except (MethodError, RuntimeError) as error:
             raise FaultError(f"claims {name}, and in it {one_line(error)[:200]}") from error
         gap = float((sr - whole).abs().mean())
