@@ -95,18 +95,21 @@ def examine(path: Path) -> Properties:
             if scale < 2:
                 raise UsageError(f"{path}: the output is as large as the input; it is not a super-resolution network")
             method, card = metadata.get("srbench.method", ""), metadata.get("srbench.card", "")
-            smallest = 1 if form.is_fixed else _smallest(opened, form, multiple, min(height, width))
+            smallest = 1 if form.is_fixed else _smallest(opened, form, scale, multiple, min(height, width))
             return Properties(scale, multiple, method, _parse_card(card), smallest, form, is_wide, more_files)
         fault = f"its output is {tuple(output.shape)} for an input of {(1, form.channels, height, width)}"
     raise UsageError(f"{path}: is not a network that enlarges images by a whole factor ({fault})")
 
 
-def _smallest(opened: onnxruntime.InferenceSession, form: Form, multiple: int, works: int) -> int:
+def _smallest(opened: onnxruntime.InferenceSession, form: Form, scale: int, multiple: int, works: int) -> int:
     """Return the smallest LR side that a graph takes, a multiple of its multiple; larger ones are tried first."""
     for side in range(works - multiple, 0, -multiple):
         try:
-            _run_raw(opened, form, np.full((1, form.channels, side, side), 0.5, np.float32))
+            lr = np.full((1, form.channels, side, side), 0.5, np.float32)
+            sr = form.decode(_run_raw(opened, form, lr), is_wide=False)
         except Exception:  # noqa: BLE001  (onnxruntime's exceptions have no common base class)
+            return side + multiple
+        if sr.shape[-2:] != (side * scale, side * scale) or not np.isfinite(sr).all():
             return side + multiple
     return 1
 
