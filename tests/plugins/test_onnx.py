@@ -54,8 +54,8 @@ def write(
         given = "first"
     nodes.append(helper.make_node("Cast", [given], ["x"], to=types.FLOAT))
     at = "x"
-    if smallest > 1:  # a window without padding, whose output counts nothing: smaller images have none
-        nodes.append(helper.make_node("AveragePool", ["x"], ["windows"], kernel_shape=[smallest, smallest]))
+    if smallest > 1:  # windows that do not count: onnxruntime refuses images smaller by 2 than they are
+        nodes.append(helper.make_node("AveragePool", ["x"], ["windows"], kernel_shape=[smallest + 1] * 2))
         nodes.append(helper.make_node("ReduceMean", ["windows"], ["mean"], axes=[2, 3]))
         nodes.append(helper.make_node("Sub", ["mean", "mean"], ["zero"]))
         nodes.append(helper.make_node("Add", ["x", "zero"], ["x0"]))
