@@ -39,6 +39,13 @@ class ImageDone:
 
 
 @dataclass(frozen=True)
+class MetricsBegun:
+    """SR is there, and is scored from now on: time is the metrics' until the next event, not the method's."""
+
+    kind: ClassVar[str] = "metrics"
+
+
+@dataclass(frozen=True)
 class Remarked:
     """What users should know of a method's results, such as that its output is not in [0, 1]."""
 
@@ -122,6 +129,7 @@ class Refused:
 Event: TypeAlias = (
     ValueScored
     | ImageDone
+    | MetricsBegun
     | Remarked
     | SpeedMeasured
     | PeakMeasured
@@ -137,7 +145,7 @@ Emit: TypeAlias = Callable[[Event], object]
 _CLASSES: dict[str, type[Any]] = {
     event.kind: event
     for event in (
-        *(ValueScored, ImageDone, Remarked, SpeedMeasured, PeakMeasured, TimeSpent, JobDone, JobFailed),
+        *(ValueScored, ImageDone, MetricsBegun, Remarked, SpeedMeasured, PeakMeasured, TimeSpent, JobDone, JobFailed),
         *(Environment, Refused),
     )
 }

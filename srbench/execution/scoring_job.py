@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError
-from srbench.execution.events import ImageDone, Remarked, ValueScored
+from srbench.execution.events import ImageDone, MetricsBegun, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_8bit, to_picture
 from srbench.images.write import write
@@ -130,6 +130,7 @@ class ImageScoring:
             name: [Criterion.of(metrics[cell.metric], cell.protocol) for cell in job.images[name]] for name in group
         }
         keys = {name: f"{job.dataset}/{name}" for name in group}
+        emit(MetricsBegun())
         with self.stopwatch("metrics"):
             for name, criterion, score in score_samples(
                 self.scorer, group, outputs, criteria, keys, lambda metric: metrics.owner(metric).home

@@ -129,6 +129,7 @@ class Worker:
         torch.set_num_threads(self.threads)
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)  # not "cpu": that would add overhead to each call of torch
+        torch.set_float32_matmul_precision("highest")
         torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
         torch.backends.cudnn.allow_tf32 = False
 
