@@ -129,8 +129,6 @@ class WorkerExecutor(OneAtATime):
                 event = decode(answer)
                 is_scoring = isinstance(event, MetricsBegun)
                 limit_s = max(self._timeout_s, METRICS_S) if is_scoring else self._timeout_s
-                if is_scoring:
-                    continue
                 if isinstance(event, JobFailed) and event.fatal:
                     process.kill()
                 if pass_on(event, emit):

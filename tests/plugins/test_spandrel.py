@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.machinery
+import io
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from safetensors.torch import save_file
 
 from srbench.catalog.catalog import Catalog
@@ -271,6 +273,34 @@ def test_extra_architectures_are_used_where_they_are_installed(tmp_path, monkeyp
         Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"]
     monkeypatch.setitem(sys.modules, "spandrel_extra_arches", extra)
     assert "Doubler" in Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"].summary
+
+
+def test_tiles_are_taken_where_spandrel_supports_them(tmp_path, save_image, here):
+    torch.save(compact(), tmp_path / "net.pth")
+    spec = Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"]
+    assert spec.halo == 8  # four convolutions of 3x3 reach 4 pixels, and 8 is the least that is tried
+    save_image(tmp_path / "set" / "photo.png", 160, 120)
+    for name, tile in (("whole", "off"), ("tiles", 16)):
+        options = ("--scale", 2, "--tile", tile, "--device", "cpu")
+        assert here("upscale", "spandrel:net.pth", "set/photo.png", f"{name}.png", *options).returncode == 0
+    whole, tiles = (
+        np.asarray(Image.open(io.BytesIO((tmp_path / f"{n}.png").read_bytes()))) for n in ("whole", "tiles")
+    )
+    assert whole.shape == (240, 320, 3)
+    assert np.array_equal(whole, tiles)
+    options = ("--dataset", "./set", "--metrics", "psnr", "--no-speed", "--tile", 16, "--out", "o")
+    assert here("run", "--methods", "spandrel:net.pth", *options).returncode == 0
+
+
+def test_a_network_that_sees_all_of_an_image_is_not_cut(tmp_path):
+    from spandrel.architectures.RCAN import RCAN
+
+    torch.manual_seed(0)
+    net = RCAN(
+        scale=2, n_resgroups=1, n_resblocks=1, n_feats=16, reduction=4
+    )  # channel attention pools the whole image
+    torch.save(net.state_dict(), tmp_path / "rcan.pth")
+    assert Catalog.load().models[f"spandrel:{tmp_path / 'rcan.pth'}"].halo is None
 
 
 def test_info_and_upscale_take_a_checkpoint(tmp_path, save_image):

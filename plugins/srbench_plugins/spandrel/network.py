@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
-from spandrel import MAIN_REGISTRY, ArchRegistry, ImageModelDescriptor, ModelLoader, UnsupportedModelError
+from spandrel import (
+    MAIN_REGISTRY,
+    ArchRegistry,
+    ImageModelDescriptor,
+    ModelLoader,
+    ModelTiling,
+    UnsupportedModelError,
+)
 from torch import nn
 
 from srbench.errors import UsageError, one_line
@@ -24,6 +31,10 @@ KEYS = (
     *("_orig_mod", "student", "sr", "net_sr", "backbone"),
 )
 """Keys and prefixes of weights, in the order in which they are tried."""
+HALOS = (8, 16, 32, 64)
+"""Overlaps of tiles that are tried, in LR pixels."""
+EXACT = 2e-5
+"""Largest difference that a tile may make, of values in [0, 1]: a hundredth of a step of 8 bits."""
 DEEPEST = 4
 """Most keys and prefixes that are taken off."""
 
@@ -111,6 +122,35 @@ def _networks(state: Mapping[str, Any], depth: int = 0) -> Iterator[dict[str, An
         yield from _networks(
             {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}, depth + 1
         )
+
+
+@torch.inference_mode()
+def measure_halo(descriptor: ImageModelDescriptor[Any]) -> int | None:
+    """Return how many LR pixels around a pixel matter to its SR; None where spandrel advises against tiles.
+
+    spandrel says whether tiles are supported, and not by how much they must overlap. That is measured as
+    `srbench check` verifies it: the middle of a tile is compared with that of a wider image, overlap by overlap.
+    """
+    if descriptor.tiling is not ModelTiling.SUPPORTED:
+        return None
+    scale, step = descriptor.scale, descriptor.size_requirements.multiple_of
+    middle = 8 + -8 % step
+    generator = torch.Generator().manual_seed(0)
+    net = Checkpoint(descriptor)
+    for halo in HALOS:
+        margin = halo + -halo % step
+        side = max(3 * middle + 2 * margin, descriptor.size_requirements.minimum)
+        coarse = torch.rand(1, 3, 6, 6, generator=generator)
+        noise = 0.2 * torch.rand(1, 3, side, side, generator=generator)
+        whole = 0.8 * nn.functional.interpolate(coarse, size=(side, side), mode="bilinear") + noise
+        expected = net(whole)
+        gaps = []
+        for dim in (-1, -2):
+            tile = net(whole.narrow(dim, middle, side - middle)).narrow(dim, margin * scale, middle * scale)
+            gaps.append((tile - expected.narrow(dim, (middle + margin) * scale, middle * scale)).abs().max())
+        if max(gaps) <= EXACT:
+            return halo
+    return None
 
 
 class Checkpoint(nn.Module):
