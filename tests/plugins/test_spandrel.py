@@ -283,11 +283,12 @@ def test_tiles_are_taken_where_spandrel_supports_them(tmp_path, save_image, here
     for name, tile in (("whole", "off"), ("tiles", 16)):
         options = ("--scale", 2, "--tile", tile, "--device", "cpu")
         assert here("upscale", "spandrel:net.pth", "set/photo.png", f"{name}.png", *options).returncode == 0
-    whole, tiles = (
-        np.asarray(Image.open(io.BytesIO((tmp_path / f"{n}.png").read_bytes()))) for n in ("whole", "tiles")
-    )
+    files = (tmp_path / "whole.png", tmp_path / "tiles.png")
+    whole, tiles = (np.asarray(Image.open(io.BytesIO(file.read_bytes()))).astype(int) for file in files)
     assert whole.shape == (240, 320, 3)
-    assert np.array_equal(whole, tiles)
+    gap = np.abs(whole - tiles)
+    assert gap.max() <= 1  # float32 sums in another order, on the edge between two values of 8 bits
+    assert (gap > 0).mean() < 1e-4
     options = ("--dataset", "./set", "--metrics", "psnr", "--no-speed", "--tile", 16, "--out", "o")
     assert here("run", "--methods", "spandrel:net.pth", *options).returncode == 0
 
