@@ -22,13 +22,16 @@ from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
 from srbench.images.picture import Picture, from_pillow, to_pillow
 from srbench.images.read import read
+from srbench.images.tensors import check_range
 from srbench.inference.build import build_net
 from srbench.inference.enlarger import Enlarger
 from srbench.inference.files import upscale_picture
 from srbench.inference.tiler import Tiler
 from srbench.inference.upscale import SEED
 from srbench.runs.harness import new_folder, score
+from srbench.runs.in_process import names_of
 from srbench.runs.request import Request
+from srbench.specs import ModelSpec
 from srbench.store.weights import find_weights
 from srbench.system.devices import find_device
 from srbench.system.terminal import Silent, Terminal
@@ -39,18 +42,15 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from srbench.specs import ModelSpec, Tile
+    from srbench.specs import Tile
     from srbench.store.weights import Weights
     from srbench.system.terminal import UI
 
     Array = NDArray[Any]
 
-OVERSHOOT = 0.5
-"""How far networks and filters may leave [0, 1]."""
-
 
 def run(
-    methods: str | Sequence[str],
+    methods: Any,
     dataset: str | Path | Sequence[str | Path] = defaults.DATASET,
     *,
     scale: int | Sequence[int] = 4,
@@ -67,6 +67,8 @@ def run(
     train: str | Path | Sequence[str | Path] = (),
     train_steps: int | None = None,
     save_images: bool = False,
+    limit_images: int = 0,
+    images: str | Sequence[str] = (),
     force: bool = False,
     device: str = "auto",
     threads: int = 0,
@@ -88,7 +90,7 @@ def run(
     If a method fails, only its rows are affected: ``status`` is ``failed`` and ``reason`` says why.
 
     Args:
-        methods: names of methods.
+        methods: names of methods; also networks, functions and what `srbench.method` returns, run in this process.
         dataset: names of datasets, and folders of images.
         scale: scale factors.
         protocol: names of protocols: ``y``, ``y-uint8``, ``rgb``.
@@ -104,6 +106,8 @@ def run(
         train: training datasets; methods without weights are trained on them first.
         train_steps: steps of each such training; None for the recipe's default.
         save_images: save SR, HR and LR as PNG in the folder.
+        limit_images: score only the first so many images of each dataset; 0 for all.
+        images: score only these images, by name.
         force: score again what has been scored already.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         threads: CPU threads; 0 for torch's default.
@@ -131,8 +135,13 @@ def run(
     arguments = {name: value for name, value in locals().items() if value != (run.__kwdefaults__ or {}).get(name)}
     ui: UI = Silent() if quiet else Terminal()
     files = tuple(str(Path(plugin).resolve()) for plugin in _several(plugins))
+    catalog = open_catalog(files, ui)
+    is_one = callable(methods) or isinstance(methods, str | ModelSpec) or not isinstance(methods, Iterable)
+    listed = (methods,) if is_one else methods
+    names = names_of(listed, _several(scale), catalog.models.specs)
+    arguments["methods"] = list(names)
     request = Request(
-        methods=_several(methods),
+        methods=names,
         datasets=tuple(str(name) for name in _several(dataset)),
         scales=_several(scale),
         protocols=_several(protocol),
@@ -150,6 +159,8 @@ def run(
         speed_batch=speed_batch,
         speed_seconds=speed_seconds,
         save_images=save_images,
+        limit_images=limit_images,
+        images=_several(images),
         force=force,
         inline=inline,
         timeout_s=timeout_s,
@@ -164,7 +175,7 @@ def run(
         workers=workers,
         slurm=_several(slurm),
     )
-    frame = score(request, open_catalog(files, ui), ui).board.frame
+    frame = score(request, catalog, ui).board.frame
     frame.attrs["out"] = str(request.out)
     return frame
 
@@ -291,7 +302,7 @@ class Upscaler:
                 f"a tensor image must be (3, H, W) or (N, 3, H, W), floating point in [0, 1], not {tuple(image.shape)} "
                 f"of {image.dtype}"
             )
-        _check_range(float(image.min()), float(image.max()))
+        check_range(float(image.min()), float(image.max()))
         lr = (image if image.ndim == 4 else image[None]).to(self.device, torch.float32)
         sr = self.tiler(lr, seed=seed).clamp(0, 1).clone().to(image.device, image.dtype)
         return sr if image.ndim == 4 else sr[0]
@@ -309,7 +320,7 @@ class Upscaler:
                 f"not {image.shape} of {image.dtype}"
             )
         if floating:
-            _check_range(float(image.min()), float(image.max()))
+            check_range(float(image.min()), float(image.max()))
         whole = (image.clip(0, 1) * 65535 + 0.5).astype(np.uint16) if floating else image
         colours = whole[..., None].repeat(3, axis=2) if grey else whole[..., :3]
         large = self.picture(Picture(colours, grey, whole[..., 3] if channels == 4 else None), seed)
@@ -317,19 +328,6 @@ class Upscaler:
         if large.alpha is not None:
             sr = np.concatenate([sr, large.alpha[..., None]], axis=2)
         return (sr / 65535).astype(image.dtype) if floating else sr
-
-
-def _check_range(lowest: float, highest: float) -> None:
-    """Reject floating-point images outside [0, 1] by more than `OVERSHOOT`.
-
-    Raises:
-        UsageError: the image has another range, or holds NaN.
-    """
-    if not (lowest >= -OVERSHOOT and highest <= 1 + OVERSHOOT):
-        raise UsageError(
-            f"a floating-point image must be in [0, 1], but this one reaches from {lowest:.4g} to {highest:.4g}; "
-            "divide by 255 what is in [0, 255]"
-        )
 
 
 def load(
@@ -346,7 +344,7 @@ def load(
     Args:
         method: the method's name.
         scale: the scale factor.
-        weights: a path, ``trained`` or ``shipped``; if empty, those shipped with the plugin, else those trained here.
+        weights: a path, ``trained`` or ``shipped``; if empty, the shipped weights, else those trained on this machine.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1``.
         tile: ``auto`` to use tiles if an image does not fit in memory; a tile's height and width in LR pixels; ``off``.
         plugins: plugin files to load as well.

@@ -1,6 +1,6 @@
-"""What may be chosen and what is taken where nothing is said: all that the harness knows by name.
+"""Defaults and fixed choices: all that srbench itself knows by name.
 
-Everything else that it does is the same for every plugin.
+Everything else is the same for every plugin.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ LEAST_TILE = 16
 EXECUTORS = ("local", "dask", "slurm")
 
 DATASET = "samples"
-"""Scored where no dataset is named: photographs that need no download."""
+"""The dataset that is scored by default: photographs that need no download."""
 PROTOCOL = "y"
 DEGRADATION = "bicubic"
 METRICS = ("psnr", "ssim", "lpips")
-"""Computed where no metric is named, and the first columns of a board, in this order."""
+"""The metrics that are computed by default, and the first columns of a board, in this order."""
 SORT = "psnr"
-"""The metric that ranks a board; where a run has none of it, its first metric does."""
+"""The metric that ranks a board. A run without it is ranked by its first metric."""
 PLANE = ("psnr", "lpips")
-"""The metrics of distortion and of perception that a report plots against each other."""
+"""The distortion metric and the perceptual metric that a report plots against each other."""
 VALIDATION = "set5"
-"""Validated on while training."""
+"""The dataset that trainings validate on."""
 TRAINING = ("t91", "bsds500-train", "general100")
-"""Trained on by ``srbench run --train`` without names."""
+"""The datasets that ``srbench run --train`` trains on by default."""
 BASELINE = "bicubic"
-"""The method that others are shown beside."""
+"""The method that others are compared with."""

@@ -1,7 +1,7 @@
-"""What a user can be told: every expected failure is one of these, and prints as one line.
+"""Expected failures: each is one of these exceptions, and prints as one line.
 
-Failures carry a `Code` for programs beside the reason for people. What a plugin or a library raises is told by `say` or
-`reason_of`.
+A failure has a `Code` for programs and a reason for people. What a plugin or a library raises becomes one line
+by `say` or `reason_of`.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 
 LONGEST = 300
-"""Characters that are quoted of a foreign text."""
+"""Most characters that are quoted of a text from outside srbench."""
 
 
 class Code(StrEnum):
-    """The kind of a failure, for programs to decide by; the reason beside it is for people."""
+    """The kind of a failure. Programs decide by it; the reason is for people."""
 
     FAILED = "failed"
     """An exception, or a broken contract."""
     OUT_OF_MEMORY = "out_of_memory"
-    """Of the device, the process, ``--max-memory`` or the machine."""
+    """The memory of the device or the machine, or ``--max-memory``, was used up."""
     TIMED_OUT = "timed_out"
     CRASHED = "crashed"
-    """A process ended by a signal or by itself."""
+    """A process was killed by a signal, or exited before it answered."""
     STOPPED = "stopped"
-    """The run was ended by its user."""
+    """The user ended the run."""
     DEVICE_BROKEN = "device_broken"
     """A CUDA error, after which no call of the process can be trusted."""
     LOST = "lost"
     """The machine that ran the job is gone."""
     MISMATCH = "mismatch"
-    """Another machine has other code, weights, images or another device."""
+    """The code, weights, images or device of another machine differ."""
     MISSING_FILE = "missing_file"
-    """A file of a dataset or of weights could not be had."""
+    """A file of a dataset or of weights is missing."""
     MISSING_BACKBONE = "missing_backbone"
-    """The feature network of a metric could not be had."""
+    """The feature network of a metric is missing."""
     MISSING_WEIGHTS = "missing_weights"
     WRONG_WEIGHTS = "wrong_weights"
     """Weights do not fit the network."""
@@ -64,7 +64,7 @@ class SRBenchError(Exception):
 
     Args:
         message: what is wrong and what to do, one line.
-        code: the kind of failure, where it is another than the class's.
+        code: the kind of failure [default: that of the class].
     """
 
     exit_code = 1
@@ -77,7 +77,7 @@ class SRBenchError(Exception):
 
 
 class UsageError(SRBenchError):
-    """What was asked cannot be done as asked (unknown name, bad value); exit code 2."""
+    """The request is wrong (unknown name, bad value); exit code 2."""
 
     exit_code = 2
 
@@ -87,28 +87,28 @@ class SpecError(SRBenchError):
 
 
 class AssetError(SRBenchError):
-    """A file that should come from the cache, a mirror or the network could not be had."""
+    """A file was neither in the cache nor in the mirror, and could not be downloaded."""
 
     code = Code.MISSING_FILE
 
 
 class ImageError(SRBenchError):
-    """An image file cannot be used, with its name and its fault."""
+    """An image file cannot be used; the message names the file and the reason."""
 
 
 class MethodError(SRBenchError):
-    """A method broke the contract: wrong shape, NaN, no weights, an exception of its own."""
+    """A method broke its contract: wrong shape, NaN, no weights, an exception in its code."""
 
 
 class UndefinedScoreError(SRBenchError):
-    """A metric has no value for this image (too small, flat); the reason is recorded instead."""
+    """A metric has no value for this image (too small, flat). The reason is recorded instead of a value."""
 
     code = Code.UNDEFINED
 
 
 def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> UsageError:
-    """Return the error for a name that does not exist: it suggests the nearest, else lists what there is."""
-    import difflib  # only where it went wrong
+    """Return the error for a name that does not exist. It suggests the nearest name, else lists all."""
+    import difflib  # imported only where something went wrong
 
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1)
@@ -116,8 +116,14 @@ def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> Usage
     return UsageError(f"unknown {kind} {name!r}; {hint}{more}")
 
 
+def several(names: Sequence[str], shown: int = 3) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return f"{', '.join(names[:shown])}{more}"
+
+
 def one_line(text_or_error: object) -> str:
-    """Return a foreign text, or what an exception says, as one line that every file and terminal takes."""
+    """Return a text from outside srbench, or of an exception, as one printable line of at most `LONGEST` characters."""
     try:
         plain = unbroken(str(text_or_error))
     except Exception:  # noqa: BLE001  (a plugin's __str__ may raise anything)
@@ -126,30 +132,30 @@ def one_line(text_or_error: object) -> str:
 
 
 def unbroken(text: str) -> str:
-    """Return a text of any length as one line, without passwords and without what would steer a terminal."""
+    """Return a text of any length as one line, without passwords and control characters."""
     return printable(without_passwords(" ".join(text.split())))
 
 
 def printable(text: str) -> str:
-    """Return a text in which all is escaped that would steer a terminal; line breaks stay.
+    """Return a text with all characters escaped that cannot be printed; line breaks stay.
 
-    What cannot be printed, lone surrogates above all, cannot be written as UTF-8 either.
+    Control characters would change the terminal, and lone surrogates cannot be written as UTF-8.
     """
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
 
 
 def without_passwords(text: str) -> str:
-    """Return a text, JSON too, in which no URL says who its user is and by which password."""
+    """Return a text, which may be JSON, with user and password removed from all URLs."""
     return re.sub(r'://[^/\s"]*@', "://***@", text)
 
 
 def say(error: BaseException) -> str:
-    """Return a foreign exception's type and text as one line."""
+    """Return the type and the text of an exception as one line."""
     return f"{type(error).__name__}: {one_line(error) or 'no message'}"
 
 
 def reason_of(error: BaseException) -> str:
-    """Return what a foreign exception says as one line; its type where it says nothing."""
+    """Return the text of an exception as one line, or its type if it has none."""
     if isinstance(error, OSError) and error.strerror:
         return one_line(error.strerror)
     return one_line(error) or type(error).__name__

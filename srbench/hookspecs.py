@@ -1,4 +1,4 @@
-"""The four hooks. A plugin implements any of them as plain functions marked with ``@srbench.hookimpl``."""
+"""The four hooks. A plugin implements any of them, as plain functions marked with ``@srbench.hookimpl``."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ hookimpl = pluggy.HookimplMarker("srbench")
 
 @hookspec
 def srbench_models() -> Iterable[ModelSpec | ModelFileSpec]:  # type: ignore[empty-body]
-    """Return the methods this plugin brings, and the kinds of files that are methods."""
+    """Return the methods of this plugin, and the kinds of files that it opens as methods."""
 
 
 @hookspec
 def srbench_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
-    """Return the training losses this plugin brings."""
+    """Return the training losses of this plugin."""
 
 
 @hookspec
 def srbench_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
-    """Return the datasets this plugin brings."""
+    """Return the datasets of this plugin."""
 
 
 @hookspec
 def srbench_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
-    """Return the quality metrics this plugin brings."""
+    """Return the quality metrics of this plugin."""

@@ -52,9 +52,12 @@ class Protocol:
         return _rounded(luma) if self.round_luma else luma
 
     def view(self, rgb: Planes, *, grey: bool, scale: int) -> Planes:
-        """Return the channels to score with the border cut; empty if the image is too small."""
+        """Return the channels to score with the border cut; empty if the image is too small.
+
+        At scale 1, where nothing was enlarged, no border is cut, as scripts for restoration do.
+        """
         planes = self.channels(rgb, grey=grey)
-        return planes[..., scale:-scale, scale:-scale]
+        return planes if scale == 1 else planes[..., scale:-scale, scale:-scale]
 
 
 def _rounded(values: Planes) -> Planes:
@@ -96,11 +99,11 @@ PROTOCOLS = {
 
 
 def get_protocol(name: str) -> Protocol:
-    """Return a protocol by name.
+    """Return a protocol by name, in any case.
 
     Raises:
         UsageError: there is no such protocol.
     """
-    if name in PROTOCOLS:
-        return PROTOCOLS[name]
+    if name.lower() in PROTOCOLS:
+        return PROTOCOLS[name.lower()]
     raise unknown("protocol", name, PROTOCOLS)

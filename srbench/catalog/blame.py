@@ -1,4 +1,4 @@
-"""Who is to blame for an exception: its kind, one line of what went wrong, and the place in a plugin's own code."""
+"""Explain exceptions that involve plugins: kind, one-line reason, and the line in the plugin's own code."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def location_of(error: BaseException, home: Path | None) -> str:
-    """Return the last line of a plugin's own code on which an exception, or one that led to it, was raised.
+    """Return the last line of a plugin's own code in the traceback of an exception or of its causes.
 
     Args:
-        error: what was raised.
+        error: the exception.
         home: the plugin's file or folder.
 
     Returns:
-        `` (network.py:12)``, or nothing where it was raised elsewhere.
+        `` (network.py:12)``; empty if no line is the plugin's.
     """
     if home is None:
         return ""
@@ -40,7 +40,7 @@ def explain(error: BaseException, home: Path | None = None) -> Failure:
     """Return why work that a plugin took part in failed.
 
     Args:
-        error: what was raised.
+        error: the exception.
         home: file or folder of the plugin's own code; its last line in the traceback is named.
     """
     import torch
@@ -55,17 +55,17 @@ def explain(error: BaseException, home: Path | None = None) -> Failure:
     frames = traceback.extract_tb(error.__traceback__)
     if frames and not location:
         location = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})"
-    # torch raises device-side asserts as plain RuntimeErrors: their text is all there is to tell them by
+    # torch raises device-side asserts as plain RuntimeErrors: only the text distinguishes them
     broken = isinstance(error, RuntimeError) and "CUDA error" in str(error)
     return Failure(Code.DEVICE_BROKEN if broken else Code.FAILED, say(error) + location)
 
 
 @contextmanager
 def blaming(name: str, home: Path | None) -> Iterator[None]:
-    """Raise an exception out of a plugin's own code as the plugin's failure; others pass unchanged.
+    """Raise exceptions of a plugin's own code as `MethodError`; others pass unchanged.
 
     Raises:
-        MethodError: a plugin's code raised; names the method, the error and its location.
+        MethodError: the plugin's code raised; names the method, the error and its location.
     """
     try:
         yield

@@ -1,7 +1,6 @@
-"""Everything that installed plugins and ``--plugin`` files offer.
+"""The specs of all installed plugins and ``--plugin`` files.
 
-Each plugin gets a plugin manager of its own, so one that is broken is recorded with its reason and the
-others never notice.
+Each plugin gets its own plugin manager: a broken plugin is recorded with the reason and does not affect the others.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ KINDS: tuple[type[Spec], ...] = (*HOOKS.values(), ModelFileSpec)
 
 @dataclass(frozen=True)
 class Catalog:
-    """All plugins and what they offer."""
+    """All plugins and their specs."""
 
     plugins: tuple[Plugin, ...]
     models: Models
@@ -48,7 +47,7 @@ class Catalog:
 
         Args:
             files: plugin files, or folders of packages.
-            installed: says by its name whether an installed plugin is loaded.
+            installed: returns, given its name, whether an installed plugin is loaded.
 
         Raises:
             UsageError: a plugin file does not exist. (One that is broken is recorded, not raised.)
@@ -61,8 +60,13 @@ class Catalog:
         loaded = [load_plugin(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
+    @property
+    def shelves(self) -> dict[str, Shelf[Any]]:
+        """The shelves by kind of spec: ``method``, ``loss``, ``dataset``, ``metric``."""
+        return {shelf.kind: shelf for shelf in (self.models, self.losses, self.datasets, self.metrics)}
+
     def complaints(self, files: Iterable[str | Path] = ()) -> list[str]:
-        """Return what is wrong with each broken plugin; ``files`` are those that were named by the user."""
+        """Return one line per problem of a plugin; ``files`` are the plugin files that the user named."""
         named = {str(Path(file).resolve()) for file in files}
         return [
             f"{f'--plugin {plugin.origin}' if plugin.origin in named else f'plugin {plugin.name}'}: {problem}"
@@ -72,8 +76,9 @@ class Catalog:
 
     @classmethod
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
-        """Put specs on shelves; specs that claim the same name are all refused, and their plugins told."""
-        offers = {kind: _offers(kind, loaded) for kind in KINDS}
+        """Put specs on shelves. Specs that claim the same name are all refused, which is a problem of their plugins."""
+        claims = [Offer(plugin, spec) for plugin, specs in loaded for spec in specs]
+        offers = {kind: [offer for offer in claims if isinstance(offer.spec, kind)] for kind in KINDS}
         clashes = {kind: _clashes(offers[kind]) for kind in KINDS}
         plugins = [
             replace(plugin, problems=(*plugin.problems, *_refusals(plugin, offers, clashes))) for plugin, _ in loaded
@@ -109,11 +114,7 @@ class Offer(NamedTuple):
 
 
 Clashes: TypeAlias = dict[str, list[Offer]]
-"""Name -> the offers that claim it, of names that several do."""
-
-
-def _offers(kind: type[Spec], loaded: Sequence[tuple[Plugin, list[Spec]]]) -> list[Offer]:
-    return [Offer(plugin, spec) for plugin, specs in loaded for spec in specs if isinstance(spec, kind)]
+"""Name -> the offers that claim it, for names that are claimed more than once."""
 
 
 def _clashes(offers: Sequence[Offer]) -> Clashes:

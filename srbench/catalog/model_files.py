@@ -1,6 +1,6 @@
-"""Methods that are files: wherever a method is named, ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` is one too.
+"""Methods that are files: ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` can be written wherever a method is named.
 
-A plugin brings the prefix and says how such a file is opened; the file holds the network and its weights.
+A plugin defines the prefix and opens the file, which holds the network and its weights.
 """
 
 from __future__ import annotations
@@ -23,21 +23,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file as a method was asked for by it, taken apart."""
+    """The parts of ``PREFIX:PATH`` or ``NAME=PREFIX:PATH``."""
 
     prefix: str
     path: Path
     label: str
-    """What it is called behind the prefix: as asked, else the file's own name."""
+    """The name after the prefix: NAME, else made from the file's name."""
 
     @property
     def name(self) -> str:
-        """The method's name, as rows have it."""
+        """The method's name, as in rows."""
         return f"{self.prefix}:{self.label}"
 
 
 def parse(text: str) -> ModelFile | None:
-    """Take ``PREFIX:PATH`` or ``NAME=PREFIX:PATH`` apart; None for what is neither."""
+    """Split ``PREFIX:PATH`` or ``NAME=PREFIX:PATH``; return None for any other text.
+
+    Raises:
+        UsageError: NAME has other characters than a name may have.
+    """
     head, colon, path = text.partition(":")
     label, equals, prefix = head.rpartition("=")
     if not colon or not path or not NAME.fullmatch(prefix):
@@ -45,27 +49,30 @@ def parse(text: str) -> ModelFile | None:
     if equals and not NAME.fullmatch(label):
         raise UsageError(f"{text}: the name {label!r} must be lower-case letters, digits, '.', '_' or '-'")
     file = users_path(path)
-    plain = re.sub(r"[^a-z0-9._-]+", "-", file.stem.lower()).strip("._-")
+    stem = file.resolve().name if file.is_dir() else file.stem
+    plain = re.sub(r"[^a-z0-9._-]+", "-", stem.lower()).strip("._-")
     return ModelFile(prefix, file, label or plain or "file")
 
 
 def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
-    """Return the method that a file is.
+    """Open a file as a method.
 
     Raises:
-        UsageError: there is no such file, or it is no method; says why.
+        UsageError: there is no such file, or it cannot be opened; gives the reason.
         SRBenchError: the plugin breaks its contract.
     """
     what = f"{file.prefix}:{file.path}"
-    if not file.path.is_file():
+    if spec.folders and not file.path.is_dir():
+        raise UsageError(f"{what}: no such folder")
+    if not spec.folders and not file.path.is_file():
         raise UsageError(f"{what}: no such file")
-    if file.path.suffix.lower() not in spec.suffixes:
+    if spec.suffixes and file.path.suffix.lower() not in spec.suffixes:
         raise UsageError(f"{what}: {spec.name} takes files that end in {', '.join(spec.suffixes)}")
     try:
         opened = spec.open(file.name, file.path)
     except SRBenchError:
         raise
-    except Exception as error:  # a plugin may raise anything, and so may the readers of damaged files
+    except Exception as error:  # plugins and readers of damaged files may raise anything
         raise UsageError(f"{what}: cannot be opened ({say(error)})") from error
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (file.name, file.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")

@@ -1,4 +1,4 @@
-"""Load one plugin: import it, validate its hooks, collect its specs; whatever fails becomes its problem."""
+"""Load one plugin: import it, validate its hooks, collect its specs. Any failure is recorded as its problem."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import difflib
 import hashlib
 import importlib.metadata
 import importlib.util
+import os
 import reprlib
 import sys
 import threading
@@ -32,7 +33,7 @@ Spec = ModelSpec | ModelFileSpec | LossSpec | DatasetSpec | MetricSpec
 MARK = "srbench_impl"
 """Attribute by which pluggy marks implementations of hooks."""
 LOADING = threading.RLock()
-"""Held while standard output is another: two threads that load would put it back in the wrong order."""
+"""Held while standard output is redirected: two threads would restore it in the wrong order."""
 HOOKS: dict[str, type[Spec]] = {
     "srbench_models": ModelSpec,
     "srbench_losses": LossSpec,
@@ -43,7 +44,7 @@ HOOKS: dict[str, type[Spec]] = {
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a plugin, and how it is mended."""
+    """A fault of a plugin, and its fix."""
 
     reason: str
     fix: str
@@ -58,7 +59,7 @@ RETURNS = "a hook returns a list of its kind of spec"
 
 @dataclass(frozen=True)
 class Plugin:
-    """One installed plugin or plugin file: where it comes from, and what is wrong with it (empty: nothing)."""
+    """One installed plugin or plugin file."""
 
     name: str
     origin: str
@@ -68,39 +69,39 @@ class Plugin:
 
     @property
     def source(self) -> Path | None:
-        """The file of its module; of a package the ``__init__.py``; None for a module without a file."""
+        """The file of its module (``__init__.py`` of a package), or None for a module without a file."""
         file = getattr(self.module, "__file__", None)
         return None if file is None else Path(file)
 
     @property
     def home(self) -> Path | None:
-        """Where its code lies: the folder of a package, else the file."""
+        """Folder of its package, or its file."""
         source = self.source
         return source.parent if source is not None and source.name == "__init__.py" else source
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 (16 hex digits) over the plugin's Python files: results of another version are not its own."""
+        """SHA-256 (16 hex digits) of the plugin's Python files. It tells results of different code apart."""
         path = self.source
         if path is None:
             return "builtin"
         files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
         digest = hashlib.sha256()
         for file in files:
-            digest.update(file.relative_to(path.parent).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+            digest.update(os.fsencode(file.relative_to(path.parent).as_posix()) + b"\0" + file.read_bytes() + b"\0")
         return digest.hexdigest()[:16]
 
 
 def installed_plugins() -> list[importlib.metadata.EntryPoint]:
-    """Return the entry points of all installed plugins by name, loading none."""
+    """Return the entry points of all installed plugins, sorted by name, without loading them."""
     return sorted(importlib.metadata.entry_points(group="srbench"), key=lambda point: point.name)
 
 
 def plugin_source(file: str | Path) -> Path:
-    """Return the Python file behind what ``--plugin`` was given: itself, or the ``__init__.py`` of a package's folder.
+    """Return the Python file of a ``--plugin`` argument: the file itself, or the ``__init__.py`` of a folder.
 
     Raises:
-        UsageError: it does not exist.
+        UsageError: the file does not exist.
     """
     file = Path(file)
     path = file / "__init__.py" if file.is_dir() else file
@@ -115,9 +116,9 @@ def origin_of(point: importlib.metadata.EntryPoint) -> str:
 
 
 def import_file(path: Path) -> ModuleType:
-    """Import one file (or a package by its ``__init__.py``) under a name that cannot meet another's."""
+    """Import one file (or a package by its ``__init__.py``) under a unique module name."""
     stem = path.parent.name if path.name == "__init__.py" else path.stem
-    name = f"srbench_file_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}_{stem}".replace("-", "_")
+    name = f"srbench_file_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}_{stem}".replace("-", "_")
     search = [str(path.parent)] if path.name == "__init__.py" else None
     spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
     if spec is None or spec.loader is None:
@@ -133,7 +134,7 @@ def import_file(path: Path) -> ModuleType:
 
 
 def load_plugin(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
-    """Load, validate and call one plugin by itself; what it prints goes to standard error."""
+    """Load one plugin and call its hooks; its standard output goes to standard error."""
     with LOADING, contextlib.redirect_stdout(sys.stderr):
         return _load_quietly(name, origin, importer)
 
@@ -142,7 +143,9 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     try:
         module = importer()
     except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything on import)
-        return Plugin(name, origin, None, (_import_problem(error),)), []
+        fix = "correct the line that is named, or install what is missing"
+        raised = _problem("cannot be imported:", error, _import_location(error), fix)
+        return Plugin(name, origin, None, (raised,)), []
     if problem := _misspelt_hook(module):
         return Plugin(name, origin, module, (problem,)), []
     manager = pluggy.PluginManager("srbench")
@@ -163,7 +166,8 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
             result: Any = next(iter(getattr(manager.hook, hook)()), None)  # pluggy leaves None out
             returned = list(result) if isinstance(result, Iterable) and not isinstance(result, str) else None
         except (Exception, SystemExit) as error:  # noqa: BLE001  (a hook may raise anything)
-            problems.append(_hook_problem(hook, error, home))
+            fix = "the hook must return its specs, independent of what is installed"
+            problems.append(_problem(f"{hook} raised", error, location_of(error, home), fix))
             continue
         kind = HOOKS[hook]
         if returned is None:
@@ -176,22 +180,15 @@ def _load_quietly(name: str, origin: str, importer: Callable[[], Any]) -> tuple[
     return Plugin(name, origin, module, tuple(problems)), specs
 
 
-def _import_problem(error: BaseException) -> Problem:
-    fix = "mend the line that is named, or install what is missing"
-    if isinstance(error, SpecError):
-        fix = "mend the field that is named"
-    return Problem(f"cannot be imported: {_line(error)}{_import_place(error)}", fix)
-
-
-def _hook_problem(hook: str, error: BaseException, home: Path | None) -> Problem:
-    fix = "the hook must return its specs, whatever is installed or not"
-    if isinstance(error, SpecError):
-        fix = "mend the field that is named"
-    return Problem(f"{hook} raised {_line(error)}{location_of(error, home)}", fix)
+def _problem(event: str, error: BaseException, location: str, fix: str) -> Problem:
+    """Return the problem of a plugin that raised an exception."""
+    text = one_line(error) if isinstance(error, SRBenchError) else say(error)
+    fix = "correct the field that is named" if isinstance(error, SpecError) else fix
+    return Problem(f"{event} {text}{location}", fix)
 
 
 def _misspelt_hook(module: ModuleType) -> Problem | None:
-    """Return the first function that is marked as a hook and is none of srbench's."""
+    """Return a problem for the first function that is marked as a hook and has another name than a hook."""
     marked = (name for name, value in vars(module).items() if getattr(value, MARK, None) and name not in HOOKS)
     wrong = next(marked, "")
     if not wrong:
@@ -201,8 +198,8 @@ def _misspelt_hook(module: ModuleType) -> Problem | None:
     return Problem(f"unknown hook {wrong!r}; {hint}", "spell the hook as the reason says")
 
 
-def _import_place(error: BaseException) -> str:
-    """Return where importing a plugin failed in its own code, which begins behind Python's import machinery."""
+def _import_location(error: BaseException) -> str:
+    """Return the line of the plugin's own code on which its import failed; that code follows the import machinery."""
     import traceback
 
     frames = (Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__))
@@ -212,7 +209,3 @@ def _import_place(error: BaseException) -> str:
 
 def _shown(value: object) -> str:
     return one_line(reprlib.repr(value))
-
-
-def _line(error: BaseException) -> str:
-    return one_line(error) if isinstance(error, SRBenchError) else say(error)

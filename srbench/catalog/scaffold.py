@@ -1,7 +1,8 @@
-"""``srbench new``: the templates in ``srbench/templates`` -> a distribution that installs, passes its test and runs.
+"""``srbench new``: a template becomes a distribution that installs, passes its test and runs.
 
-A template is the tree of what is written. ``.in`` is taken off the names of files in which ``@name@`` and the like are
-replaced; ``package`` stands for the name of the Python package, ``method_x`` for the method's name.
+A template is a tree of files in ``srbench/catalog/templates``. In files that end in ``.in``, ``@name@`` and the like
+are replaced, and the ending is removed. In file names, ``package`` stands for the Python package, ``method_x`` for the
+method's name.
 """
 
 from __future__ import annotations
@@ -21,8 +22,6 @@ from srbench.errors import SRBenchError, UsageError, reason_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KINDS = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
-"""What can be written, and the catalog's shelf of it."""
 NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
 LONGEST = 40
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,19 +33,19 @@ def package_name(name: str) -> str:
 
 
 def create(name: str, kind: str, parent: Path) -> Path:
-    """Write a distribution into a new folder of this name.
+    """Write a distribution into a new folder.
 
     Args:
         name: of the method, loss, dataset or metric.
-        kind: one of `KINDS`.
-        parent: the folder to write the new one in; made where it is missing.
+        kind: one of `Catalog.shelves`.
+        parent: the parent folder; it is created if it does not exist.
 
     Returns:
         The folder.
 
     Raises:
         UsageError: the name cannot be used or is taken, or the folder exists; nothing was written.
-        SRBenchError: the disk refuses.
+        SRBenchError: the folder cannot be written.
     """
     target = parent / name
     _check_name(name, kind)
@@ -77,7 +76,7 @@ def _check_name(name: str, kind: str) -> None:
         )
     if name.startswith("srbench"):
         raise UsageError(f"{name!r} would make a package named {package_name(name)}; leave out 'srbench'")
-    shelf = getattr(Catalog.load(), KINDS[kind])
+    shelf = Catalog.load().shelves[kind]
     if name in shelf or name in shelf.clashes:
         owner = shelf.owner(name).origin if name in shelf else " and ".join(shelf.clashes[name])
         raise UsageError(f"there is a {kind} {name!r} already, from {owner}; choose another name")

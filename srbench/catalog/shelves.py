@@ -1,4 +1,4 @@
-"""The specs of one kind by name: a shelf each, and that of methods, which are also files."""
+"""Shelves: the specs of one kind by name. The shelf of methods also opens files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from srbench.catalog.in_process import REGISTERED
 from srbench.catalog.model_files import ModelFile, open_file, parse, unreadable
+from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
@@ -20,25 +22,26 @@ S = TypeVar("S", ModelSpec, ModelFileSpec, LossSpec, DatasetSpec, MetricSpec)
 
 @dataclass
 class Shelf(Generic[S]):
-    """The specs of one kind by canonical name, with what is needed to explain a name that is not there."""
+    """The specs of one kind by canonical name, with what is needed to explain an unknown name."""
 
     kind: str
     specs: dict[str, S]
     aliases: dict[str, str]
     owners: dict[str, Plugin]
     clashes: dict[str, tuple[str, ...]]
-    """Name -> the plugins that claimed it; all were refused."""
+    """Name -> the plugins that claim it; their specs were all refused."""
     broken: tuple[Plugin, ...] = ()
 
     def __getitem__(self, name: str) -> S:
-        """Look up a name or alias.
+        """Look up a name or alias, in any case.
 
         Raises:
-            UsageError: nothing has this name; suggests the nearest.
+            UsageError: the name is unknown; suggests the nearest.
         """
-        canonical = self.aliases.get(name, name)
-        if canonical in self.specs:
-            return self.specs[canonical]
+        for form in (name, name.lower()):  # names are of lower-case letters
+            canonical = self.aliases.get(form, form)
+            if canonical in self.specs:
+                return self.specs[canonical]
         if name in self.clashes:
             raise UsageError(
                 f"{self.kind} {name!r} is claimed by several plugins ({', '.join(self.clashes[name])}); "
@@ -52,26 +55,28 @@ class Shelf(Generic[S]):
         return name in self.specs or name in self.aliases
 
     def owner(self, name: str) -> Plugin:
-        """Return the plugin that brought a spec."""
+        """Return the plugin of a spec."""
         return self.owners[self[name].name]
 
 
 class Models(Shelf[ModelSpec]):
-    """The methods by name; also by ``PREFIX:PATH`` those that are files, which then are known by their names too."""
+    """The methods by name. Methods that are files are looked up as ``PREFIX:PATH``, and then also by name."""
 
     def __init__(self, models: Shelf[ModelSpec], files: Shelf[ModelFileSpec]) -> None:
         super().__init__(**vars(models))
         self.files = files
         """Kinds of files that are methods, by prefix."""
         self.opened: dict[str, ModelSpec] = {}
-        """Methods of files that were looked up, by their names."""
+        """Methods that are files and were looked up, by name."""
 
     def __getitem__(self, name: str) -> ModelSpec:
         """Look up a name, an alias or a file.
 
         Raises:
-            UsageError: nothing has this name, or the file is no method.
+            UsageError: the name is unknown, or the file cannot be opened.
         """
+        if name in REGISTERED and not super().__contains__(name):
+            self.opened[name], self.owners[name] = REGISTERED[name]
         if name in self.opened:
             return self.opened[name]
         file = parse(name)
@@ -88,12 +93,13 @@ class Models(Shelf[ModelSpec]):
             raise UsageError(f"{name} is a file: write {' or '.join(f'{prefix}:{name}' for prefix in kinds)}")
 
     def _open(self, file: ModelFile) -> ModelSpec:
-        """Open a file and remember its method under its name."""
-        if file.prefix not in self.files.specs:
-            raise unknown("kind of model file", file.prefix, self.files.specs)
+        """Open a file, and keep its method by name."""
+        kinds = {**self.files.specs, OUTPUT_FOLDERS.name: OUTPUT_FOLDERS}
+        if file.prefix not in kinds:
+            raise unknown("kind of model file", file.prefix, kinds)
         if file.name not in self.opened:
-            self.opened[file.name] = open_file(self.files.specs[file.prefix], file)
-            self.owners[file.name] = self.files.owners[file.prefix]
+            self.opened[file.name] = open_file(kinds[file.prefix], file)
+            self.owners[file.name] = self.files.owners.get(file.prefix, OWNER)
         spec = self.opened[file.name]
         if spec.file != file.path and not (file.path.exists() and file.path.samefile(spec.file or "")):
             raise UsageError(
@@ -103,7 +109,7 @@ class Models(Shelf[ModelSpec]):
         return spec
 
     def __contains__(self, name: str) -> bool:
-        return name in self.opened or super().__contains__(name)
+        return name in self.opened or name in REGISTERED or super().__contains__(name)
 
     def open_all(self, names: Iterable[str]) -> list[ModelSpec]:
         """Look up several methods; a file that cannot be opened becomes a method that fails with the reason.
@@ -141,10 +147,10 @@ class Models(Shelf[ModelSpec]):
         return tuple(sorted({scale for spec in files for scale in spec.scales})) or default
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
-        """Return what is chosen of weights by the methods' own names.
+        """Return the choices of weights by the methods' canonical names.
 
         Raises:
-            UsageError: a choice is for a method that does not exist, or is not among the methods.
+            UsageError: a choice is for a method that does not exist or is not among the methods.
         """
         by_method = {self[name].name: choice for name, choice in choices.items()}
         if strangers := set(by_method) - {method.name for method in methods}:
@@ -153,6 +159,6 @@ class Models(Shelf[ModelSpec]):
 
 
 def kind_of(spec: type[Spec]) -> str:
-    """Return what users call a kind of spec."""
+    """Return the name of a kind of spec in messages."""
     kinds = {LossSpec: "loss", DatasetSpec: "dataset", MetricSpec: "metric", ModelFileSpec: "kind of model file"}
     return kinds.get(spec, "method")

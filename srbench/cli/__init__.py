@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -84,8 +85,14 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line and exit; each expected failure is printed as one line on standard error."""
+    _open_missing_streams()
+    os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's backend may not be installed here
     try:
         code = cli.main(standalone_mode=False) or 0
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        code, message = error.exit_code, error.format_message()
+        click.echo(message.rstrip(), err=True)
     except click.exceptions.Exit as error:
         code = error.exit_code
     except BaseException as error:
@@ -93,7 +100,35 @@ def main() -> None:
         if code is None:
             raise
         click.echo(printable(message), err=True)
+        _drop_unwritten_output()
     sys.exit(code)
+
+
+def _open_missing_streams() -> None:
+    """Open the null device as each standard stream that the parent has closed, as some daemons do.
+
+    Else Python has None for it, and the next file opened takes its descriptor, which children take for the stream.
+    """
+    for descriptor, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            with contextlib.suppress(OSError):
+                os.fstat(descriptor)
+                continue  # the descriptor is in use by something else
+            null = os.open(os.devnull, os.O_RDONLY if mode == "r" else os.O_WRONLY)
+            if null != descriptor:
+                os.dup2(null, descriptor)
+                os.close(null)
+            os.set_inheritable(descriptor, True)
+            setattr(sys, name, os.fdopen(descriptor, mode, encoding="utf-8"))
+
+
+def _drop_unwritten_output() -> None:
+    """Let the interpreter exit with the code that it is given, though standard output cannot be written."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
 
 
 def _explain(error: BaseException) -> tuple[int | None, str]:
@@ -105,7 +140,7 @@ def _explain(error: BaseException) -> tuple[int | None, str]:
     if isinstance(error, SRBenchError):
         return error.exit_code, f"error: {error}"
     if isinstance(error, OSError) and error.strerror:
-        return 1, f"error: {error.filename or 'a file cannot be written'}: {error.strerror}"
+        return 1, f"error: {error.filename or 'the output cannot be written'}: {error.strerror}"
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 130, "stopped"
     if not isinstance(error, Exception) or os.environ.get("SRBENCH_DEBUG"):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import device_option
+from srbench.cli.options import device_option, format_option
 from srbench.cli.parameters import FiniteNumber
 from srbench.cli.plugins import plugin_option
 
@@ -33,14 +33,7 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
     metavar="SECONDS",
     help="Time limit of one check; training, datasets and published figures get several times as long.",
 )
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
+@format_option("table", "json")
 @device_option
 @plugin_option
 def check_command(

@@ -81,6 +81,7 @@ def compare_command(
         weights=split_choices(weights),
         device=device,
         ui=ui,
+        dataset=image.partition("/")[0] if "/" in image and not Path(image).exists() else "",
     )
     if picture is not None:
         for path in outs or (Path(f"compare_{pair.name}.png"),):
@@ -95,17 +96,19 @@ def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
     Raises:
         UsageError: there is neither such a file nor such an image of a dataset.
     """
+    from srbench.data.match import image_names
     from srbench.errors import UsageError, unknown
-    from srbench.specs import ImagePair
+    from srbench.specs import ImagePair, find_image
     from srbench.store.home import users_path
 
     path = users_path(image)
     if path.is_file():
-        return ImagePair(path.stem, path)
+        return ImagePair(image_names([path])[0], path)
     dataset, slash, name = image.partition("/")
     if not slash or dataset not in catalog.datasets:
         raise UsageError(f"{image}: neither a file nor an image of a dataset (DATASET/NAME)")
-    pairs = {pair.name: pair for pair in catalog.datasets[dataset].pairs(scale)}
-    if name not in pairs:
-        raise unknown(f"image of {dataset}", name, pairs)
-    return pairs[name]
+    pairs = catalog.datasets[dataset].pairs(scale)
+    pair = find_image(pairs, name)
+    if pair is None:
+        raise unknown(f"image of {dataset}", name, [known for pair in pairs for known in (pair.name, *pair.aliases)])
+    return pair

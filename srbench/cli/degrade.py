@@ -20,21 +20,30 @@ from srbench.cli.parameters import SCALE
 def degrade_command(*, source: Path, target: Path, scale: int, degradation: str, seed: int, overwrite: bool) -> None:
     """Make the LR of an image, or of every image of a folder, as 'srbench run' does.
 
-    Outputs are PNG files with the same names. HR is cropped to multiples of the scale. Bicubic equals the LR files of
-    the standard benchmarks in every pixel.
+    Outputs are PNG files with the same names. Of a folder with HR and LR images, HR is taken. HR is cropped to
+    multiples of the scale. Bicubic equals the LR files of the standard benchmarks in every pixel.
 
     \b
     Examples:
       srbench degrade DIV2K_valid_HR/ DIV2K_valid_LR_x4/ --scale 4
       srbench degrade photos/ crappy/ --scale 4 --degradation crappify
     """
+    from srbench.data.image_sets import show
+    from srbench.data.listing import list_hr
     from srbench.images.degradations import degrade_file, get_degradation
     from srbench.images.write import write
     from srbench.inference.files import each, outputs
     from srbench.system.terminal import Terminal
 
     ui = Terminal()
-    pairs = outputs(source, target, overwrite=overwrite)
+
+    def hr_of(folder: Path) -> tuple[Path, ...]:
+        listing = list_hr(folder, scale)
+        for remark in listing.remarks:
+            show(remark, ui)
+        return listing.files
+
+    pairs = outputs(source, target, overwrite=overwrite, list_files=hr_of)
     with ui.track("degrading", len(pairs)) as advance:
 
         def shrink(path: Path, to: Path) -> None:

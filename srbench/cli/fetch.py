@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import click
 
-from srbench.cli.parameters import Scales
+from srbench.cli.parameters import SCALES
 from srbench.cli.plugins import load_catalog, plugin_option
 
 
 @click.command("fetch")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--scale", "scales", type=Scales(), help="Scales of datasets to fetch [default: all]")
+@click.option("--scale", "scales", type=SCALES, help="Scales of datasets to fetch [default: all]")
 @plugin_option
 def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plugins: tuple[str, ...]) -> None:
     """Download datasets or backbones into SRBENCH_HOME ahead of time.

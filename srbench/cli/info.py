@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from srbench.cli.options import format_option
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
 
@@ -38,14 +39,7 @@ MEANINGS = {
 @click.command("info")
 @click.argument("method")
 @click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
-@click.option(
-    "--format",
-    "style",
-    type=click.Choice(["terminal", "json"]),
-    default="terminal",
-    show_default=True,
-    help="Output format.",
-)
+@format_option("terminal", "json")
 @plugin_option
 def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[str, ...]) -> None:
     """Explain METHOD: its idea, layers, loss and recipe, published figures, and the weights a run would use.
@@ -110,16 +104,9 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     except SpecError as error:
         raise SpecError(f"plugin {plugin}: {error}") from error
     net = build_net(replace(spec, recipe=None), scale, torch.device("cpu"))
-    return Facts(
-        spec,
-        scale,
-        plugin,
-        about,
-        inspect_network(net, spec.multiple, spec.smallest),
-        describe(spec, scale, catalog),
-        find_weights(spec, scale),
-        random_weights(spec, net, scale),
-    )
+    network, recipe = inspect_network(net, spec.multiple, spec.smallest), describe(spec, scale, catalog)
+    remark = random_weights(spec, net, scale)
+    return Facts(spec, scale, plugin, about, network, recipe, find_weights(spec, scale), remark)
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
@@ -143,15 +130,14 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "random_weights": facts.random,
         "recipe": asdict(facts.recipe) if facts.recipe else None,
         "published": [asdict(figure) for figure in spec.published],
-        "weights": {
+        "weights": weights
+        and {
             "path": str(weights.path),
             "origin": weights.origin,
             "digest": weights.digest,
             "remark": weights.remark,
             "card": dict(weights.card),
-        }
-        if weights
-        else None,
+        },
     }
 
 

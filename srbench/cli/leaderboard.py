@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import sort_option
+from srbench.cli.parameters import Names
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
 
@@ -33,6 +34,19 @@ if TYPE_CHECKING:
 )
 @sort_option
 @click.option(
+    "--columns",
+    type=Names(),
+    default=(),
+    metavar="COLUMN[,COLUMN...]",
+    help="Show these columns, by name or heading (psnr,ssim,params,ms) [default: all that have values]",
+)
+@click.option(
+    "--pivot",
+    is_flag=True,
+    help="The table of a paper: methods by datasets, PSNR / SSIM (or the metrics of --columns) in a cell, the best "
+    "bold, the second underlined.",
+)
+@click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to standard output."
 )
 @click.option(
@@ -40,7 +54,15 @@ if TYPE_CHECKING:
 )
 @plugin_option
 def leaderboard_command(
-    *, runs: tuple[Path, ...], style: str, sort: str, out: Path | None, published: bool, plugins: tuple[str, ...]
+    *,
+    runs: tuple[Path, ...],
+    style: str,
+    sort: str,
+    columns: tuple[str, ...],
+    pivot: bool,
+    out: Path | None,
+    published: bool,
+    plugins: tuple[str, ...],
 ) -> None:
     """Show the leaderboard of one or more runs.
 
@@ -52,15 +74,21 @@ def leaderboard_command(
       srbench leaderboard runs/20260101-120000
       srbench leaderboard runs/a runs/b --sort lpips --format markdown
       srbench leaderboard runs/a --format latex --out table.tex
+      srbench leaderboard runs/a --format latex --pivot --columns psnr,ssim,params
       srbench leaderboard runs/a --against-published
     """
     from srbench.results import formats
     from srbench.results.board import load_board
+    from srbench.results.pivot import to_text
     from srbench.system.atomic import write_text
 
-    board = load_board(runs, sort)
+    board = load_board(runs, sort, columns)
     shown = style if style != "terminal" or out is None else "markdown"
-    if published:
+    if pivot and published:
+        raise UsageError("--pivot and --against-published cannot be combined")
+    if pivot:
+        text = to_text(board, shown)
+    elif published:
         text = _beside_published(board, runs, shown, load_catalog(plugins))
     else:
         make = {
@@ -96,11 +124,7 @@ def _printed(render: Callable[[bool, int], Iterable[RenderableType]]) -> str:
 
 
 def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog: Catalog) -> str:
-    """Return the board beside published figures.
-
-    Raises:
-        UsageError: there are no published figures for these methods on these datasets.
-    """
+    """Return the published figures beside those of the board; an empty table, with a note, where there are none."""
     from srbench.results import formats, published
     from srbench.results.run_file import read_run_file
     from srbench.results.tables import render_section
@@ -109,7 +133,7 @@ def _beside_published(board: Board, runs: tuple[Path, ...], style: str, catalog:
     cards = {digest: entry["card"] for by_digest in weights for digest, entry in by_digest.items()}
     comparisons = published.compare(board, catalog, cards)
     if not comparisons:
-        raise UsageError("no method of these runs has published figures for their datasets and scales")
+        click.echo("no method of these runs has published figures for their datasets and scales", err=True)
     section = published.to_section(comparisons)
     make: dict[str, Callable[[], str]] = {
         "terminal": lambda: _printed(lambda plain, width: render_section(section, plain=plain, width=width)),

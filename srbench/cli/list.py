@@ -10,6 +10,8 @@ import click
 from srbench.cli.plugins import plugin_option
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from srbench.catalog.catalog import Catalog
 
 
@@ -50,45 +52,28 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
 
 
 def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
+    from srbench.catalog.output_folders import OUTPUT_FOLDERS
     from srbench.images.degradations import DEGRADATIONS
     from srbench.protocols import PROTOCOLS
     from srbench.store.backbones import BACKBONES
 
-    def aliases(spec: Any) -> str:
-        return ", ".join(spec.aliases)
+    def rows(specs: Mapping[str, Any], **columns: str) -> list[dict[str, Any]]:
+        """Return a row per spec: name, summary, and further columns by the attributes that they show."""
+        return [
+            {"name": spec.name, "summary": spec.summary}
+            | {column: _shown(getattr(spec, attribute)) for column, attribute in columns.items()}
+            for spec in specs.values()
+        ]
 
     return {
-        "methods": [
-            {
-                "name": s.name,
-                "summary": s.summary,
-                "scales": s.scales_text,
-                "aliases": aliases(s),
-                "paper": s.paper,
-            }
-            for s in catalog.models.specs.values()
-        ]
-        + [
-            {"name": f"{s.name}:PATH", "summary": s.summary, "files": ", ".join(s.suffixes)}
-            for s in catalog.models.files.specs.values()
-        ],
-        "losses": [
-            {"name": s.name, "summary": s.summary, "aliases": aliases(s), "paper": s.paper}
-            for s in catalog.losses.specs.values()
-        ],
-        "datasets": [
-            {"name": s.name, "summary": s.summary, "scales": s.scales_text, "source": s.source}
-            for s in catalog.datasets.specs.values()
-        ],
-        "metrics": [
-            {"name": s.name, "summary": s.summary, "better": s.better, "paper": s.paper}
-            for s in catalog.metrics.specs.values()
-        ],
-        "protocols": [
-            {"name": p.name, "summary": p.summary, "version": p.version, "border": p.border, "grey": p.grey}
-            for p in PROTOCOLS.values()
-        ],
-        "degradations": [{"name": d.name, "summary": d.summary, "version": d.identity} for d in DEGRADATIONS.values()],
+        "methods": rows(catalog.models.specs, scales="scales_text", aliases="aliases", paper="paper")
+        + [row | {"name": f"{row['name']}:PATH"} for row in rows(catalog.models.files.specs, files="suffixes")]
+        + [{"name": f"{OUTPUT_FOLDERS.name}:DIR", "summary": OUTPUT_FOLDERS.summary, "files": "a folder"}],
+        "losses": rows(catalog.losses.specs, aliases="aliases", paper="paper"),
+        "datasets": rows(catalog.datasets.specs, scales="scales_text", source="source"),
+        "metrics": rows(catalog.metrics.specs, better="better", paper="paper"),
+        "protocols": rows(PROTOCOLS, version="version", border="border", grey="grey"),
+        "degradations": rows(DEGRADATIONS, version="identity"),
         "backbones": [
             {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
             for b in BACKBONES.values()
@@ -97,3 +82,7 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
             {"name": p.name, "summary": p.origin, "problems": list(map(str, p.problems))} for p in catalog.plugins
         ],
     }
+
+
+def _shown(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, tuple) else value

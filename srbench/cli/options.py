@@ -64,7 +64,7 @@ weights_option = click.option(
     "--weights",
     multiple=True,
     metavar="METHOD=PATH|trained|shipped",
-    help="Weights to use; without it those shipped with the plugin, else those trained here. Repeatable.",
+    help="Weights to use [default: those shipped with the plugin, else those trained on this machine]. Repeatable.",
 )
 metrics_option = run_option("metrics", "--metrics", type=Names("metrics"))
 protocol_option = run_option("protocols", "--protocol", type=Names())
@@ -76,10 +76,17 @@ def degradation_option(what: str) -> Callable[..., Any]:
 
     return click.option(
         "--degradation",
-        type=click.Choice(list(DEGRADATIONS)),
+        type=click.Choice(list(DEGRADATIONS), case_sensitive=False),
         default=defaults.DEGRADATION,
         show_default=True,
         help=f"How LR is made {what}; see 'srbench list degradations'.",
+    )
+
+
+def format_option(*styles: str) -> Callable[..., Any]:
+    """Return the option of the output format; the first style is the default."""
+    return click.option(
+        "--format", "style", type=click.Choice(styles), default=styles[0], show_default=True, help="Output format."
     )
 
 
@@ -99,7 +106,7 @@ def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
 
 
 other_device_option = click.option(
-    "--device", default="", metavar="NAME", help="Another device than the one asked for then."
+    "--device", default="", metavar="NAME", help="Device, if not the one of the recorded run."
 )
 
 

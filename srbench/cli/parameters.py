@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,8 +15,33 @@ from srbench.defaults import LEAST_TILE
 SCALE = click.IntRange(2, 16)
 
 
+def split_names(text: str) -> list[str]:
+    """Split a list at its commas, but not those in the path of an existing file or folder.
+
+    A path may follow a name and ``=``, or a prefix and ``:``.
+    """
+    parts = text.split(",")
+    names, start = [], 0
+    while start < len(parts):
+        ends = range(len(parts), start, -1)  # the longest path that exists comes first
+        end = next(end for end in ends if end == start + 1 or _is_path(",".join(parts[start:end]).strip()))
+        names.append(",".join(parts[start:end]).strip())
+        start = end
+    return [name for name in names if name]
+
+
+def _is_path(text: str) -> bool:
+    """Return whether a text names an existing file or folder."""
+    divided = (text.partition("="), text.partition(":"))
+    tails = [text, *(tail for head, _, tail in divided if tail and "," not in head)]
+    try:
+        return any(Path(tail).expanduser().exists() for tail in tails)
+    except (OSError, RuntimeError, ValueError):  # too long, ~ of an unknown user, a NUL
+        return False
+
+
 class Names(click.ParamType[tuple[str, ...]]):
-    """A comma-separated list of names; duplicates are dropped."""
+    """A comma-separated list of names; duplicates are dropped, and commas in existing paths are part of them."""
 
     name = "NAME[,NAME...]"
 
@@ -30,7 +56,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         """
         if isinstance(value, tuple):
             return value
-        names = tuple(dict.fromkeys(name.strip() for name in value.split(",") if name.strip()))
+        names = tuple(dict.fromkeys(split_names(value)))
         if not names:
             self.fail("no name is given", param, ctx)
         return names
@@ -46,32 +72,13 @@ class Names(click.ParamType[tuple[str, ...]]):
         return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
 
 
-class Scales(click.ParamType[tuple[int, ...]]):
-    """A comma-separated list of whole scale factors."""
-
-    name = "N[,N...]"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Split the list.
-
-        Raises:
-            click.BadParameter: a part is no whole number from 2 to 16.
-        """
-        if isinstance(value, tuple):
-            return value
-        parts = [part.strip().lower().removeprefix("x") for part in str(value).split(",")]
-        if not all(part.isascii() and part.isdigit() and 2 <= int(part) <= 16 for part in parts):
-            self.fail(f"{value!r} is not a list of whole numbers from 2 to 16", param, ctx)
-        return tuple(dict.fromkeys(int(part) for part in parts))
-
-
 class Counts(click.ParamType[tuple[int, ...]]):
-    """A comma-separated list of whole numbers within a range."""
+    """A comma-separated list of whole numbers within a range; each may have a prefix, as ``x4``."""
 
     name = "N[,N...]"
 
-    def __init__(self, least: int, most: int) -> None:
-        self.least, self.most = least, most
+    def __init__(self, least: int, most: int, prefix: str = "") -> None:
+        self.least, self.most, self.prefix = least, most, prefix
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
         """Split the list.
@@ -81,10 +88,13 @@ class Counts(click.ParamType[tuple[int, ...]]):
         """
         if isinstance(value, tuple):
             return value
-        parts = [part.strip() for part in str(value).split(",")]
+        parts = [part.strip().lower().removeprefix(self.prefix) for part in str(value).split(",")]
         if not all(re.fullmatch(r"[0-9]{1,9}", part) and self.least <= int(part) <= self.most for part in parts):
             self.fail(f"{value!r} is not a list of whole numbers from {self.least} to {self.most}", param, ctx)
         return tuple(dict.fromkeys(int(part) for part in parts))
+
+
+SCALES = Counts(2, 16, "x")
 
 
 class FiniteNumber(click.FloatRange):

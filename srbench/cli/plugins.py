@@ -19,7 +19,7 @@ plugin_option = click.option(
 
 
 def load_catalog(plugins: tuple[str, ...]) -> Catalog:
-    """Load the catalog; a plugin that was asked for by file and is broken is said at once.
+    """Load the catalog, and print a warning for each problem of a plugin.
 
     Raises:
         UsageError: a plugin file does not exist.

@@ -36,11 +36,12 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_s
       srbench report runs/20260101-120000 --open
       srbench report runs/a runs/b --out a-and-b.html --max-size 10MB
     """
-    write_and_say(runs, out or runs[0] / "report.html", sort, max_size)
+    target = out or (runs[0].parent if runs[0].is_file() else runs[0]) / "report.html"
+    write_and_say(runs, target, sort, max_size)
     if show:
         import webbrowser
 
-        webbrowser.open((out or runs[0] / "report.html").resolve().as_uri())
+        webbrowser.open(target.resolve().as_uri())
 
 
 def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> None:

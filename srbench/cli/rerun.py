@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("rerun")
-@click.argument("run", type=click.Path(path_type=Path, exists=True), metavar="RUN|run.json")
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN|run.json")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
 @sort_option
 @other_device_option
@@ -45,6 +45,7 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
     command = shlex.join(["srbench", *sys.argv[1:]])
     failed: dict[Part, Failure] = {}
     unsupported: dict[str, str] = {}
+    missing: dict[str, str] = {}
     for again in requests:
         request = replace(again.request, command=command, device=device or again.request.device, sort=sort)
         try:
@@ -55,11 +56,8 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
             raise click.exceptions.Exit(130) from None
         failed |= scored.outcome.failed
         unsupported |= scored.outcome.unsupported
+        missing |= scored.outcome.missing
     from srbench.cli.run import finish
 
-    finish(
-        replace(scored, outcome=replace(scored.outcome, failed=failed, unsupported=unsupported)),
-        out,
-        sort,
-        report=False,
-    )
+    outcome = replace(scored.outcome, failed=failed, unsupported=unsupported, missing=missing)
+    finish(replace(scored, outcome=outcome), out, sort, report=False)

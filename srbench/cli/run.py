@@ -23,7 +23,7 @@ from srbench.cli.options import (
     tile_option,
     weights_option,
 )
-from srbench.cli.parameters import Memory, Names, Scales
+from srbench.cli.parameters import SCALES, Memory, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 @click.command("run")
 @run_option("methods", "--methods", type=Names("models"), required=True)
 @run_option("datasets", "--dataset", type=Names("datasets"))
-@run_option("scales", "--scale", type=Scales())
+@run_option("scales", "--scale", type=SCALES)
 @run_option("protocols", "--protocol", type=Names())
 @run_option("metrics", "--metrics", type=Names("metrics"))
 @degradation_option("from HR")
 @run_option("out", "--out", type=click.Path(file_okay=False, path_type=Path))
 @sort_option
-@click.option("--no-speed", is_flag=True, help="Do not measure speed.")
+@click.option("--no-speed", is_flag=True, help="Do not measure speed; parameters and MACs are counted.")
 @run_option("speed_size", "--speed-size")
 @run_option("speed_batch", "--speed-batch")
 @run_option("speed_seconds", "--speed-seconds")
@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 @run_option("train_steps", "--train-steps")
 @run_option("save_images", "--save-images")
 @click.option("--report", is_flag=True, help="End with a page to look at, OUT/report.html; keeps the images too.")
+@run_option("limit_images", "--limit-images", metavar="N")
+@run_option("images", "--images", type=Names(), multiple=False, default=(), help="Score only these images, by name.")
 @run_option("force", "--force")
 @device_option
 @precision_option
@@ -75,8 +77,8 @@ def run_command(
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
-    Running the same command on the same --out goes on where it stopped. Exit code 1 when a method failed or
-    does none of what is asked for; the others' rows stand. Without --scale, files of one scale are run at theirs.
+    The same command on the same --out continues where it stopped. Exit code 1 when a method failed or does none of
+    what is asked for; the others' rows stand. Without --scale, files of one scale are run at theirs.
 
     \b
     Examples:
@@ -84,6 +86,7 @@ def run_command(
       srbench run --methods bicubic,lanczos --dataset set5,set14 --scale 2,4 --protocol y,rgb
       srbench run --methods bicubic,mine --plugin mine.py --dataset ~/photos --out runs/mine --report
       srbench run --methods bicubic,lanczos --dataset set5 --degradation blur+noise
+      srbench run --methods bicubic,espcn --dataset samples --images cat,coffee
       srbench run --methods bicubic,espcn --dataset set5 --train t91 --train-steps 2000
       srbench run --methods espcn,unet --dataset set5 --executor dask --scheduler tcp://10.0.0.1:8786
       srbench run --methods espcn,unet --executor slurm --slurm partition=gpu,gpus=1 --slurm unet:mem=32GB
@@ -135,7 +138,9 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
         click.echo(f"time: {spent}")
     for method, reason in scored.outcome.unsupported.items():
         click.echo(f"{method} was not run: {reason}", err=True)
+    for metric, reason in scored.outcome.missing.items():
+        click.echo(f"{metric} was asked for and could not be computed: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
-    if scored.outcome.failed or scored.outcome.unsupported:
+    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing:
         raise click.exceptions.Exit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -58,26 +58,26 @@ COLUMNS = {
 @compile_option
 @threads_option
 @click.option(
-    "--timeout", type=FiniteNumber(0), default=1800, show_default=True, metavar="SECONDS", help="Per measurement."
+    "--timeout",
+    "timeout_s",
+    type=FiniteNumber(0),
+    default=1800,
+    show_default=True,
+    metavar="SECONDS",
+    help="Per measurement.",
 )
 @click.option("--max-memory", type=Memory(), default=0, help="Most memory the process may use, e.g. 8GiB.")
 @plugin_option
 def speed_command(
     *,
-    methods: tuple[str, ...],
-    scale: int,
-    sizes: tuple[int, ...],
-    batches: tuple[int, ...],
-    seconds: float,
-    weights: tuple[str, ...],
     out: Path,
+    weights: tuple[str, ...],
     device: str,
     precision: str,
     compiled: bool,
     threads: int,
-    timeout: float,
-    max_memory: int,
     plugins: tuple[str, ...],
+    **options: Any,
 ) -> None:
     """Measure latency, throughput and memory over input and batch sizes; save a table and a plot.
 
@@ -96,9 +96,8 @@ def speed_command(
     catalog = load_catalog(plugins)
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
     session = Session(device, threads, files, precision, compiled)
-    choices = split_choices(weights)
-    scale = scale_or_file(methods, scale, catalog)
-    request = Sweep(methods, scale, sizes, batches, seconds, session, out, choices, timeout, max_memory)
+    options["scale"] = scale_or_file(options["methods"], options["scale"], catalog)
+    request = Sweep(session=session, out=out, weights=split_choices(weights), **options)
     curves = sweep(request, catalog, Terminal())
     save(curves, out)
     _show(curves)

@@ -22,7 +22,7 @@ from srbench.cli.plugins import load_catalog, plugin_option
     "--data",
     type=Names("datasets"),
     required=True,
-    help="Datasets by name, folders of images, or NAME=FOLDER for a dataset whose archive is unpacked in FOLDER.",
+    help="Datasets by name, folders of images (HR, or HR and LR), or NAME=FOLDER, also for an unpacked archive.",
 )
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
@@ -118,6 +118,7 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
     from srbench.training.engine import train
     from srbench.training.recipes.session import Overrides
     from srbench.training.request import TrainRequest
+    from srbench.training.validation import beside_baseline
 
     ui = Terminal()
     scale, degradation = options["scale"], options["degradation"]
@@ -134,9 +135,17 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
         else:
             ui.note("stopped before the first step; nothing was saved")
         raise click.exceptions.Exit(130) from None
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in trained.figures.items())
-    click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best at step {trained.best_step}: {figures}")
-    click.echo(f"best weights: {trained.weights}")
+    figures = beside_baseline(trained.figures, trained.baseline)
+    if trained.has_learnt:
+        click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best at step {trained.best_step}: {figures}")
+        click.echo(f"best weights: {trained.weights}")
+    else:
+        click.echo(f"{spec.name} x{scale}: {trained.steps} steps; at step {trained.best_step}: {figures}")
+        ui.warn(
+            f"the weights are no better than {defaults.BASELINE}; try more --steps, a lower --lr, a larger --batch or "
+            "other --data"
+        )
+        click.echo(f"weights: {trained.weights}")
     is_default = not out and degradation == defaults.DEGRADATION
     choice = "trained" if is_default else shlex.quote(str(trained.weights))
     more = "" if is_default and scale not in spec.shipped else f" --weights {spec.name}={choice}"

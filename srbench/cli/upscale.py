@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from functools import partial, reduce
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from srbench.cli.options import device_option, report_faults, scale_or_file, tile_option
 from srbench.cli.parameters import SCALE
 from srbench.cli.plugins import load_catalog, plugin_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.system.terminal import UI
 
 PASS = 2**29
 """Most bytes of one tile's forward pass on a CPU: larger tiles are no faster and only take more memory."""
@@ -49,7 +54,8 @@ def upscale_command(
 ) -> None:
     """Enlarge an image, or every image of a folder, with METHOD.
 
-    Alpha, 16 bits and greyscale are kept. The images of a folder are written as PNG with the same names. Large images
+    Alpha, 16 bits and greyscale are kept. The images of a folder are written as PNG with the same names; of a folder
+    with HR and LR images, LR is enlarged. Large images
     are enlarged in tiles, with the same result; PNG, PPM and PGM are written tile by tile, so they can have any size.
 
     \b
@@ -59,16 +65,33 @@ def upscale_command(
       srbench upscale vae photo.jpg photo_x4.png --samples 3
       srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
     """
+    from srbench.data.image_sets import show
+    from srbench.data.listing import list_lr
     from srbench.errors import UsageError
     from srbench.inference.files import each, outputs, passes
+    from srbench.system.terminal import Terminal
 
     catalog = load_catalog(plugins)
     spec, scale = catalog.models[method], scale_or_file((method,), scale, catalog)
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
         raise UsageError("--samples cannot be combined with --repeat")
+    ui = Terminal()
     seeds = range(1, samples + 1) if samples else range(1)
-    pairs = {i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "") for i in seeds}
+    listed: dict[Path, tuple[Path, ...]] = {}
+
+    def lr_of(folder: Path) -> tuple[Path, ...]:
+        if folder not in listed:
+            listing = list_lr(folder, scale)
+            for remark in listing.remarks:
+                show(remark, ui)
+            listed[folder] = listing.files
+        return listed[folder]
+
+    pairs = {
+        i: outputs(source, target, overwrite=overwrite, suffix=f"_{i}" if samples else "", list_files=lr_of)
+        for i in seeds
+    }
 
     from srbench.api import Upscaler
     from srbench.inference.build import random_weights
@@ -76,15 +99,12 @@ def upscale_command(
     from srbench.inference.files import tiles_of, upscale_file
     from srbench.inference.tiler import Tiler
     from srbench.system.malloc import return_memory
-    from srbench.system.terminal import Terminal
 
     return_memory()
-    ui = Terminal()
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")
-    for remark in filter(None, (random_weights(spec, loaded[s].net, s) for s in scales)):
-        ui.warn(f"{spec.name}: {remark}")
+    _warn(spec.name, (random_weights(spec, loaded[s].net, s) for s in scales), ui)
     enlargers = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
     target_device = loaded[scales[0]].device
     tiler = Tiler(reduce(Enlarger.then, enlargers), target_device, tile, PASS if target_device.type == "cpu" else 0)
@@ -101,6 +121,10 @@ def upscale_command(
 
         for seed, files in pairs.items():
             faults += each(files, partial(enlarge, seed=seed))
-    if remark := tiler.enlarger.take_remark():
-        ui.warn(f"{spec.name}: {remark}")
+    _warn(spec.name, [tiler.enlarger.take_remark()], ui)
     report_faults(faults, ui)
+
+
+def _warn(name: str, remarks: Iterable[str], ui: UI) -> None:
+    for remark in filter(None, remarks):
+        ui.warn(f"{name}: {remark}")

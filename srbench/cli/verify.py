@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option(
     "--sample", type=click.IntRange(0), default=20, show_default=True, help="Number of outputs to check; 0: all."
 )

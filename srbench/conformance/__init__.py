@@ -1,7 +1,7 @@
-"""Is a plugin right? ``srbench check NAME``, ``pytest --pyargs srbench.conformance``, or `check` in a test of your own.
+"""Check plugins: ``srbench check NAME``, ``pytest --pyargs srbench.conformance``, or `check` in a test of your own.
 
-Under pytest, every check is a test of the plugins that the environment variable ``SRBENCH_CHECK`` names (names and
-files, apart by commas; ``all``), and without it of all that are installed and not srbench's own.
+Under pytest, every check is a test. The environment variable ``SRBENCH_CHECK`` is a comma-separated list of names and
+plugin files, or ``all``; without it, the installed plugins that are not srbench's own are checked.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ __all__ = ["Result", "Subject", "check"]
 
 
 def check(*names: str, plugins: Iterable[str | Path] = (), device: str = "cpu", timeout_s: float = 120) -> list[Result]:
-    """Run all checks of what has these names, or of all that the plugin files bring.
+    """Run all checks of the named subjects, or of everything in the plugin files.
 
     Args:
         names: methods, losses, datasets, metrics or installed plugins.
         plugins: plugin files to load too.
-        device: where networks run: ``auto``, ``cpu``, ``cuda``.
-        timeout_s: how long a check may take.
+        device: device of networks: ``auto``, ``cpu``, ``cuda``.
+        timeout_s: time limit of one check.
 
     Returns:
         A result per check, in the order they ran; ``status`` is ``passed``, ``failed`` or ``skipped``.

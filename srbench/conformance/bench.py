@@ -1,8 +1,9 @@
-"""What checks work with: test pictures and built networks."""
+"""Test pictures, and the networks, losses and metrics that checks share."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,49 +21,49 @@ if TYPE_CHECKING:
     from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelSpec
 
 SIDE = 24
-"""LR height and width, where a network needs no more."""
+"""LR height and width in pixels, unless a network needs more."""
 
 
 @dataclass
 class Bench:
-    """A subject's spec and what is shared between its checks."""
+    """The spec of a subject, and what its checks share."""
 
     spec: Any
     catalog: Catalog
     device: torch.device
     home: Path | None = None
-    """Where the plugin's code lies."""
-    kept: dict[Any, Any] = field(default_factory=dict)
+    """File or folder of the plugin's code."""
     traces: dict[str, str] = field(default_factory=dict)
-    """What it changed in the process, by the check in which it did so first."""
+    """Change of the process -> first check in which it happened."""
 
 
 @dataclass
 class MethodBench(Bench):
-    """A method; its networks are built once."""
+    """A method. Its networks are built once."""
 
     spec: ModelSpec
+    nets: dict[int, torch.nn.Module] = field(default_factory=dict)
 
     @property
     def scales(self) -> list[int]:
-        """The scales it claims, the smallest first."""
+        """The scales of the spec, the smallest first."""
         return sorted(self.spec.scales)
 
     @property
     def scale(self) -> int:
-        """The scale at which what is said of all is tried."""
+        """The scale at which checks run that do not run at all scales."""
         return 4 if 4 in self.spec.scales else self.scales[0]
 
     @property
     def finished(self) -> list[int]:
-        """The scales at which its output means something: it has nothing to learn, or brings weights."""
+        """The scales at which the output is meaningful: the method needs no training, or ships weights."""
         return [scale for scale in self.scales if self.spec.recipe is None or scale in self.spec.shipped]
 
     def build(self, scale: int, device: torch.device | None = None) -> torch.nn.Module:
-        """Build its network as a run does, with the weights it brings; without any, what starts as zero is drawn.
+        """Build the network as a run does, with the shipped weights.
 
-        A last layer of zeros would hide what the layers before it do. A file that is a method has its weights, and
-        parameters of a network outside torch serve only to be counted.
+        Without weights, parameters that are all zero are drawn at random: a last layer of zeros would hide the others.
+        A file that is a method has its weights, and parameters of a network outside torch serve only to be counted.
         """
         weights = self.spec.shipped.get(scale)
         file = weights if weights is not None and weights.is_file() else None
@@ -76,23 +77,22 @@ class MethodBench(Bench):
         return net
 
     def net(self, scale: int) -> torch.nn.Module:
-        """Return the network that checks share. One that computes outside torch is checked on the CPU."""
-        if scale not in self.kept:
-            self.kept[scale] = self.build(scale)
-            if is_outside_torch(self.kept[scale]):
+        """Return the network of a scale, which checks share. One that computes outside torch is checked on the CPU."""
+        if scale not in self.nets:
+            self.nets[scale] = self.build(scale)
+            if is_outside_torch(self.nets[scale]):
                 self.device = torch.device("cpu")
-                self.kept[scale].to(self.device)
-        net: torch.nn.Module = self.kept[scale]
-        return net
+                self.nets[scale].to(self.device)
+        return self.nets[scale]
 
     def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
-        """Return an LR picture ``(1, 3, h, w)`` in [0, 1], at least as large as asked, a multiple of what it needs."""
+        """Return an LR picture ``(1, 3, h, w)`` in [0, 1], its sides rounded up to what the spec says."""
         self.net(self.scale)  # decides the device
         height, width = (accepted(side, self.spec.multiple, self.spec.smallest) for side in (height, width))
         return picture(height, width, seed).to(self.device)
 
     def sr(self, lr: torch.Tensor, scale: int | None = None, seed: int = 0) -> torch.Tensor:
-        """Enlarge, as a run does."""
+        """Return the SR ``(N, 3, h*scale, w*scale)`` of an LR batch, upscaled as in a run."""
         scale = scale or self.scale
         return upscale(self.net(scale), lr, scale, self.spec.multiple, seed, self.spec.smallest)
 
@@ -103,13 +103,15 @@ class LossBench(Bench):
 
     spec: LossSpec
 
-    @property
+    def build(self) -> Any:
+        """Build the loss, on the device."""
+        loss = self.spec.build()
+        return loss.to(self.device) if isinstance(loss, torch.nn.Module) else loss
+
+    @cached_property
     def loss(self) -> Any:
         """The loss, built once."""
-        if "loss" not in self.kept:
-            loss = self.spec.build()
-            self.kept["loss"] = loss.to(self.device) if isinstance(loss, torch.nn.Module) else loss
-        return self.kept["loss"]
+        return self.build()
 
 
 @dataclass
@@ -118,12 +120,10 @@ class MetricBench(Bench):
 
     spec: MetricSpec
 
-    @property
+    @cached_property
     def metric(self) -> Any:
         """The metric, built once."""
-        if "metric" not in self.kept:
-            self.kept["metric"] = self.spec.build()
-        return self.kept["metric"]
+        return self.spec.build()
 
 
 @dataclass
@@ -147,7 +147,7 @@ def is_outside_torch(net: torch.nn.Module) -> bool:
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
-    """Return a picture with gradients, edges and texture, ``(1, 3, height, width)`` in [0, 1], in steps of 1/255."""
+    """Return a picture with gradients, edges and texture: ``(1, 3, height, width)`` in [0, 1], in steps of 1/255."""
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand(1, 3, height // 6 + 2, width // 6 + 2, generator=generator)
     smooth = imresize(coarse, (height, width))
@@ -158,20 +158,20 @@ def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:
 
 
 def require(condition: bool, reason: str, fix: str = "") -> None:
-    """Fail the check unless the condition holds.
+    """Fail the check unless a condition holds.
 
     Raises:
-        FaultError: it does not.
+        FaultError: the condition does not hold.
     """
     if not condition:
         raise FaultError(reason, fix)
 
 
 def require_same(first: torch.Tensor, other: torch.Tensor, tolerance: float, reason: str, fix: str = "") -> None:
-    """Fail the check where two tensors of [0, 1] differ by more than a tolerance.
+    """Fail the check if two tensors in [0, 1] differ by more than a tolerance.
 
     Raises:
-        FaultError: they do; says by how much and where.
+        FaultError: they differ; says by how much and at which index.
     """
     gap = (first.float().cpu() - other.float().cpu()).abs()
     largest = float(gap.max())

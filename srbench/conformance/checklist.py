@@ -1,7 +1,7 @@
-"""All checks by kind, in the order they run: what each is called, where its code is, and how its failures are mended.
+"""All checks by kind, in the order they run: the name of each, its code, and the fix of a failure.
 
-Nothing here imports torch. A check's code is a function of the subject (``bench``) that returns nothing when all is
-well, and raises `FaultError` or `SkipError` otherwise.
+Nothing here imports torch. The code of a check is a function of the subject (``bench``). It returns nothing if the
+check passes, and raises `FaultError` or `SkipError` otherwise.
 """
 
 from __future__ import annotations
@@ -11,20 +11,23 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One question to a subject."""
+    """One check of a subject."""
 
     name: str
     code: str
     """``module:function`` within srbench.conformance.checks."""
     fix: str
     needs: tuple[str, ...] = ()
-    """Checks without which this one tells nothing new."""
+    """Checks that must pass before this one is run."""
     patience: float = 1
-    """Its time-out, in multiples of the usual one."""
+    """Its time limit, in multiples of the usual one."""
 
+
+STATE = "change no global state: pass dtype, device and generator where they are needed"
+"""Fix of the checks of global state."""
 
 METHOD = (
-    Check("spec", "specs:frozen", "return a plain ModelSpec and leave it as it is: variants are specs of their own"),
+    Check("spec", "specs:frozen", "return a plain ModelSpec and do not change it: give each variant its own spec"),
     Check("builds", "methods:builds", "build(scale) must return a torch.nn.Module for every scale in the spec"),
     Check(
         "output",
@@ -37,25 +40,25 @@ METHOD = (
     Check(
         "deterministic",
         "methods:deterministic",
-        "keep no state between calls and draw nothing, or say stochastic=True and draw from torch alone",
+        "keep no state between calls and draw no random numbers, or set stochastic=True and draw from torch alone",
         ("output",),
     ),
     Check(
         "batch",
         "methods:batch",
-        "images of a batch must not see each other: no statistics over the batch in eval mode, no views that mix them",
+        "images of a batch must not depend on each other: no batch statistics in eval mode, no views that mix images",
         ("output", "deterministic"),
     ),
     Check(
         "odd sizes",
         "methods:odd_sizes",
-        "take any height and width, or give the spec multiple=N or smallest=N: the harness then pads and crops",
+        "accept any height and width, or give the spec multiple=N or smallest=N: srbench then pads and crops",
         ("output",),
     ),
     Check(
         "precisions",
         "methods:precisions",
-        "mend what autocast breaks (mixed dtypes, values beyond 65504), or give the spec precisions=('fp32',)",
+        "correct what fails under autocast (mixed dtypes, values beyond 65504), or give the spec precisions=('fp32',)",
         ("output", "deterministic"),
     ),
     Check(
@@ -73,7 +76,7 @@ METHOD = (
     Check(
         "weights",
         "methods:weights",
-        "keep all that was learned in parameters and buffers; a shipped file must be for this network: train it "
+        "keep everything that is learned in parameters and buffers; a shipped file must fit this network: train it "
         "again, or delete it",
         ("builds", "deterministic"),
     ),
@@ -94,44 +97,29 @@ METHOD = (
     Check(
         "published",
         "published:figures",
-        "find what differs: weights, protocol, colour order; or correct the figure",
+        "compare weights, protocol and colour order with the paper's, or correct the figure",
         ("output",),
         patience=10,
     ),
-    Check(
-        "global state",
-        "methods:global_state",
-        "leave the process as it was: pass dtype, device and generator where they are needed",
-        ("output",),
-    ),
+    Check("global state", "methods:global_state", STATE, ("output",)),
 )
 LOSS = (
-    Check("spec", "specs:frozen", "return a plain LossSpec and leave it as it is"),
+    Check("spec", "specs:frozen", "return a plain LossSpec and do not change it"),
     Check("builds", "losses:builds", "build() must return a callable (sr, hr) -> scalar tensor"),
     Check("scalar", "losses:scalar", "reduce to one finite number, for example with .mean()", ("builds",)),
-    Check(
-        "zero",
-        "losses:zero",
-        "make it 0 where SR equals HR, or leave zero_at_equality=True out",
-        ("scalar",),
-    ),
+    Check("zero", "losses:zero", "make it 0 if SR equals HR, or leave out zero_at_equality=True", ("scalar",)),
     Check(
         "gradient",
         "losses:gradient",
-        "keep sqrt, log and division away from 0 (add a small number), and do not detach",
+        "keep arguments of sqrt, log and division away from 0 (add a small number), and do not detach",
         ("scalar",),
     ),
-    Check("input", "losses:input_stays", "do not work in place on SR or HR", ("scalar",)),
+    Check("input", "losses:input_stays", "do not change SR or HR in place", ("scalar",)),
     Check("deterministic", "losses:deterministic", "keep no state between calls", ("scalar",)),
-    Check(
-        "global state",
-        "losses:global_state",
-        "leave the process as it was: pass dtype, device and generator where they are needed",
-        ("scalar",),
-    ),
+    Check("global state", "losses:global_state", STATE, ("scalar",)),
 )
 METRIC = (
-    Check("spec", "specs:frozen", "return a plain MetricSpec and leave it as it is"),
+    Check("spec", "specs:frozen", "return a plain MetricSpec and do not change it"),
     Check(
         "builds", "metrics:builds", "build() must return an object with prepare(hr, protocol) and score(sr, prepared)"
     ),
@@ -139,16 +127,16 @@ METRIC = (
     Check(
         "identity is best",
         "metrics:identity_is_best",
-        "HR scored against itself must be better than anything else; is better= the right way round?",
+        "HR against itself must have the best score; is the direction of better= right?",
         ("number",),
     ),
     Check(
         "direction",
         "metrics:direction",
-        "more noise and more blur must score worse; is better= the right way round?",
+        "more noise and more blur must score worse; is the direction of better= right?",
         ("number",),
     ),
-    Check("input", "metrics:input_stays", "do not work in place on images or on what prepare returned", ("number",)),
+    Check("input", "metrics:input_stays", "do not change images or the result of prepare in place", ("number",)),
     Check("deterministic", "metrics:deterministic", "keep no state between calls", ("number",)),
     Check(
         "batch",
@@ -159,19 +147,14 @@ METRIC = (
     Check(
         "small images",
         "metrics:small",
-        "raise srbench.errors.UndefinedScoreError where there is no value, with the reason",
+        "raise srbench.errors.UndefinedScoreError with the reason if there is no value",
         ("number",),
     ),
-    Check(
-        "global state",
-        "metrics:global_state",
-        "leave the process as it was: pass dtype, device and generator where they are needed",
-        ("number",),
-    ),
+    Check("global state", "metrics:global_state", STATE, ("number",)),
 )
 DATASET = (
-    Check("spec", "specs:frozen", "return a plain DatasetSpec and leave it as it is"),
-    Check("lists", "datasets:lists", "images(scale) must return ImagePairs of different names for every scale"),
+    Check("spec", "specs:frozen", "return a plain DatasetSpec and do not change it"),
+    Check("lists", "datasets:lists", "images(scale) must return ImagePairs with different names for every scale"),
     Check("stable", "datasets:stable", "list the same files with the same content each time", ("lists",)),
     Check(
         "files",
@@ -187,17 +170,12 @@ DATASET = (
         ("lists",),
         patience=10,
     ),
-    Check(
-        "global state",
-        "datasets:global_state",
-        "leave the process as it was: listing files changes nothing",
-        ("lists",),
-    ),
+    Check("global state", "datasets:global_state", "change no global state: listing files needs none", ("lists",)),
 )
 PLUGIN = (
     Check("loads", "", "the reason names the line or the hook"),
-    Check("light", "", "import it inside build and recipe, so that 'srbench list' stays quick", ("loads",)),
-    Check("import", "", "a module that is imported must change nothing but itself", ("loads",)),
-    Check("repeatable", "", "a hook must return the same specs whenever it is called", ("loads",)),
+    Check("lazy imports", "", "import it inside build and recipe, so that 'srbench list' stays quick", ("loads",)),
+    Check("import", "", "importing a module must change nothing outside it", ("loads",)),
+    Check("repeatable", "", "a hook must return the same specs each time it is called", ("loads",)),
 )
 CHECKS = {"plugin": PLUGIN, "method": METHOD, "loss": LOSS, "metric": METRIC, "dataset": DATASET}

@@ -1,4 +1,4 @@
-"""What is to be checked, found without trusting it, and its checks, run in a process that may die."""
+"""Plan which subjects to check, and run their checks. Plugins run in separate processes, which may crash or hang."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.model_files import parse
@@ -21,50 +21,49 @@ from srbench.system.child import Child, Exit
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from srbench.catalog.shelves import Shelf
     from srbench.conformance.checklist import Check
 
-HANG = "find the loop, lock or wait that does not end; --timeout gives it longer"
+HANG = "find the loop, lock or wait that does not end; --timeout gives it more time"
 CRASH = "find what ends Python: native code, os._exit, endless recursion, too much memory"
-DEFINE = "let the module's top only define: what takes long or may fail belongs into build and recipe"
+DEFINE = "only define things at the top of the module: slow or failing work belongs in build and recipe"
 PROBES = 4
-"""Plugins that are tried at once; a hanging one keeps no other waiting."""
+"""Plugins that are loaded at once, so that one that hangs does not delay the others."""
 OWN = "srbench"
-"""The distribution whose plugins are not checked unless they are asked for."""
+"""The distribution whose plugins are checked only if they are named."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is checked: subjects, each plugin ahead of what it brings."""
+    """The subjects to check, each plugin before its methods, losses, datasets and metrics."""
 
     subjects: tuple[Subject, ...]
     files: tuple[str, ...]
     """Plugin files that can be loaded."""
     without: tuple[str, ...]
-    """Installed plugins that cannot."""
+    """Installed plugins that cannot be loaded."""
     probes: dict[str, Probe]
     problems: dict[str, tuple[Problem, ...]]
     references: dict[str, str]
-    """By the names of methods that are files, what a catalog is asked for."""
+    """Name of a method that is a file -> the name by which the catalog opens it."""
 
 
 def make_plan(
     names: Sequence[str] = (), files: Iterable[str | Path] = (), *, everything: bool = False, timeout_s: float = 120
 ) -> Plan:
-    """Find what is asked for.
+    """Return the plan for names, plugin files or everything that is installed.
 
     Args:
-        names: methods, losses, datasets, metrics or plugins; all that the files bring where there is none.
+        names: methods, losses, datasets, metrics or plugins; if empty, everything in the files.
         files: plugin files.
-        everything: all that is installed.
-        timeout_s: how long a plugin may take to be imported.
+        everything: check all installed plugins.
+        timeout_s: time limit for the import of a plugin.
 
     Raises:
-        UsageError: nothing is asked for, a file does not exist, or a name is unknown.
+        UsageError: there is nothing to check, a file does not exist, or a name is unknown.
     """
     paths: dict[str, str] = {}
     for file in files:
-        plugin_source(file)  # says what does not exist
+        plugin_source(file)  # raises if it does not exist
         path = Path(file).resolve()
         if paths.setdefault(path.stem, str(path)) != str(path):
             raise UsageError(f"{paths[path.stem]} and {path} have the same name; check one after the other")
@@ -103,19 +102,15 @@ def _probe_all(names: Iterable[str], paths: Mapping[str, str], timeout_s: float)
 
 
 def third_party() -> list[str]:
-    """Return the installed plugins that srbench does not bring itself."""
+    """Return the installed plugins that are not srbench's own."""
     return [point.name for point in installed_plugins() if not point.dist or point.dist.name != OWN]
 
 
-def _shelves(catalog: Catalog) -> tuple[Shelf[Any], ...]:
-    return catalog.models, catalog.losses, catalog.datasets, catalog.metrics
-
-
 def _of_plugin(catalog: Catalog, name: str) -> list[Subject]:
-    """Return a plugin and all that it brings."""
+    """Return a plugin, and its methods, losses, datasets and metrics."""
     brought = [
         Subject(shelf.kind, spec)
-        for shelf in _shelves(catalog)
+        for shelf in catalog.shelves.values()
         for spec, owner in shelf.owners.items()
         if owner.name == name
     ]
@@ -123,15 +118,21 @@ def _of_plugin(catalog: Catalog, name: str) -> list[Subject]:
 
 
 def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[Subject]:
-    """Return what has this name: specs with their plugins, else a plugin with all that it brings.
+    """Return the subjects of a name: specs with their plugins, else a plugin with its specs.
+
+    Args:
+        catalog: all specs.
+        name: of a spec or a plugin.
+        dead: plugins that cannot be loaded.
+        known: whether the name must exist; not if a broken plugin may have it.
 
     Raises:
-        UsageError: nothing has, and it must be known: no plugin that was asked for is broken, and might have had it.
+        UsageError: the name must exist, and does not.
     """
     subjects: list[Subject] = []
     if name not in catalog.models and parse(name) is not None:
         name = catalog.models[name].name  # opens the file, or says why it is no method
-    for shelf in _shelves(catalog):
+    for shelf in catalog.shelves.values():
         if name in shelf:
             subjects += [Subject("plugin", shelf.owner(name).name), Subject(shelf.kind, shelf[name].name)]
         elif name in shelf.clashes:
@@ -144,18 +145,18 @@ def _named(catalog: Catalog, name: str, dead: set[str], *, known: bool) -> list[
     if not known:
         return []
     if Path(name).suffix == ".py":
-        raise UsageError(f"{name!r} is a file: --plugin {name} checks what it brings")
-    names = [spec for shelf in _shelves(catalog) for spec in (*shelf.specs, *shelf.aliases)]
+        raise UsageError(f"{name!r} is a file: --plugin {name} checks everything in it")
+    names = [spec for shelf in catalog.shelves.values() for spec in (*shelf.specs, *shelf.aliases)]
     raise unknown("name", name, [*names, *plugins])
 
 
 class Examiner:
-    """Runs checks in a worker, which is started anew after one that crashed or hung.
+    """Runs checks in a worker process, which is replaced after a crash or a time-out.
 
     Args:
-        plan: what is checked.
-        device: where networks run.
-        timeout_s: how long a check may take.
+        plan: the subjects.
+        device: device of networks.
+        timeout_s: time limit of one check.
     """
 
     def __init__(self, plan: Plan, device: str = "cpu", timeout_s: float = 120) -> None:
@@ -179,7 +180,7 @@ class Examiner:
                 yield self.run(subject, check)
 
     def run(self, subject: Subject, check: Check) -> Result:
-        """Run one check, after those that it needs."""
+        """Run one check, after the checks that it needs."""
         if (subject, check.name) in self._ended:
             return self._ended[subject, check.name]
         start = time.perf_counter()
@@ -203,7 +204,7 @@ class Examiner:
             fix = problems[0].fix if problems else ""
             return _result(subject, check, "; ".join(map(str, problems)), fix)
         reason = {
-            "light": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
+            "lazy imports": f"importing it imports {', '.join(seen.heavy)}" if seen.heavy else "",
             "import": f"importing it changes {', '.join(seen.changed)}" if seen.changed else "",
             "repeatable": f"called again, its hooks gave another {', '.join(seen.unlike)}" if seen.unlike else "",
         }[check.name]
@@ -235,7 +236,7 @@ def _result(subject: Subject, check: Check, reason: str, fix: str) -> Result:
 
 
 def _blocked(subject: Subject, check: Check, needed: Check, before: Result) -> Result:
-    """Return the result of a check that needs another, which did not pass."""
+    """Return the result of a check that needs another, where that did not pass."""
     if before.blocked:
         return Result(subject, check.name, "skipped", before.reason, blocked=True)
     why = "which failed" if before.status == "failed" else before.reason

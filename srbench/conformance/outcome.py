@@ -1,4 +1,4 @@
-"""How a check ends."""
+"""Subjects, orders and results of checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Status = Literal["passed", "failed", "skipped"]
 
 
 class FaultError(Exception):
-    """What is wrong with a plugin; the fix is the check's own unless another is given."""
+    """A fault of a plugin, with the fix; without one, the fix of the check applies."""
 
     def __init__(self, reason: str, fix: str = "") -> None:
         super().__init__(reason)
@@ -18,12 +18,12 @@ class FaultError(Exception):
 
 
 class SkipError(Exception):
-    """Why a check does not apply here."""
+    """A check that does not apply; the message is the reason."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """What is checked: a plugin, or a method, loss, dataset or metric that it brings."""
+    """What is checked: a plugin, or one of its methods, losses, datasets and metrics."""
 
     kind: str
     name: str
@@ -34,12 +34,12 @@ class Subject:
 
 @dataclass(frozen=True)
 class Order:
-    """One check of one subject, as the process that runs it is told."""
+    """One check of one subject, in the form that is sent to the worker."""
 
     kind: str
     name: str
     reference: str
-    """What the catalog is asked for: of a method that is a file, ``NAME=PREFIX:PATH``."""
+    """The name that the catalog looks up: for a method that is a file, ``NAME=PREFIX:PATH``."""
     check: str
     files: tuple[str, ...]
     """Plugin files to load."""
@@ -59,13 +59,13 @@ class Order:
 
 @dataclass(frozen=True)
 class Result:
-    """How one check of a subject ended."""
+    """The result of one check of a subject."""
 
     subject: Subject
     check: str
     status: Status
     reason: str = ""
-    """What is wrong, or why it was skipped."""
+    """Why it failed or was skipped."""
     fix: str = ""
     seconds: float = 0.0
     blocked: bool = False

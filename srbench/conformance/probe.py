@@ -1,6 +1,6 @@
-"""One plugin loaded alone, in a process of its own: ``python -m srbench.conformance.probe ORDER`` prints what it did.
+"""Load one plugin in a separate process: ``python -m srbench.conformance.probe ORDER`` prints what it did.
 
-Whatever a plugin does when it is imported, crash or hang, happens here first and nowhere else.
+A plugin that crashes or hangs when it is imported does so only here.
 """
 
 from __future__ import annotations
@@ -25,35 +25,35 @@ from srbench.catalog.plugin import Problem
 from srbench.system.child import Exit
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
-"""What takes long to import, and must not be needed to list what there is."""
+"""Modules that are slow to import, and must not be needed for ``srbench list``."""
 NOTHING = Problem(
-    "its hooks return nothing: it brings no method, loss, dataset or metric",
+    "its hooks return nothing: it has no method, loss, dataset or metric",
     "a hook returns a list of its kind of spec",
 )
 PYTHONS = (builtins, json, os, random)
-"""Modules whose functions must stay what they are."""
+"""Modules whose functions must not be replaced."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a plugin did when it was loaded alone."""
+    """What a plugin did when it was loaded in a process of its own."""
 
     dead: str = ""
-    """How it ended the process; empty when it did not."""
+    """How it ended the process; empty if it did not."""
     problems: tuple[Problem, ...] = ()
     heavy: tuple[str, ...] = ()
     """Modules of `HEAVY` that it imported."""
     changed: tuple[str, ...] = ()
     """What it changed in the process."""
     unlike: tuple[str, ...] = ()
-    """Specs that were others when its hooks were called again."""
+    """Specs that differed when its hooks were called again."""
 
 
 def probe(name: str, file: str, timeout_s: float) -> Probe:
-    """Load an installed plugin by its name, or a plugin file where one is given."""
+    """Load an installed plugin by name, or a plugin file, in a process of its own."""
     order = json.dumps({"name": name, "file": file})
     command = [sys.executable, "-P", "-c", "from srbench.conformance.probe import main; main()", order]
-    # files, not pipes: what it starts may keep those open
+    # files, not pipes: processes that the plugin starts may keep pipes open
     with TemporaryFile("w+") as out, TemporaryFile("w+", errors="replace") as err:
         try:
             done = subprocess.run(
@@ -78,12 +78,11 @@ def _load(order: dict[str, str]) -> Catalog:
 
 
 def _data(catalog: Catalog) -> dict[str, Any]:
-    """Return the fields of all specs that can be compared by value."""
-    shelves = (catalog.models, catalog.losses, catalog.datasets, catalog.metrics)
+    """Return the fields of all specs, those that can be compared by value."""
     plain = (str, int, float, tuple, frozenset, type(None))
     return {
         f"{shelf.kind} {name}": {f.name: v for f in fields(spec) if isinstance(v := getattr(spec, f.name), plain)}
-        for shelf in shelves
+        for shelf in catalog.shelves.values()
         for name, spec in shelf.specs.items()
     }
 
@@ -103,7 +102,7 @@ def _state(functions: list[tuple[Any, str]]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Load the plugin twice and say what was seen."""
+    """Load the plugin twice and print the report."""
     order = json.loads(sys.argv[1])
     with TemporaryDirectory(prefix="srbench-check-") as folder:
         os.chdir(folder)
@@ -113,7 +112,7 @@ def main() -> None:
         child.kill()
     sys.stdout.write(f"\n{line}\n")
     sys.stdout.flush()
-    os._exit(0)  # what it left running does not count
+    os._exit(0)  # do not wait for threads of the plugin
 
 
 def _seen(order: dict[str, str]) -> dict[str, list[Any]]:

@@ -1,7 +1,7 @@
 """``pytest --pyargs srbench.conformance``: each check of each subject is a test.
 
-SRBENCH_CHECK names what is checked: names and plugin files, apart by commas, or ``all``; without it, the installed
-plugins that are not srbench's own. SRBENCH_CHECK_DEVICE says where (default: cpu).
+SRBENCH_CHECK is a comma-separated list of names and plugin files, or ``all``; without it, the installed plugins that
+are not srbench's own are checked. SRBENCH_CHECK_DEVICE is the device (default: cpu).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _plan() -> Plan | None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Make a test of every check."""
+    """Make one test per check."""
     try:
         plan = _plan()
     except UsageError as error:
@@ -46,13 +46,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def examiner(request: pytest.FixtureRequest) -> Iterator[Examiner]:
-    """One worker process for all checks."""
+    """Run all checks in one worker process."""
     with Examiner(request.param, os.environ.get("SRBENCH_CHECK_DEVICE", "cpu")) as examiner:
         yield examiner
 
 
 def test_conformance(examiner: Examiner, subject: Subject, check: Check) -> None:
-    """The check passes, or says what is wrong and how to mend it."""
+    """A check passes, or its failure gives the reason and the fix."""
     result = examiner.run(subject, check)
     if result.status == "skipped":
         pytest.skip(result.reason)

@@ -1,4 +1,4 @@
-"""What a plugin leaves changed in its process: it is seen, named and, where that can be, put back."""
+"""Changes that a plugin leaves in its process: they are found, named and, if possible, undone."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -38,49 +39,45 @@ SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
     "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
     "torch's float32 matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    "cudnn.benchmark": (
-        lambda: torch.backends.cudnn.benchmark,
-        lambda old: setattr(torch.backends.cudnn, "benchmark", old),
-    ),
-    "cudnn.allow_tf32": (
-        lambda: torch.backends.cudnn.allow_tf32,
-        lambda old: setattr(torch.backends.cudnn, "allow_tf32", old),
-    ),
+    **{
+        f"cudnn.{name}": (partial(getattr, torch.backends.cudnn, name), partial(setattr, torch.backends.cudnn, name))
+        for name in ("benchmark", "allow_tf32")
+    },
     "numpy's error handling": (np.geterr, lambda old: np.seterr(**old)),
     "the root logger": (lambda: (logging.root.level, logging.root.manager.disable), _set_logging),
     "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
     "the working folder": (os.getcwd, os.chdir),
 }
-"""How each is read and set."""
+"""Settings of the process: functions that read and write each."""
 TORCHS = ("TORCHINDUCTOR_", "TRITON_", "PYTORCH_")
-"""How the names of variables begin that torch sets itself when parts of it are loaded."""
+"""Prefixes of environment variables that torch itself sets when parts of it are loaded."""
 MODULES = (
     *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
     *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
     *("srbench.inference.upscale", "srbench.images.tensors", "srbench.protocols", "srbench.resize"),
 )
-"""Those whose functions and classes stay as they are, beside what else is loaded of srbench."""
+"""Modules whose functions and classes must not be replaced, besides those of srbench that are loaded."""
 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """The state of the process, as far as others depend on it."""
+    """The state of the process that other code depends on."""
 
     settings: dict[str, Any]
     environment: dict[str, str]
     functions: dict[tuple[Any, str], Any]
-    """By the module or class that holds each, and its name there."""
+    """(Module or class, name) -> function or class."""
     tables: dict[tuple[ModuleType, str], dict[Any, Any]]
-    """What srbench's own modules hold in dictionaries."""
+    """Contents of the constant dictionaries of srbench's own modules."""
     files: frozenset[str]
-    """Of the working folder."""
+    """Names of the files in the working folder."""
     children: dict[int, str]
-    """Processes that it started and that run, by id; their names."""
+    """Id -> name of running child processes."""
     threads: frozenset[threading.Thread]
 
 
 def look() -> Surroundings:
-    """Return the surroundings as they are."""
+    """Return the current surroundings."""
     return Surroundings(
         {name: read() for name, (read, _) in SETTINGS.items()},
         _environment(),
@@ -119,21 +116,21 @@ def _environment() -> dict[str, str]:
 
 
 def _is_replaced(key: tuple[Any, str], value: Any) -> bool:
-    """Whether a function is another than it was, and not by torch itself, which does so when parts of it are loaded."""
+    """Return whether a function was replaced, except by torch itself, which replaces some when it loads its parts."""
     now = vars(key[0]).get(key[1])
     code = getattr(now, "__code__", None)
     return now is not value and not (code is not None and Path(torch.__path__[0]) in Path(code.co_filename).parents)
 
 
 def _running(process: psutil.Process) -> str:
-    """Return the name of a process; empty where it has ended."""
+    """Return the name of a process; empty if it has ended."""
     with suppress(psutil.Error):
         return str(process.name()) if process.status() != psutil.STATUS_ZOMBIE else ""
     return ""
 
 
 def changes(before: Surroundings) -> list[str]:
-    """Say what is no longer as it was; what may be more since then, imported modules, is no change."""
+    """Return what differs from before, in words; modules that were imported since are no change."""
     after = look()
     differences = [
         f"{name} from {before.settings[name]} to {value}"
@@ -157,7 +154,7 @@ def changes(before: Surroundings) -> list[str]:
 
 
 def restore(before: Surroundings) -> None:
-    """Put back what can be, so that each check starts alike."""
+    """Undo changes as far as possible, so that all checks start from the same state."""
     for name, (read, write) in SETTINGS.items():
         if read() != before.settings[name]:
             write(before.settings[name])
@@ -179,10 +176,10 @@ def restore(before: Surroundings) -> None:
 
 
 def require_no_trace(bench: Bench, action: Callable[[], object]) -> None:
-    """Do something, and fail the check where that, or a check before, changed the process or seeded a generator.
+    """Run an action; fail the check if it, or an earlier check, changed the process or seeded a generator.
 
     Raises:
-        FaultError: it did; names what.
+        FaultError: something was changed; names it.
     """
     if bench.traces:
         what = [f"{change}, in '{check}'" for change, check in bench.traces.items()]

@@ -1,4 +1,4 @@
-"""The process that runs checks: ``python -m srbench.conformance.worker``; each line it reads is a check to run."""
+"""The process that runs checks: ``python -m srbench.conformance.worker`` reads one check per line."""
 
 from __future__ import annotations
 
@@ -22,17 +22,16 @@ if TYPE_CHECKING:
     from srbench.conformance.bench import Bench
     from srbench.system.child import Emit
 
-SHELVES = {"method": "models", "loss": "losses", "dataset": "datasets", "metric": "metrics"}
-RAISED = "mend what the error says, on the line that is named"
-"""The fix where a check ended in an error of the plugin's, and not in the check's own finding."""
+RAISED = "correct the error on the line that is named"
+"""The fix of a check in which the plugin raised an exception."""
 
 
 class Checker:
-    """Runs checks in this process, keeping the last subject's bench.
+    """Runs checks in this process, and keeps the bench of the last subject.
 
     Args:
-        device: where networks run.
-        folder: the working folder of all that plugins do.
+        device: device of networks.
+        folder: the working folder of plugins.
     """
 
     def __init__(self, device: str, folder: str) -> None:
@@ -48,7 +47,7 @@ class Checker:
         self._bench: tuple[Any, Bench, dict[str, str]] | None = None
 
     def handle(self, line: str, emit: Emit) -> None:
-        """Run one check and emit how it ended."""
+        """Run one check and emit its result."""
         order = Order.from_json(line)
         check = next(check for check in CHECKS[order.kind] if check.name == order.check)
         module, _, function = check.code.partition(":")
@@ -62,18 +61,18 @@ class Checker:
             self._run(code, bench, check.name)
             if changed := [name for name, value in _data(bench.spec).items() if before[name] != value]:
                 status, reason = "failed", f"it changed its own spec: {', '.join(changed)}"
-                fix = "a spec is data and stays as it is; variants are specs of their own"
+                fix = "a spec must stay as it is; give each variant its own spec"
         except (SkipError, AssetError) as skip:
             status, reason = "skipped", one_line(skip)
         except FaultError as fault:
             status, reason, fix = "failed", one_line(fault) + location_of(fault, own), fault.fix or check.fix
-        except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit and Ctrl-C's too)
+        except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)
             traceback.print_exc()
             status, reason, fix = "failed", explain(error, own).reason, RAISED
         emit({"status": status, "reason": reason, "fix": fix})
 
     def _run(self, code: Callable[[Bench], None], bench: Bench, check: str) -> None:
-        """Run a check, and note and undo what it leaves changed in the process."""
+        """Run a check, and record and undo the changes that it leaves in the process."""
         from srbench.conformance.trace import changes, look, restore
 
         before = look()
@@ -94,7 +93,7 @@ class Checker:
             if plugins not in self._catalogs:
                 self._catalogs[plugins] = Catalog.load(order.files, installed=lambda name: name not in order.without)
             catalog = self._catalogs[plugins]
-            shelf = getattr(catalog, SHELVES[order.kind])
+            shelf = catalog.shelves[order.kind]
             spec = shelf[order.reference]
             bench = BENCHES[order.kind](spec, catalog, self.device, shelf.owner(spec.name).home)
             self._bench = key, bench, _data(spec)

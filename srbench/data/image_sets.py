@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.data.find import with_images
+from srbench.data.given_lr import remark_on
 from srbench.data.pairs import pair_hash, usable
 from srbench.errors import AssetError, UsageError
 from srbench.images.degradations import BICUBIC, Degradation
@@ -15,6 +16,7 @@ from srbench.store.assets import fetch_all
 from srbench.store.hashes import digest
 
 if TYPE_CHECKING:
+    from srbench.specs import Remark
     from srbench.system.terminal import UI
 
 
@@ -39,6 +41,8 @@ class ImageSet:
     """How LR is made; one other than bicubic is part of the name and of the hashes, so that results never mix."""
     fault: str = ""
     """Why no image can be scored."""
+    selected: str = ""
+    """Which images were chosen, for people: ``3 of 5 images``; empty for all."""
 
     def made_by(self, pair: ImagePair) -> str:
         """Return what makes a pair's LR, for results."""
@@ -61,7 +65,8 @@ def prepare(
 ) -> ImageSet:
     """Fetch a dataset's files, and leave out images that cannot be scored, with a warning each.
 
-    With a degradation other than bicubic, the set is named after it, such as ``set5+crappify``.
+    What users should know of its images is shown. With a degradation other than bicubic, the set is named after it,
+    such as ``set5+crappify``.
 
     Raises:
         UsageError: no image of the dataset can be scored.
@@ -75,14 +80,29 @@ def prepare(
         fetch_dataset(assets, f"{spec.name} x{scale}", ui)
     except AssetError as error:
         return ImageSet(spec, reference, name, scale, [], {}, [], degradation, fault=str(error))
+    tell(spec, scale, ui)
     good, faults = usable(pairs, scale)
     for fault in faults:
         ui.warn(f"left out: {fault}")
     if not good:
-        reason = "; ".join(faults[:3]) or "it lists no image"
+        reason = faults[0] if faults else "it lists no image"
+        reason += f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {reason}")
+    for remark in remark_on(spec.name, good, scale, degradation):
+        show(remark, ui)
     hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
     return ImageSet(spec, reference, name, scale, good, hashes, faults, degradation)
+
+
+def tell(spec: DatasetSpec, scale: int, ui: UI) -> None:
+    """Show what users should know of a dataset's images."""
+    for remark in spec.remarks(scale) if spec.remarks else ():
+        show(remark, ui)
+
+
+def show(remark: Remark, ui: UI) -> None:
+    """Show a remark as a note or a warning."""
+    (ui.warn if remark.warning else ui.note)(remark.text)
 
 
 def fetch_dataset(assets: list[Asset], label: str, ui: UI) -> None:

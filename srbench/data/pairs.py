@@ -16,6 +16,7 @@ from srbench.store.hashes import file_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
 
 def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
@@ -31,12 +32,32 @@ def load_pair(pair: ImagePair, scale: int) -> tuple[Picture, Picture | None]:
         return hr, None
     lr_path = local_path(pair.lr)
     lr = read_8bit(lr_path)
-    if (lr.size[0] * scale, lr.size[1] * scale) != hr.size:
-        raise ImageError(
-            f"{lr_path}: is {lr.size[0]}x{lr.size[1]}, but x{scale} of it should be {hr.size[0]}x{hr.size[1]} "
-            f"as {hr_path.name} is"
-        )
+    check_sizes(hr_path, hr.size, lr_path, lr.size, scale)
     return hr, lr
+
+
+def check_sizes(hr_path: Path, hr: tuple[int, int], lr_path: Path, lr: tuple[int, int], scale: int) -> None:
+    """Check that LR is as large as HR, cropped to multiples of the scale, divided by the scale.
+
+    Raises:
+        ImageError: it is not.
+    """
+    if (lr[0] * scale, lr[1] * scale) != hr:
+        raise ImageError(
+            f"{lr_path}: is {lr[0]}x{lr[1]}, but x{scale} of it should be {hr[0]}x{hr[1]} as {hr_path.name} is"
+            f"{_hint(hr, lr, scale)}"
+        )
+
+
+def _hint(hr: tuple[int, int], lr: tuple[int, int], scale: int) -> str:
+    """Return what sizes that do not match may mean."""
+    if all(2 * large < 3 * small for large, small in zip(hr, lr, strict=True)):
+        return " (it is as large as HR: LR that was enlarged already, as RealSR's is, cannot be scored)"
+    if all(0 <= small * scale - large <= scale for large, small in zip(hr, lr, strict=True)):
+        return f" (LR was made from HR that was not cropped to a multiple of {scale}; crop HR and make LR again)"
+    ratios = {round(large / small) for large, small in zip(hr, lr, strict=True)}
+    ratio = ratios.pop()
+    return f" (its scale is {ratio})" if not ratios and ratio > 1 and ratio != scale else ""
 
 
 def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], list[str]]:

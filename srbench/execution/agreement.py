@@ -52,7 +52,7 @@ def compare(
         raise OtherMachineError(f"the code of plugin {plugin.name} ({plugin.origin}) {HERE}")
     if weights and "weights" in expected:
         file = Path(weights)
-        if not file.is_file():
+        if not file.exists():
             raise OtherMachineError(f"{file}: no such weights here")
         if Weights(file, "file", more=tuple(more_files)).digest != expected["weights"]:
             raise OtherMachineError(f"the weights file {file} {HERE}")

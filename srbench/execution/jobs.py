@@ -60,6 +60,8 @@ class Job:
     """Fields of `srbench.inference.speed.SpeedSettings` for a measurement of speed."""
     weights: str = ""
     """Path of the weights; empty for methods without parameters."""
+    outputs: dict[str, str] = field(default_factory=dict)
+    """SR file by image name, of a method that is a folder of SR images; nothing is upscaled then."""
     degradation: str = defaults.DEGRADATION
     reference: str = ""
     """The method's name in the catalog if it differs, as for methods that are model files."""

@@ -17,6 +17,7 @@ from srbench.scoring.outputs import Criterion, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
+from srbench.scoring.sr_folders import read_sr
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
@@ -55,13 +56,13 @@ class ImageScoring:
         """Keys of the last job's images."""
 
     def run(
-        self, job: Job, tiler: Tiler, pairs: Mapping[str, ImagePair], emit: Emit, *, stochastic: bool = False
+        self, job: Job, tiler: Tiler | None, pairs: Mapping[str, ImagePair], emit: Emit, *, stochastic: bool = False
     ) -> None:
         """Upscale, score and, if the job says so, save images.
 
         Args:
             job: names the images and the values to compute of each.
-            tiler: the method.
+            tiler: the method; None if the job names files of SR, which are read instead.
             pairs: the job's images by name.
             emit: receives each value and each image as it is done.
             stochastic: whether the output depends on the batch; if so, images are processed one at a time.
@@ -76,14 +77,14 @@ class ImageScoring:
             writing: list[tuple[str, Future[None]]] = []
             try:
                 for group in self._groups(job, pending, 1 if stochastic else self.batch):
-                    outputs = self._upscale(tiler, group)
-                    self._score(job, group, outputs, tiler.used, emit)
+                    outputs = self._upscale(tiler, group) if tiler else self._read(job, group, pairs)
+                    self._score(job, group, outputs, tiler.used if tiler else 0, emit)
                     for name, sample in group.items():
                         if target := job.save_to.get(name):
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
-                if remark := tiler.enlarger.take_remark():
+                if tiler is not None and (remark := tiler.enlarger.take_remark()):
                     emit(Remarked("range", remark))
             finally:
                 decoders.shutdown(cancel_futures=True)
@@ -120,6 +121,11 @@ class ImageScoring:
                 raise MethodError(f"{error} (image {', '.join(group)})", error.code) from error
             synchronise(self.device)
         return dict(zip(group, sr, strict=True))
+
+    def _read(self, job: Job, group: dict[str, Sample], pairs: Mapping[str, ImagePair]) -> dict[str, torch.Tensor]:
+        """Return SR from the job's files, ``(3, H, W)`` uint8 each."""
+        with self.stopwatch("decode"):
+            return {name: read_sr(Path(job.outputs[name]), pairs[name], job.scale, self.device) for name in group}
 
     def _score(
         self, job: Job, group: dict[str, Sample], outputs: dict[str, torch.Tensor], tile: int, emit: Emit

@@ -89,6 +89,9 @@ class Worker:
 
             plugin = self.catalog.models.owner(job.reference or job.method)
             compare(job.expected, plugin, job.weights, pairs, job.degradation, self._spec(job).more_files)
+        if job.outputs:
+            self.scoring.run(job, None, pairs, emit)
+            return
         net, tiler = self._net(job)
         if remark := self.remarks[_key(job)]:
             emit(Remarked("weights", remark))
@@ -174,9 +177,14 @@ class Worker:
         return {name: self.pairs[key][name] for name in job.images}
 
     def _measure_speed(self, job: Job, net: Inference, emit: Emit) -> None:
-        from srbench.inference.speed import SpeedSettings, measure
+        from srbench.inference.speed import SpeedSettings, count, measure
 
         settings = SpeedSettings(**(job.speed or {}))
+        if not settings.timed:
+            with self.stopwatch("speed"):
+                spec = self._spec(job)
+                emit(SpeedMeasured(count(net, spec.multiple, settings, spec.smallest)))
+            return
         with self.stopwatch("speed"):
             spec = self._spec(job)
             speed = measure(net, job.scale, spec.multiple, self.device, settings, smallest=spec.smallest)

@@ -10,12 +10,13 @@ import numpy as np
 from PIL import Image as Pillow
 
 from srbench.errors import ImageError
+from srbench.images.tiff import GREY16_MODES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
+ALPHA_MODES = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 GREY_MODES = frozenset({"1", "L", "LA"})
 ROWS = 256
 """Rows of an image converted at a time."""
@@ -69,6 +70,11 @@ def mod_crop(picture: Picture, scale: int, name: str) -> Picture:
     return picture.crop(width, height)
 
 
+def has_colour(picture: Picture) -> bool:
+    """Return whether any pixel is not grey, however the file is stored."""
+    return not picture.grey and bool((picture.pixels != picture.pixels[..., :1]).any())
+
+
 def from_pillow(image: Pillow.Image) -> Picture:
     """Return a Pillow image as a picture; its EXIF orientation is ignored.
 
@@ -101,7 +107,7 @@ def convert(path: Path, image: Pillow.Image) -> Picture:
         raise ImageError(f"{path}: is a floating-point image; convert it to 8 or 16 bits")
     if mode in GREY16_MODES | {"I"}:  # I: a PGM of more than 8 bits, which Pillow stretches to 16
         return Picture(np.asarray(image).astype(np.uint16)[..., None].repeat(3, axis=2), grey=True)
-    transparent = "A" in mode or "transparency" in image.info
+    transparent = mode in ALPHA_MODES or "transparency" in image.info
     if mode == "P":  # a palette says whether it holds colours
         palette = np.asarray(image.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
         grey = bool(len(palette)) and bool((palette == palette[:, :1]).all())

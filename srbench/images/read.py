@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import ctypes
+import io
 import logging
 import os
 import warnings
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import ExifTags, UnidentifiedImageError
+from PIL import ExifTags, ImageCms, UnidentifiedImageError
 from PIL import Image as Pillow
 from PIL.TiffImagePlugin import TiffImageFile
 
 from srbench.errors import ImageError, UsageError, reason_of
-from srbench.images.picture import GREY16_MODES, Picture, convert
+from srbench.images.modern import check_boxes, loses_bits
+from srbench.images.picture import Picture, convert
 from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
+from srbench.images.tiff import bits_per_sample, loses, stretched, unread_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,10 +32,28 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".ppm", ".pgm"})
+SUFFIXES = frozenset(
+    {
+        *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".tif", ".tiff", ".webp", ".gif"),
+        *(".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".jp2", ".j2k", ".jpx", ".jpf", ".j2c", ".jpc", ".tga"),
+    }
+)
 """Suffixes of image files in folders."""
-FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM")
+UNREAD_SUFFIXES = frozenset(
+    {
+        *(".jxl", ".heic", ".heif", ".avifs", ".jxr", ".wdp", ".jps", ".mpo", ".hdr", ".rgbe", ".exr", ".pfm", ".pic"),
+        *(".dds", ".ktx", ".ktx2", ".psd", ".psb", ".xcf", ".kra", ".svg", ".svgz", ".eps", ".ico", ".icns", ".cur"),
+        *(".pcx", ".sgi", ".rgb", ".rgba", ".bw", ".ras", ".xbm", ".xpm", ".qoi", ".flif", ".bpg", ".farbfeld", ".ff"),
+        *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".srf", ".sr2", ".orf", ".raf", ".rw2", ".pef"),
+        *(".raw", ".3fr", ".iiq", ".x3f", ".srw", ".dcm", ".fits", ".fit", ".nii", ".npy", ".npz", ".mat"),
+    }
+)
+"""Suffixes of files that may hold images of kinds that are not read; where they are passed over, a line says so."""
+FORMATS = ("PNG", "JPEG", "BMP", "TIFF", "WEBP", "GIF", "PPM", "AVIF", "JPEG2000")
 """Pillow's names of the formats read, whatever the suffix; some others (EPS) would start external programs."""
+TGA_SUFFIX = ".tga"
+"""TGA files have no signature, so that only the suffix tells them from damaged files of other kinds."""
+READ_KINDS = "8 bits, or 12 or 16 bits of grey, unsigned, are read; convert it to PNG"
 Pillow.MAX_IMAGE_PIXELS = None  # `max_pixels` is the limit; users could not raise Pillow's own
 logging.getLogger("PIL").addHandler(logging.NullHandler())  # an ImageError reports the problem
 
@@ -55,7 +77,7 @@ def read(path: Path) -> Picture:
         ImageError: it is missing, unreadable, truncated, too large, animated or of an unsupported kind.
     """
     limit = max_pixels()
-    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+    with _named_faults(path), Pillow.open(path, formats=_formats(path)) as image:
         _check_header(path, image, limit)
         return _decode(path, image)
 
@@ -67,7 +89,7 @@ def read_size(path: Path) -> tuple[int, int]:
         ImageError: as `read`, as far as the header shows it.
     """
     limit = max_pixels()
-    with _named_faults(path), Pillow.open(path, formats=FORMATS) as image:
+    with _named_faults(path), Pillow.open(path, formats=_formats(path)) as image:
         _check_header(path, image, limit)
         width, height = image.size
         if isinstance(image, TiffImageFile):  # newer versions of Pillow turn `size` of a TIFF as it is opened
@@ -91,6 +113,24 @@ def read_8bit(path: Path) -> Picture:
     return replace(picture, alpha=None)
 
 
+def size_or_none(path: Path) -> tuple[int, int] | None:
+    """Return the width and height of a file as `read_size` does; None where it cannot be read."""
+    try:
+        return read_size(path)
+    except ImageError:
+        return None
+
+
+def _formats(path: Path) -> tuple[str, ...]:
+    """Return the formats that a file may have; older versions of Pillow have no AVIF."""
+    return (*_installed_formats(), *(("TGA",) if path.suffix.lower() == TGA_SUFFIX else ()))
+
+
+@cache
+def _installed_formats() -> tuple[str, ...]:
+    return tuple(name for name in FORMATS if name != "AVIF" or find_spec("PIL.AvifImagePlugin"))
+
+
 @contextmanager
 def _named_faults(path: Path) -> Iterator[None]:
     """Turn any exception about a file into an ImageError with its name."""
@@ -102,7 +142,10 @@ def _named_faults(path: Path) -> Iterator[None]:
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{path}: is no {', '.join(FORMATS[:-1])} or {FORMATS[-1]} image") from error
+        if kind := unread_kind(path):
+            raise ImageError(f"{path}: is {kind}; {READ_KINDS}") from error
+        known = _formats(path)
+        raise ImageError(f"{path}: is no {', '.join(known[:-1])} or {known[-1]} image") from error
     except MemoryError as error:
         raise ImageError(f"{path}: does not fit in memory") from error
     except Exception as error:
@@ -116,6 +159,7 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
+    check_boxes(path)
 
 
 def _check_header(path: Path, image: ImageFile, limit: int) -> None:
@@ -126,15 +170,14 @@ def _check_header(path: Path, image: ImageFile, limit: int) -> None:
         raise ImageError(f"{path}: is animated or has several pages; save one frame")
     if image.format == "PNG":
         check_chunks(path)
-    if _would_lose(image):
-        raise ImageError(f"{path}: of {image.format} files, 8 bits or 16 bits of grey are read; convert it to PNG")
+    if _would_lose(image) or loses_bits(path, image):
+        raise ImageError(f"{path}: of {image.format} files, {READ_KINDS}")
 
 
 def _would_lose(image: ImageFile) -> bool:
-    """Return whether Pillow would silently open the file with fewer bits than it has, or inverted."""
+    """Return whether Pillow would silently open the file with fewer bits than it has, inverted, or without sign."""
     if isinstance(image, TiffImageFile):
-        plain = image.mode in GREY16_MODES and image.tag_v2.get(ExifTags.Base.PhotometricInterpretation) == 1
-        return max(image.tag_v2.get(ExifTags.Base.BitsPerSample, (1,))) > 8 and not plain
+        return loses(image)
     if image.format == "PPM" and image.mode == "RGB":
         args: Any = image.tile[0][3]  # of a file of 8 bits the mode, else mode and largest value
         return isinstance(args, tuple) and args[-1] > 255
@@ -147,10 +190,22 @@ def _decode(path: Path, image: ImageFile) -> Picture:
     image.load()
     orientation = _orientation(image)  # for a TIFF, `load` has applied it
     deep = image.format == "PNG" and is_16bit(path)
-    picture = Picture(*read_16bit(path)) if deep else convert(path, image)
     icc = image.info.get("icc_profile") or b""
+    shown = _to_rgb(image, icc) if image.mode == "CMYK" and icc else image
+    picture = Picture(*read_16bit(path)) if deep else convert(path, shown)
+    if isinstance(image, TiffImageFile) and 8 < (bits := bits_per_sample(image.tag_v2)) < 16:
+        picture = replace(picture, pixels=stretched(picture.pixels, bits))
     fits = icc[16:20] == (b"GRAY" if picture.grey else b"RGB ")
     return replace(_upright(picture, orientation), icc=icc if fits else b"")
+
+
+def _to_rgb(image: Pillow.Image, icc: bytes) -> Pillow.Image:
+    """Return an image in CMYK as its profile shows it in sRGB; if the profile is damaged, as it is."""
+    with suppress(ImageCms.PyCMSError, OSError):
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc))
+        if rgb := ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"):
+            return rgb
+    return image
 
 
 @cache
@@ -186,6 +241,12 @@ def _upright(picture: Picture, orientation: int) -> Picture:
 
     alpha = None if picture.alpha is None else turn(picture.alpha)
     return replace(picture, pixels=turn(picture.pixels), alpha=alpha)
+
+
+def is_image(path: Path) -> bool | None:
+    """Return whether images of a file's kind are read, by its suffix; None for what is no image."""
+    suffix = path.suffix.lower()
+    return True if suffix in SUFFIXES else False if suffix in UNREAD_SUFFIXES else None
 
 
 def list_folder(folder: Path) -> list[Path]:

@@ -5,12 +5,30 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from srbench.errors import UsageError
 from srbench.images.picture import Picture
 
 
 def planes(picture: Picture) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     """Return the pixels as ``(3, H, W)``, contiguous, ready for torch."""
     return np.ascontiguousarray(picture.pixels.transpose(2, 0, 1))
+
+
+OVERSHOOT = 0.5
+"""How far floating-point images may leave [0, 1]; networks and filters overshoot."""
+
+
+def check_range(lowest: float, highest: float, name: str = "image") -> None:
+    """Reject floating-point images outside [0, 1] by more than `OVERSHOOT`.
+
+    Raises:
+        UsageError: the image has another range, or holds NaN.
+    """
+    if not (lowest >= -OVERSHOOT and highest <= 1 + OVERSHOOT):
+        raise UsageError(
+            f"a floating-point {name} must be in [0, 1], but this one reaches from {lowest:.4g} to {highest:.4g}; "
+            "divide by 255 what is in [0, 255]"
+        )
 
 
 def to_float(image: torch.Tensor) -> torch.Tensor:

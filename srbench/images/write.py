@@ -10,7 +10,6 @@ from PIL import Image as Pillow
 
 from srbench.errors import ImageError
 from srbench.images.bands import STREAMS, Layout, PngStream, PnmStream
-from srbench.images.read import SUFFIXES
 from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
@@ -18,6 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from srbench.images.picture import Picture
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
+"""Suffixes of the files that are written."""
 
 
 def write(path: Path, picture: Picture) -> None:
@@ -47,7 +49,7 @@ def check_writable(path: Path, picture: Picture) -> None:
         ImageError: it cannot; the message names a format that can.
     """
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES - {".gif"}:
+    if suffix not in SUFFIXES:
         raise ImageError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .png")
     if (picture.bits == 16 or picture.alpha is not None) and suffix != ".png":
         feature = "16 bits" if picture.bits == 16 else "transparency"

@@ -38,7 +38,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     except MethodError:
         raise
     except Exception as error:  # a plugin may raise anything
-        raise MethodError(f"build({scale}) failed: {say(error)}") from error
+        raise MethodError(f"the network cannot be built at x{scale}: {say(error)}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
     if weights is not None and spec.file is None:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, reason_of
+from srbench.images.alpha import extend_colours
 from srbench.images.bands import STREAMS
 from srbench.images.picture import Picture
 from srbench.images.read import list_folder, read, read_size
@@ -19,7 +20,7 @@ from srbench.resize import imresize
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -33,8 +34,22 @@ STRIPE = 64
 CPU = torch.device("cpu")
 
 
-def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") -> list[tuple[Path, Path]]:
+def outputs(
+    source: Path,
+    target: Path,
+    *,
+    overwrite: bool,
+    suffix: str = "",
+    list_files: Callable[[Path], Sequence[Path]] = list_folder,
+) -> list[tuple[Path, Path]]:
     """Pair each input file with its output file: the target, or a PNG with the input's name and the suffix.
+
+    Args:
+        source: a file or a folder.
+        target: the file or folder to write to.
+        overwrite: whether output files may exist.
+        suffix: added to the names of output files.
+        list_files: lists the input files of a folder.
 
     Raises:
         UsageError: the source does not exist, two inputs would share an output, or an output exists already.
@@ -46,7 +61,7 @@ def outputs(source: Path, target: Path, *, overwrite: bool, suffix: str = "") ->
     if is_folder:
         if target.is_file():
             raise UsageError(f"{target}: is a file; a folder of inputs needs a folder to write to")
-        pairs = [(file, target / f"{file.stem}.png") for file in list_folder(source)]
+        pairs = [(file, target / f"{file.stem}.png") for file in list_files(source)]
     elif is_file:
         folder = target.is_dir() or not target.suffix
         pairs = [(source, target / f"{source.stem}.png" if folder else target)]
@@ -115,6 +130,8 @@ def tiles_of(path: Path, tiler: Tiler) -> int:
 def upscale_picture(picture: Picture, tiler: Tiler, seed: int = SEED) -> Picture:
     """Enlarge a picture of any size, keeping 16 bits and greyscale; alpha is enlarged bicubically.
 
+    Colours of transparent pixels do not reach visible ones, see `srbench.images.alpha`.
+
     Raises:
         MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
@@ -129,6 +146,7 @@ def upscale_bands(
     Raises:
         MethodError: the method fails, or its output has a wrong shape or is not finite.
     """
+    picture = extend_colours(picture)
     top = 65535 if picture.bits == 16 else 255
     dtype, scale = picture.pixels.dtype, tiler.enlarger.scale
     height, width = picture.pixels.shape[:2]

@@ -6,6 +6,7 @@ Every iteration is synchronised with the device before the clock is read.
 from __future__ import annotations
 
 import contextlib
+import copy
 import time
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ class SpeedSettings:
     size: int = 256
     batch: int = 1
     seconds: float = 2.0
+    timed: bool = True
+    """False: parameters and multiply-accumulates are counted, and nothing is timed."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,37 @@ def _no_fast_path(net: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)
+
+
+def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest: int = 1) -> dict[str, float | None]:
+    """Count parameters and multiply-accumulates, as `measure` does, without computing a pass where torch allows it.
+
+    Shapes alone decide the counts: the pass runs on torch's meta device, which holds no values, unless the network
+    needs some.
+
+    Raises:
+        Exception: whatever the network raises.
+    """
+    plain = net.net if isinstance(net, Inference) else net
+    params = sum(parameter.numel() for parameter in plain.parameters())
+    if getattr(net, "outside_torch", False):
+        return {"params": params, "macs": None}
+    size = accepted(settings.size, multiple, smallest)
+    lr = torch.zeros(settings.batch, 3, size, size)
+    try:
+        macs = _macs(copy.deepcopy(plain).to("meta"), lr.to("meta"))
+    except Exception:  # noqa: BLE001  (whatever needs values says so in its own way)
+        device = next((tensor.device for tensor in (*plain.parameters(), *plain.buffers())), lr.device)
+        macs = _macs(plain, lr.to(device))
+    return {"params": params, "macs": macs}
+
+
+@torch.inference_mode()
+def _macs(net: torch.nn.Module, lr: torch.Tensor) -> int:
+    counter = MacCounter()
+    with counter:
+        net(lr)
+    return counter.macs
 
 
 def peak_flops(device: torch.device, precision: str, seconds: float) -> float:

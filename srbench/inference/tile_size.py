@@ -1,4 +1,4 @@
-"""How large tiles may be: from what was asked for, or from the memory that a pass over the whole image would take."""
+"""The size of tiles: as requested, or from the memory that a pass over the whole image would need."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class TileSize:
         most: bytes that a pass may hold with ``auto``; at the most, and where it is 0, half of what is available.
 
     Raises:
-        UsageError: tiles were asked for of what cannot be cut; says why.
+        UsageError: ``tile`` is a number, and the network cannot run in tiles; gives the reason.
     """
 
     def __init__(self, enlarger: Enlarger, device: torch.device, tile: Tile = "auto", most: int = 0) -> None:

@@ -49,7 +49,7 @@ class Tiler:
             compiled, and captured, for each size of batch.
 
     Raises:
-        UsageError: tiles were asked for of what cannot be cut; says why.
+        UsageError: ``tile`` is a number, and the network cannot run in tiles; gives the reason.
     """
 
     def __init__(

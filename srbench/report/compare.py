@@ -1,4 +1,4 @@
-"""The picture of every paper: one image, a crop of it as each method makes it, the scores below."""
+"""The comparison figure: one image, a crop of each method's output, the scores below."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from srbench.errors import MethodError, SRBenchError, UsageError, say
+from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, say
 from srbench.images.tensors import to_8bit, to_picture
 from srbench.inference.build import build_net, random_weights
 from srbench.inference.enlarger import Enlarger
@@ -19,9 +19,11 @@ from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
+from srbench.scoring.sr_folders import read_sr, sr_files
 from srbench.store.backbones import missing_backbones
 from srbench.store.weights import find_weights
 from srbench.system.devices import find_device
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +43,7 @@ FORMATS = (".png", ".pdf", ".svg")
 STORE_BYTES = 2**28
 DPI = 200
 PANEL = 320
-"""Width in pixels that a panel has at least."""
+"""Smallest width of a panel in pixels."""
 
 GAP, CAPTION = 16, 84
 SMALLEST = 32
@@ -49,7 +51,7 @@ SMALLEST = 32
 
 @dataclass(frozen=True)
 class Picture:
-    """The figure, and the crop that it enlarges."""
+    """The figure, and the crop that it shows."""
 
     figure: Figure
     crop: Crop
@@ -57,7 +59,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Panel:
-    """What a method made of the image: ``(H, W, 3)`` uint8, and its scores as text by metric."""
+    """The output of a method, ``(H, W, 3)`` uint8, and its scores as text by metric."""
 
     name: str
     pixels: NDArray[Any]
@@ -70,14 +72,14 @@ def parse_crop(text: str, width: int, height: int, scale: int) -> Crop:
     """Read ``x,y,w,h`` in HR pixels.
 
     Raises:
-        UsageError: it is no such thing, or does not lie inside the image.
+        UsageError: the text has another form, or the crop is not inside the image.
     """
     parts = text.replace(" ", "").split(",")
     if len(parts) != 4 or not all(part.isascii() and part.isdigit() for part in parts):
         raise UsageError(f"--crop {text}: takes x,y,width,height in HR pixels, whole numbers")
     crop = Crop(*map(int, parts))
     if min(crop.width, crop.height) < 1 or crop.x + crop.width > width or crop.y + crop.height > height:
-        raise UsageError(f"--crop {text}: does not lie inside the image, which is {width}x{height} at x{scale}")
+        raise UsageError(f"--crop {text}: is not inside the image, which is {width}x{height} at x{scale}")
     return crop
 
 
@@ -99,26 +101,28 @@ def compare(
     weights: Mapping[str, str],
     device: str,
     ui: UI,
+    dataset: str = "",
 ) -> tuple[Picture | None, list[str]]:
     """Upscale an image with several methods, score them whole, and draw a crop of each.
 
     Args:
-        catalog: what names of methods mean.
+        catalog: the methods.
         pair: the image; LR is made from HR unless it has its own.
         methods: in the order of the panels.
         scale: the factor.
-        protocol: the scoring protocol by name.
+        protocol: name of the scoring protocol.
         metrics: the scores below each panel.
-        crop: ``x,y,w,h`` in HR pixels; empty for the window on which the methods differ most.
+        crop: ``x,y,w,h`` in HR pixels; if empty, the window on which the methods differ most.
         weights: ``shipped``, ``trained`` or a path, by method.
         device: ``auto``, ``cpu``, ``cuda``.
         ui: shows progress.
+        dataset: the image's dataset, if it has one; by its name the folders of ``files:DIR`` are found.
 
     Returns:
-        The picture, None where every method failed; and what went wrong with methods that failed.
+        The picture, or None if all methods failed; and one line per method that failed.
 
     Raises:
-        UsageError: a protocol, crop or weights do not exist, or the device is not there.
+        UsageError: a protocol, crop, weights or device does not exist.
         ImageError: the image cannot be used.
     """
     by_protocol = get_protocol(protocol)
@@ -134,8 +138,12 @@ def compare(
     with ui.track("upscaling", len(methods)) as advance:
         for method in methods:
             try:
-                outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target, ui)
-            except MethodError as error:
+                if method.outputs and method.file:
+                    file = sr_files(method.file, dataset, scale, [pair])[pair.name]
+                    outputs[method.name] = read_sr(file, pair, scale, target)
+                else:
+                    outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target, ui)
+            except (MethodError, ImageError) as error:
                 faults.append(f"{method.name} failed: {error}")
             advance(method.name)
     if not outputs:
@@ -149,7 +157,7 @@ def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.devic
     """Return SR as ``(3, H, W)`` uint8; warn where its range or the weights cannot be right.
 
     Raises:
-        MethodError: the method does not do this scale, has no weights, or fails.
+        MethodError: the method does not support this scale, has no weights, or fails.
     """
     scale = sample.scale
     if reason := method.lacks_scale(scale):
@@ -170,7 +178,7 @@ def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.devic
 
 
 def panels_of(sample: Sample, outputs: Mapping[str, torch.Tensor], columns: Sequence[Criterion]) -> list[Panel]:
-    """Score each output and mark the best.
+    """Score each output, and mark the best.
 
     Args:
         sample: the image.
@@ -208,11 +216,10 @@ def panels_of(sample: Sample, outputs: Mapping[str, torch.Tensor], columns: Sequ
 
 
 def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> Figure:
-    """Lay out the whole image with the crop marked, and the crop of HR and of each panel, in two rows if many.
+    """Draw the whole image with the crop marked, and the crops of HR and of each panel, in two rows if many.
 
-    Crops are enlarged by a whole factor, pixel by pixel; every edge lies on a pixel of the PNG.
+    Crops are enlarged by a whole factor without interpolation; every edge lies on a pixel of the PNG.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
@@ -224,10 +231,10 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
     total_height = rows * (height + CAPTION) + (rows + 1) * GAP
     shrink = min((total_height - 2 * GAP - CAPTION) / hr.shape[0], 3 * width / hr.shape[1])
     left_width, left_height = round(hr.shape[1] * shrink), round(hr.shape[0] * shrink)
-    first = max(left_width, width)  # the column of the whole image has room for its caption
+    first = max(left_width, width)  # wide enough for the caption of the whole image
     total_width = first + columns * (width + GAP) + 2 * GAP
     style: dict[Any, Any] = {"font.family": "DejaVu Sans", "font.size": 9, "svg.fonttype": "path", "pdf.fonttype": 42}
-    with mpl.rc_context(style):
+    with figure_style(style):
         figure = Figure(figsize=(total_width / DPI, total_height / DPI), dpi=DPI, facecolor="white")
         FigureCanvasAgg(figure)
 
@@ -265,18 +272,18 @@ def draw(title: str, hr: NDArray[Any], panels: Sequence[Panel], crop: Crop) -> F
 
 
 def _shortened(text: str, width: int) -> str:
-    """Return a text without its middle where it would not fit a width in pixels at 6 points."""
+    """Return a text, without its middle if it does not fit a width in pixels at 6 points."""
     fits = int(width * 72 / DPI / (0.64 * 6))
     return text if len(text) <= fits else f"{text[: fits // 2]}…{text[len(text) - fits // 2 + 1 :]}"
 
 
 def _fitting(text: str, width: int, size: float = 9) -> float:
-    """Return the font size at which a text fits a width in pixels; a letter is about 0.64 of its size wide."""
+    """Return the font size in points at which a text fits a width in pixels; a letter is about 0.64 em wide."""
     return min(size, max(4.0, width * 72 / DPI / (0.64 * max(1, len(text)))))
 
 
 def _scores(figure: Figure, panel: Panel, x: float, y: float, width: int) -> None:
-    """Write scores beside each other, the best in bold, centred."""
+    """Write the scores in one centred line, the best in bold."""
     if not panel.scores:
         return
     texts = list(panel.scores.values())
@@ -299,13 +306,11 @@ def _scores(figure: Figure, panel: Panel, x: float, y: float, width: int) -> Non
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, PDF or SVG, the same bytes every time.
+    """Write the figure as PNG, PDF or SVG, with the same bytes every time.
 
     Raises:
-        UsageError: the suffix is none of these.
+        UsageError: the file has another suffix.
     """
-    import matplotlib as mpl
-
     kind = path.suffix.lower()
     if kind not in FORMATS:
         raise UsageError(f"{path}: cannot write {kind or 'a file without suffix'}; use {', '.join(FORMATS)}")
@@ -315,5 +320,5 @@ def save(figure: Figure, path: Path) -> None:
         ".svg": {"Date": None, "Creator": None},
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    with mpl.rc_context({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
+    with figure_style({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
         figure.savefig(path, dpi=DPI, metadata=quiet[kind])

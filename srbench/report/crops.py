@@ -1,4 +1,4 @@
-"""Where to look: the part of an image on which methods differ most."""
+"""Crops: the window of an image on which methods differ most."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Crop(NamedTuple):
-    """A part of an image in HR pixels; all four are multiples of the scale, so that it is whole in LR too."""
+    """A part of an image in HR pixels. All four are multiples of the scale, so that LR has whole pixels too."""
 
     x: int
     y: int
@@ -21,17 +21,17 @@ class Crop(NamedTuple):
     height: int
 
     def of(self, pixels: NDArray[Any], scale: int = 1) -> NDArray[Any]:
-        """Cut it out of an image ``(H, W, ...)`` that is smaller than HR by the scale."""
+        """Return the crop of an image ``(H, W, ...)`` that is smaller than HR by the scale."""
         x, y, width, height = (length // scale for length in self)
         return pixels[y : y + height, x : x + width]
 
 
 def differences(images: Sequence[NDArray[Any]], border: int) -> NDArray[Any]:
-    """Return how much images differ at each pixel: the variance between them, mean over channels.
+    """Return the variance between images at each pixel, averaged over channels.
 
     Args:
-        images: of one size, ``(H, W, 3)``, uint8; one alone differs nowhere.
-        border: pixels at the edges that are left out of account, as in scoring.
+        images: ``(H, W, 3)`` uint8, all of one size; of one image alone the variance is 0.
+        border: pixels at the edges that count as 0, as they do not count in scoring.
 
     Returns:
         ``(H, W)``, in squared 8-bit levels.
@@ -48,13 +48,13 @@ def differences(images: Sequence[NDArray[Any]], border: int) -> NDArray[Any]:
 
 
 def most_different(variance: NDArray[Any], width: int, height: int, scale: int) -> Crop:
-    """Return the window with the largest sum of `differences`, the first of equals in reading order.
+    """Return the window with the largest sum of `differences`; of equal ones, the first in reading order.
 
     Args:
         variance: ``(H, W)``.
-        width: of the window, in pixels; cut to the image and to a multiple of the scale.
-        height: the same.
-        scale: the window begins at multiples of it.
+        width: of the window in pixels; reduced to the image and to a multiple of the scale.
+        height: likewise.
+        scale: the window starts at multiples of it.
     """
     full_height, full_width = variance.shape
     width, height = min(width, full_width) // scale * scale, min(height, full_height) // scale * scale
@@ -67,5 +67,5 @@ def most_different(variance: NDArray[Any], width: int, height: int, scale: int) 
     windows = sums[rows + height, columns + width] - sums[rows, columns + width]
     windows += sums[rows, columns] - sums[rows + height, columns]
     best = windows.max()
-    y, x = divmod(int(np.argmax(windows >= best * (1 - 1e-9))), windows.shape[1])  # rounding never decides
+    y, x = divmod(int(np.argmax(windows >= best * (1 - 1e-9))), windows.shape[1])  # rounding errors do not decide
     return Crop(x * scale, y * scale, width, height)

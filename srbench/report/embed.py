@@ -1,4 +1,4 @@
-"""Images that travel inside the page: whole where they fit, else crops where methods differ most, within a budget."""
+"""Images inside the page, within a budget of bytes: whole if they fit, else crops where methods differ most."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,38 +27,38 @@ if TYPE_CHECKING:
     from srbench.system.terminal import UI
 
 SIZES = (4096, 1024, 768, 512, 384, 320, 256, 224, 192, 160, 128, 112, 96, 80, 64)
-"""Sides of crops in HR pixels that are tried, largest first."""
+"""Heights and widths of crops in HR pixels that are tried, largest first."""
 
 FOCUS = 96
-"""Side of the square that is looked at first."""
+"""Height and width in HR pixels of the square that is shown first."""
 
 PROBES = 8
 MOST_WEBP = 16383
-"""Longest side that WebP can hold."""
+"""Largest height and width of WebP in pixels."""
 
 
 @dataclass(frozen=True)
 class Shot:
-    """One image as the page holds it: its size, the crop, where to look first, and each picture's crop."""
+    """One image in the page: its size in HR pixels, the crop, the part to show first, and the pictures."""
 
     width: int
     height: int
     crop: Crop
     focus: Crop
     difference: float
-    """Mean variance between the methods there, in squared 8-bit levels."""
+    """Mean variance between the methods within ``focus``, in squared 8-bit levels."""
     uris: dict[str, str]
     """Data URI of the crop by ``HR``, ``LR`` or method."""
     faults: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
-        """Characters that it takes."""
+        """Number of characters of its data URIs."""
         return sum(len(uri) for uri in self.uris.values())
 
 
 def data_uri(pixels: NDArray[Any]) -> str:
-    """Encode ``(H, W, 3)`` uint8 without loss: WebP, else PNG."""
+    """Return ``(H, W, 3)`` uint8 as a data URI, encoded without loss: WebP, else PNG."""
     buffer = io.BytesIO()
     image = Pillow.fromarray(np.ascontiguousarray(pixels))
     if features.check("webp") and max(image.size) <= MOST_WEBP:
@@ -72,12 +71,12 @@ def data_uri(pixels: NDArray[Any]) -> str:
 
 
 def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
-    """Read the pictures of one image and cut out the square on which the methods differ most.
+    """Read the pictures of one image, and crop them to the square on which the methods differ most.
 
     Args:
         files: ``HR``, ``LR`` and one per method.
         scale: the factor between LR and HR.
-        size: side of the crop in HR pixels; larger than the image keeps it whole.
+        size: height and width of the crop in HR pixels; if larger than the image, it is kept whole.
 
     Raises:
         ImageError: HR or LR cannot be read.
@@ -95,7 +94,7 @@ def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
         if pixels.shape == hr.shape:
             pictures[name] = pixels
         else:
-            faults.append(f"{path}: is of another size than {files['HR'].name}")
+            faults.append(f"{path}: differs in size from {files['HR'].name}")
     if defaults.BASELINE not in pictures:
         pictures[defaults.BASELINE] = _bicubic(lr, hr.shape)
     methods = [pixels for name, pixels in pictures.items() if name not in {"HR", "LR"} and name in files]
@@ -107,7 +106,7 @@ def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
 
 
 def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """Enlarge LR as the method bicubic does, for runs without it."""
+    """Return LR upscaled as by the method bicubic, for runs without that method."""
     import torch
 
     from srbench.images.tensors import to_8bit, to_float
@@ -120,12 +119,12 @@ def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI) -> list[Shot | None]:
     """Return each image's pictures, all cropped to the largest size at which everything fits.
 
-    Where not even the smallest crops fit, the images on which methods differ most are kept, and the others are None.
+    If not even the smallest crops fit, the images on which methods differ most are kept; the others are None.
 
     Args:
         images: files and scale of each.
-        budget: characters that all data URIs together may take.
-        ui: where progress is shown.
+        budget: most characters of all data URIs together.
+        ui: shows progress.
 
     Raises:
         ImageError: an HR or LR file cannot be read.
@@ -136,7 +135,8 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
 
         def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
             with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
-                return [(shot, advance(""))[0] for shot in pool.map(partial(_shoot, size=size), chosen)]
+                done = pool.map(lambda image: shoot(image[0], image[1], size), chosen)
+                return [(shot, advance(""))[0] for shot in done]
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)
         while True:
@@ -148,12 +148,8 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
             size = SIZES[SIZES.index(size) + 1]
 
 
-def _shoot(image: tuple[Mapping[str, Path], int], size: int) -> Shot:
-    return shoot(image[0], image[1], size)
-
-
 def _estimate(images: Sequence[tuple[Mapping[str, Path], int]], probes: list[Shot], budget: int) -> int:
-    """Return the largest size that should fit, going by what crops of a few images take."""
+    """Return the largest size that is likely to fit, estimated from crops of a few images."""
     counted = sum(len(shot.uris) * shot.crop.width * shot.crop.height for shot in probes)
     per_pixel = sum(shot.size for shot in probes) / max(1, counted)
     pictures = sum(len(files) for files, _ in images)

@@ -1,4 +1,4 @@
-"""A gallery as the page's explorer reads it: scores, links and crops of each image."""
+"""The data of a gallery for the page's explorer: scores, links and crops of each image."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ def gallery_view(
     blocks: Mapping[tuple[int, str], str],
     target: Path,
 ) -> Row:
-    """Return what the explorer needs of a gallery; pictures stand in blocks of their own, read when they are shown.
+    """Return the data of a gallery. Pictures are in separate blocks, which are read when they are shown.
 
     Args:
         gallery: the images.
-        findings: what it belongs to.
-        shots: pictures by gallery and image, of the images that have some in the page.
-        blocks: names of their blocks.
-        target: the page, which links are relative to.
+        findings: all that the page shows.
+        shots: (gallery, image) -> pictures in the page.
+        blocks: (gallery, image) -> name of the block.
+        target: file of the page; links are relative to it.
     """
     metrics = {
         name: {"decimals": int(metric["decimals"]), "better": metric["better"], "heading": name.upper()}
@@ -76,5 +76,5 @@ def _json(value: float | None) -> float | str | None:
 
 
 def _link(path: Path, target: Path) -> str:
-    """Return the URL of a file beside the page, relative so that both can move together."""
+    """Return the URL of a file relative to the page, so that both can be moved together."""
     return quote(Path(os.path.relpath(path.resolve(), target.resolve().parent)).as_posix())

@@ -1,4 +1,4 @@
-"""Everything the page needs from the folders of runs: the board, saved images, trainings, provenance."""
+"""The data of a report from the folders of runs: board, saved images, trainings, provenance."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from srbench.errors import SRBenchError
 from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
 from srbench.results.rows import read_rows
-from srbench.results.run_file import read_run_file
-from srbench.store.weights import CARD
+from srbench.results.run_file import folder_of, read_run_file
+from srbench.store.weights import read_card
 from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 Key = tuple[str, ...]
 
 LOGGED = Fields({"step": range(2**53)})
-"""A line of a training's log."""
+"""Form of a line of a training's log."""
 
 CONDITIONS = ("dataset", "scale", "device", "precision")
-"""What the images of a gallery have in common."""
+"""What all images of a gallery share."""
 
 
 @dataclass
 class Gallery:
-    """The images of a dataset at a scale and what each method made of them on one device."""
+    """The images of a dataset at one scale, and the outputs of each method on one device."""
 
     dataset: str
     scale: int
@@ -45,12 +45,12 @@ class Gallery:
     scores: dict[str, dict[str, dict[str, dict[str, float]]]] = field(default_factory=dict)
     """Protocol -> method -> metric -> image -> value."""
     files: dict[str, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
-    """Image -> ``HR``, ``LR`` or a method -> file that is there."""
+    """Image -> ``HR``, ``LR`` or a method -> file that exists."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How the weights of a method came about: their card, the log and the sample pictures, as far as they are here."""
+    """The training of a method's weights: card, log and sample pictures, as far as they are on this machine."""
 
     name: str
     digest: str
@@ -58,13 +58,13 @@ class Training:
     card: Row
     log: list[Row]
     samples: dict[str, list[tuple[int, Path]]]
-    """Image -> (step, file), in order of steps."""
+    """Image -> (step, file), sorted by step."""
     remark: str = ""
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What several runs say together."""
+    """The merged data of several runs."""
 
     folders: list[Path]
     board: Board
@@ -74,14 +74,15 @@ class Findings:
 
 
 def gather(folders: Sequence[Path], sort: str = defaults.SORT) -> Findings:
-    """Read runs; later ones count where they say the same.
+    """Read and merge runs; if several hold the same result, the last one counts.
 
     Raises:
-        UsageError: there is no column to sort by of this name.
-        SRBenchError: a folder holds no run, or it cannot be read.
+        UsageError: ``sort`` is not a column.
+        SRBenchError: a folder holds no run, or cannot be read.
     """
     board = load_board(folders, sort)
     runs = [read_run_file(folder) for folder in folders]
+    folders = [folder_of(folder) for folder in folders]
     saved: dict[Key, tuple[Path, Row]] = {}
     for folder in folders:
         try:
@@ -99,7 +100,7 @@ def _key(identity: Row, image: str, sha: str) -> Key:
 
 
 def labels(entries: Sequence[Entry]) -> list[str]:
-    """Return the name of each entry's method; where two share one, the weights or the code tell them apart."""
+    """Return a label for each entry: the method's name, with the hash of weights or code if several share it."""
     variants = {(e.identity["method"], e.identity["plugin"], e.identity["weights"]) for e in entries}
     times = Counter(method for method, _, _ in variants)
     codes = Counter((method, weights) for method, _, weights in variants)
@@ -112,7 +113,7 @@ def labels(entries: Sequence[Entry]) -> list[str]:
 
 
 def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[str, dict[str, str]]) -> list[Gallery]:
-    """Sort what was scored and saved by dataset, scale and device, in the order of the board."""
+    """Group scores and saved images by dataset, scale and device, in the order of the board."""
     members: dict[Key, list[Entry]] = defaultdict(list)
     for entry in board.entries:
         if entry.status == "ok":
@@ -138,7 +139,7 @@ def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[st
 
 
 def _trainings(board: Board, runs: list[Row]) -> list[Training]:
-    """Find the card, the log and the sample pictures of all weights that the board was made with."""
+    """Return the card, log and sample pictures of all weights behind the board."""
     known = {digest: weights for run in runs for digest, weights in run.get("weights", {}).items()}
     used = {
         (f"{entry.identity['method']} x{entry.identity['scale']}", entry.identity["weights"]): None
@@ -150,26 +151,18 @@ def _trainings(board: Board, runs: list[Row]) -> list[Training]:
         weights = known[digest]
         folder = Path(weights["path"]).parent
         log, remark = _log(folder / "log.jsonl"), ""
-        here = _card(Path(weights["path"]).with_suffix(".json"))
+        here = read_card(Path(weights["path"]))
         if log and here.get("sha256", "")[:16] != digest:
-            log, remark = [], f"{folder} holds other weights now; the curves of these are gone"
+            log, remark = [], f"{folder} holds other weights now; the log of these no longer exists"
         elif not log and weights["origin"] != "shipped":
-            remark = f"no log of the training beside {weights['path']}"
+            remark = f"the training log is missing: {folder / 'log.jsonl'}"
         samples = _samples(folder / "samples") if log else {}
         trainings.append(Training(name, digest, weights["origin"], weights["card"], log, samples, remark))
     return trainings
 
 
-def _card(path: Path) -> Row:
-    try:
-        card: Row = parse(path.read_text(encoding="utf-8"), CARD)
-    except (OSError, ValueError):
-        return {}
-    return card
-
-
 def _log(path: Path) -> list[Row]:
-    """Read a training's log; a line that a crash tore is passed over."""
+    """Read a training's log. A line that a crash cut off is skipped."""
     rows = []
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -192,7 +185,7 @@ def _samples(folder: Path) -> dict[str, list[tuple[int, Path]]]:
 
 
 def series(log: Sequence[Row]) -> dict[str, list[tuple[int, float]]]:
-    """Return what a training logged and validated, value by value, over steps."""
+    """Return the logged and validated values of a training: name -> (step, value) pairs."""
     points: dict[str, list[tuple[int, float]]] = {}
     for row in log:
         validated = isinstance(row.get("validation"), dict)

@@ -1,4 +1,4 @@
-"""Names beside points, so that none covers another, a point or the frame's edge as long as there is room."""
+"""Placement of labels near points, such that none covers another label, a point or the frame's edge, if possible."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class Box(NamedTuple):
     top: float
 
     def overlap(self, other: Box) -> float:
-        """Return the area that two share."""
+        """Return the area that two rectangles share."""
         width = min(self.right, other.right) - max(self.left, other.left)
         height = min(self.top, other.top) - max(self.bottom, other.bottom)
         return max(width, 0.0) * max(height, 0.0)
 
 
 def place(points: Sequence[tuple[float, float]], sizes: Sequence[tuple[float, float]], frame: Box) -> list[Box]:
-    """Return a box for each point's name, greedily: each takes the nearest place that is still free.
+    """Return a box for the label of each point, greedily: each takes the nearest position that is free.
 
     Args:
         points: centres in pixels.
-        sizes: width and height of each name.
-        frame: what no name may leave.
+        sizes: width and height of each label in pixels.
+        frame: the area that no label may leave.
     """
     taken = [Box(x - 5, y - 5, x + 5, y + 5) for x, y in points]
     placed: dict[int, Box] = {}
@@ -53,6 +53,6 @@ def _beside(point: tuple[float, float], size: tuple[float, float], side: tuple[i
 
 
 def _cost(box: Box, taken: Sequence[Box], frame: Box) -> float:
-    """Return the area that is covered twice; leaving the frame costs most."""
+    """Return the area that is covered twice; area outside the frame counts 20 times."""
     outside = (box.right - box.left) * (box.top - box.bottom) - box.overlap(frame)
     return 20 * outside + sum(box.overlap(other) for other in taken)

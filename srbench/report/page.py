@@ -1,4 +1,4 @@
-"""The page: everything in one HTML file, within a size, asking nothing of any network."""
+"""The report: one HTML file of limited size that needs no network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from srbench import defaults
 from srbench.report.embed import embed
 from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
-from srbench.report.rankings import copies, rankings
+from srbench.report.rankings import FACTS, copies, rankings
 from srbench.report.trainings import training_view
 from srbench.results.tables import time_line
 from srbench.system.atomic import write_text
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
 NAME = "report.html"
 MAX_BYTES = 36 * 2**20
 FRAME = 600
-"""Bytes that an image takes in the page beside its pictures."""
+"""Bytes in the page per image, without its pictures."""
 
 STOPS = 32
-"""Colours of the error map; the page interpolates between them."""
+"""Number of colours of the error map; the page interpolates between them."""
 
 PACKAGE = Path(__file__).parent
 
 
 @dataclass(frozen=True)
 class Written:
-    """The page that was written: its size, how many images it shows, and what could not be shown."""
+    """The page that was written: file, size in bytes, number of images that it holds, and remarks."""
 
     path: Path
     bytes: int
@@ -52,14 +52,14 @@ def write_report(
     """Write the report of one or more runs.
 
     Args:
-        folders: of runs; later ones count where they say the same.
+        folders: folders of runs; the last one counts if several hold the same result.
         target: the HTML file; images that do not fit into it are linked relative to it.
-        ui: where progress is shown.
+        ui: shows progress.
         sort: column that ranks.
-        max_bytes: what the file may take; crops shrink until it fits.
+        max_bytes: largest size of the file; crops shrink until it fits.
 
     Raises:
-        UsageError: there is no column to sort by of this name.
+        UsageError: ``sort`` is not a column.
         SRBenchError: a folder holds no run, cannot be read, or the file cannot be written.
     """
     findings = gather(folders, sort)
@@ -79,7 +79,7 @@ def write_report(
     write_text(target, html)
     remarks = [fault for shot in shots if shot for fault in shot.faults]
     remarks += [
-        f"{g.dataset} x{g.scale}: of {missing} of {len(g.images)} images no picture was saved (run --save-images)"
+        f"{g.dataset} x{g.scale}: no picture was saved of {missing} of {len(g.images)} images (run --save-images)"
         for g in findings.galleries
         if (missing := len(g.images) - len(g.files))
     ]
@@ -109,9 +109,10 @@ def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, 
     }
     csp = "; ".join(f"{name} {value}" for name, value in policy.items())
     data = {"galleries": galleries, "colours": _colours()}
-    return environment.get_template("page.html").render(
+    html = environment.get_template("page.html").render(
         **context, csp=csp, parts=parts, galleries=galleries, data=data, blocks=blocks
     )
+    return html.encode(errors="backslashreplace").decode()  # paths may have bytes that are no UTF-8
 
 
 def _hash(text: str) -> str:
@@ -119,7 +120,7 @@ def _hash(text: str) -> str:
 
 
 def _colours() -> list[list[int]]:
-    """Return the colours of the error map: magma, dark where SR equals HR."""
+    """Return the colours of the error map, RGB from 0 to 255: magma, dark if SR equals HR."""
     import matplotlib as mpl
 
     stops = mpl.colormaps["magma"].resampled(STOPS)
@@ -133,16 +134,10 @@ def _context(findings: Findings) -> dict[str, Any]:
         for part, kept in merged.items():
             kept.update(run.get(part, {}))
     tables = rankings(board, merged["methods"], {k: str(m.get("summary", "")) for k, m in merged["metrics"].items()})
-    keys = {
-        "dataset": "Dataset",
-        "scale": "Scale",
-        "protocol": "Protocol",
-        "device": "Device",
-        "precision": "Precision",
-    }
-    filters = [(key, heading, list(dict.fromkeys(t.facts[key] for t in tables))) for key, heading in keys.items()]
-    families = list(dict.fromkeys(line.family for t in tables for line in t.lines))
-    filters.insert(1, ("family", "Family", families))
+    choices = {key: [t.facts[key] for t in tables] for key in FACTS}
+    choices["family"] = [line.family for t in tables for line in t.lines]
+    keys = ("dataset", "family", *FACTS[1:])
+    filters = [(key, key.capitalize(), list(dict.fromkeys(choices[key]))) for key in keys]
     sets = list(dict.fromkeys(t.name for t in tables))
     return {
         "title": ", ".join(sets) or "nothing scored",

@@ -1,6 +1,6 @@
-"""Quality against speed, perception against distortion, and training curves, as matplotlib figures.
+"""Plots of quality against speed and perception against distortion, and training curves, as matplotlib figures.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; each method has a marker and its name beside it.
+Colours are Okabe and Ito's, which colour-blind readers can distinguish. Each method has a marker and a label.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.report.labels import Box, place
 from srbench.report.svg import INK, RC
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,7 +42,7 @@ class Axis:
 
 @dataclass(frozen=True)
 class Point:
-    """A method in a plot; on the front when no other is at least as good in both and better in one."""
+    """A method in a plot; on the Pareto front if no other is at least as good in both values and better in one."""
 
     method: str
     x: float
@@ -51,7 +52,7 @@ class Point:
 
 
 def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
-    """Return the methods that have both values, finite (and above 0 on a logarithmic axis)."""
+    """Return the methods with finite values on both axes (above 0 on a logarithmic axis)."""
 
     def value(row: Row, axis: Axis) -> float:
         number = row[axis.column]
@@ -69,7 +70,7 @@ def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
 
 
 def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
-    """Give each method a colour and a marker, the same in all plots of a page."""
+    """Return the colour and the marker of each method, for all plots of a page."""
     names = sorted(set(methods))
     return {name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)]) for i, name in enumerate(names)}
 
@@ -77,10 +78,8 @@ def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
 def scatter(
     shown: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
 ) -> Figure:
-    """Draw methods as points with their names, the front as a dashed line; bubbles have the area of the parameters."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(RC):
+    """Draw methods as labelled points, the front as a dashed line; areas of bubbles are proportional to parameters."""
+    with figure_style(RC):
         figure, axes = _frame(WIDTH, 300)
         if x.log:
             axes.set_xscale("log")
@@ -98,16 +97,16 @@ def scatter(
                 bubble[0].set_gid(f"bubble-{i}")
             (mark,) = axes.plot(point.x, point.y, marker, ms=6.5, color=colour, mec=INK, mew=0.6, zorder=3)
             mark.set_gid(f"point-{i}")
-        axes.set_xlabel(_directed(x, "→", "←"))
-        axes.set_ylabel(_directed(y, "→", "←"))
+        axes.set_xlabel(_directed(x))
+        axes.set_ylabel(_directed(y))
         if x.log:
             _plain_decades(axes)
         _name(figure, axes, shown)
     return figure
 
 
-def _directed(axis: Axis, more: str, less: str) -> str:
-    return f"{axis.label}  (better {more})" if axis.better == "higher" else f"{axis.label}  ({less} better)"
+def _directed(axis: Axis) -> str:
+    return f"{axis.label}  ({'better →' if axis.better == 'higher' else '← better'})"
 
 
 def _frame(width: int, height: int) -> tuple[Figure, Axes]:
@@ -132,7 +131,7 @@ def _plain_decades(axes: Axes) -> None:
 
 
 def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
-    """Write each name where there is room, with a thin line to its point where that is not beside it."""
+    """Label each point where there is room, with a thin line to the point if the label is far from it."""
     figure.draw_without_rendering()
     renderer: Any = figure.canvas.get_renderer()  # type: ignore[attr-defined]
     centres = [tuple(axes.transData.transform((point.x, point.y))) for point in shown]
@@ -152,11 +151,10 @@ def _name(figure: Figure, axes: Axes, shown: Sequence[Point]) -> None:
 
 
 def curve(name: str, steps: Sequence[int], values: Sequence[float], *, validated: bool) -> Figure:
-    """Draw one value of a training over steps; validated values have points."""
-    import matplotlib as mpl
+    """Draw one logged value of a training over steps; validation values have markers."""
     from matplotlib.ticker import MaxNLocator, ScalarFormatter
 
-    with mpl.rc_context(RC):
+    with figure_style(RC):
         figure, axes = _frame(236, 168)
         axes.grid(visible=True)
         colour = COLOURS[1] if validated else COLOURS[0]

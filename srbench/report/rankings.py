@@ -1,4 +1,4 @@
-"""The board as the page shows it: cells with the values they sort by, what each column means, plots, texts to copy."""
+"""The tables of the page: cells and the values they sort by, meanings of columns, plots, texts to copy."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 MEANINGS = {
-    "method": "Name of the method; what each one is stands under Provenance.",
+    "method": "Name of the method; Provenance describes each.",
     "status": "Whether the method could be scored.",
     "params": "Parameters of the network. Fewer is better.",
     "macs": "Multiply-accumulates of one forward pass at the size named above the table. Fewer is better.",
@@ -32,13 +32,15 @@ MEANINGS = {
     "mpix_per_s": "Millions of SR pixels made per second. Higher is better.",
     "peak_mem_mib": "Most memory that one forward pass holds, weights included, in MiB. Lower is better.",
 }
+FACTS = ("dataset", "scale", "protocol", "device", "precision")
+"""What all rows of a ranking share."""
 VERDICTS = {"best": 0.0, "tie": 1.0, "": 2.0, "worse": 3.0}
 SPEED = Axis("mpix_per_s", "speed, MPix/s", "higher", log=True)
 
 
 @dataclass(frozen=True)
 class TableCell:
-    """What a cell shows, what it sorts by (empty: last) and whether it is the best of its column."""
+    """A cell: its text, the value it sorts by (empty: last), and whether it is the best of its column."""
 
     text: str
     value: str
@@ -49,7 +51,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class Column:
-    """A column's heading, what it means, and which way it sorts first: ``up`` or ``down``."""
+    """A column: heading, meaning, and the direction of the first sort, ``up`` or ``down``."""
 
     key: str
     heading: str
@@ -59,7 +61,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Line:
-    """One method in a ranking; ``number`` is its place in the board and in the texts to copy."""
+    """One method in a ranking; ``number`` is its row in the board and in the texts to copy."""
 
     number: int
     method: str
@@ -84,7 +86,13 @@ class Ranking:
 
 
 def rankings(board: Board, methods: Mapping[str, Row], summaries: Mapping[str, str]) -> list[Ranking]:
-    """Return the tables, with the method's family and each metric's summary from the runs' descriptions."""
+    """Return the tables of a board.
+
+    Args:
+        board: the board.
+        methods: descriptions of the methods in ``run.json``, by name.
+        summaries: one line on each metric, by name.
+    """
     look = looks([str(name) for name in board.frame["method"]])
     result = []
     for i, (section, frame) in enumerate(zip(sections(board), board.sections(), strict=True)):
@@ -97,9 +105,9 @@ def rankings(board: Board, methods: Mapping[str, Row], summaries: Mapping[str, s
             lines.append(Line(int(frame.index[k]), name, family, str(row["status"]), str(row["reason"]), cells))
         top = rows[0]
         name, *about = section.title.split(" | ")
-        facts = {k: str(top[k]) for k in ("dataset", "scale", "protocol", "device", "precision")}
+        facts = {k: str(top[k]) for k in FACTS}
         columns = [_column(board, *pair, summaries) for pair in zip(section.columns, section.headings, strict=True)]
-        remarks = [remark.text for remark in section.remarks if remark.status == "ok"]  # others stand in their rows
+        remarks = [remark.text for remark in section.remarks if remark.status == "ok"]  # others are in their rows
         drawn = _plots(board, [row for row in rows if row["status"] == "ok"], section, look, f"r{i}")
         result.append(Ranking(name, " · ".join(about), facts, columns, lines, remarks, drawn, board.sort))
     return result
@@ -122,7 +130,7 @@ def _cell(board: Board, row: Row, column: str, text: str, best: bool, frame: pd.
 
 
 def _number(value: float) -> str:
-    """Return a number as JavaScript reads it."""
+    """Return a number in a form that JavaScript can read."""
     return ("Infinity" if value > 0 else "-Infinity") if math.isinf(value) else repr(float(value))
 
 
@@ -130,12 +138,13 @@ def _column(board: Board, column: str, heading: str, summaries: Mapping[str, str
     first = "up" if column in ("method", "status", "vs_best") or board.lower_is_better(column) else "down"
     judged = board.judged.upper()
     if column == "interval":
-        meaning = f"95 % bootstrap interval of the mean {judged} over images; sorts by its lower end."
+        meaning = f"95 % interval of the mean {judged} over images, by Student's t; sorts by its lower end."
         return Column(column, heading, meaning, "up" if board.lower_is_better(board.judged) else "down")
     if column == "vs_best":
         meaning = (
             f"Is the difference in {judged} from the best of the table significant? Wilcoxon's signed-rank test, "
-            f"paired over images, Holm-corrected, 5 %: worse = yes, tie = no; not claimed below {FEWEST_FOR_TEST}."
+            f"paired over images, Holm-corrected, 5 %: worse = yes, tie = no, "
+            f"empty = fewer than {FEWEST_FOR_TEST} images."
         )
         return Column(column, heading, meaning, first)
     if column in board.metrics:
@@ -150,7 +159,7 @@ def _column(board: Board, column: str, heading: str, summaries: Mapping[str, str
 def _plots(
     board: Board, rows: Sequence[Row], section: Section, look: Mapping[str, tuple[str, str]], name: str
 ) -> list[str]:
-    """Draw what this ranking has values for; speeds that the table does not show are left out here too."""
+    """Draw the plots that the ranking has values for, without speeds that the table does not show."""
     speed = section.columns.index("mpix_per_s") if "mpix_per_s" in section.columns else None
     timed = [row for row, texts in zip(rows, section.rows, strict=False) if speed and texts[speed] != "-"]
     axes = {
@@ -184,7 +193,7 @@ def _described(shown: Sequence[Point], x: Axis, y: Axis) -> str:
 
 
 def copies(board: Board) -> dict[str, Any]:
-    """Return the board as text, row by row, for what is copied from the page."""
+    """Return the board as CSV, Markdown and LaTeX, row by row, for copying from the page."""
     head, *_ = formats.to_csv(board).split("\n", 1)
     frame = board.frame
     csv = [formats.frame_to_csv(frame.iloc[[i]], header=False) for i in range(len(frame))]

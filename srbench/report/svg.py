@@ -1,6 +1,6 @@
-"""A matplotlib figure -> SVG that stands inside a page: it follows the page's colours and text, and is always the same.
+"""A matplotlib figure -> deterministic SVG for a page, in the page's colours and font.
 
-The page forbids inline styles, so each becomes an attribute; ids are dropped or made the figure's own.
+The page forbids inline styles, so each becomes an attribute. Ids are removed, or made unique on the page.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ import re
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
+from srbench.system.figures import figure_style
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from matplotlib.figure import Figure
 
 INK = "#010203"
-"""Colour that becomes the page's text colour, light or dark."""
+"""Colour that is replaced by the page's text colour, light or dark."""
 
 RC: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -54,10 +56,8 @@ def to_svg(figure: Figure, name: str, label: str, titles: Mapping[str, str]) -> 
         label: says in words what it shows.
         titles: text shown on hover, by the group id of the artist.
     """
-    import matplotlib as mpl
-
     buffer = io.StringIO()
-    with mpl.rc_context({**RC, "svg.hashsalt": name}):
+    with figure_style({**RC, "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     root = ElementTree.fromstring(buffer.getvalue().encode())  # noqa: S314  (matplotlib wrote it)
     for parent in list(root.iter()):
@@ -75,7 +75,7 @@ def to_svg(figure: Figure, name: str, label: str, titles: Mapping[str, str]) -> 
 
 
 def _adopt(element: ElementTree.Element, used: set[str], name: str, titles: Mapping[str, str]) -> None:
-    """Turn styles into attributes, keep only the ids that something refers to, and hang on the text for hovering."""
+    """Turn styles into attributes, keep only ids that are referred to, and add the hover text."""
     for key, value in _declarations(element.attrib.pop("style", "")):
         element.attrib[key] = value
     for key, value in element.attrib.items():
@@ -96,7 +96,7 @@ def _adopt(element: ElementTree.Element, used: set[str], name: str, titles: Mapp
 
 
 def _declarations(style: str) -> list[tuple[str, str]]:
-    """Split a style; a font becomes its size, since the page chooses the face."""
+    """Split a style into declarations. A font becomes its size; the page chooses the family."""
     pairs = []
     for declaration in style.split(";"):
         key, colon, value = (part.strip() for part in declaration.partition(":"))

@@ -1,4 +1,4 @@
-"""A training as the page shows it: curves, pictures over steps, the card."""
+"""A training on the page: curves, pictures over steps, the card of the weights."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ SAMPLE = 144
 """Side of the sample pictures in pixels."""
 
 SAMPLE_STEPS = 6
-"""Steps that are shown, first and last among them."""
+"""Number of steps that are shown, the first and the last included."""
 
 
 def training_view(training: Training, name: str) -> Row:
-    """Return what the page shows of a training; ``name`` makes the ids of its plots unique."""
+    """Return the data of a training for the page; ``name`` makes the ids of its plots unique."""
     curves = []
     for i, (value, pairs) in enumerate(series(training.log).items()):
         steps, values = [step for step, _ in pairs], [number for _, number in pairs]
@@ -46,7 +46,7 @@ def training_view(training: Training, name: str) -> Row:
 
 
 def _strip(files: Sequence[tuple[int, Path]]) -> list[dict[str, Any]]:
-    """Return a training's pictures of one image over steps, all cut where the first and the last differ most."""
+    """Return crops of one image over the steps, at the window where the first and the last step differ most."""
     last = len(files) - 1
     chosen = sorted(
         {round(i * last / max(1, min(SAMPLE_STEPS, len(files)) - 1)) for i in range(SAMPLE_STEPS)}
@@ -66,15 +66,10 @@ def _strip(files: Sequence[tuple[int, Path]]) -> list[dict[str, Any]]:
 
 
 def _flat(card: Any, prefix: str = "") -> list[tuple[str, str]]:
-    """Return a card as lines: nested names are joined by dots."""
+    """Return a card as (name, text) pairs; nested names are joined by dots."""
     lines = []
     for key, value in card.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, dict):
-            lines += _flat(value, f"{name}.")
-        elif isinstance(value, list):
-            for i, part in enumerate(value):
-                lines += _flat(part, f"{name}.{i}.") if isinstance(part, dict) else [(f"{name}.{i}", str(part))]
-        else:
-            lines.append((name, "none" if value is None else str(value)))
+        name, parts = f"{prefix}{key}", dict(enumerate(value)) if isinstance(value, list) else value
+        text = "none" if value is None else str(value)
+        lines += _flat(parts, f"{name}.") if isinstance(parts, dict) else [(name, text)]
     return lines

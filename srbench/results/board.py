@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from srbench import defaults
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import SRBenchError
+from srbench.results.columns import find_column
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import read_rows
-from srbench.results.run_file import read_run_file
+from srbench.results.run_file import folder_of, read_run_file
 from srbench.results.statistics import holm, p_value
 
 if TYPE_CHECKING:
@@ -31,14 +32,29 @@ QUALITY = list(defaults.METRICS)
 COST = ["params", "macs", "latency_ms", "images_per_s", "mpix_per_s", "peak_mem_mib"]
 TAIL = ["device", "precision", "weights", "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"]
 END = ["images", "protocol_version", "dataset_hash", "degradation", "reason"]
+SORTABLE = ["method", "interval", "vs_best", *COST, *HEAD[1:], *TAIL, *END]
+"""Columns beside the metrics that a board can be sorted by."""
+TEXTS = {
+    "method",
+    "dataset",
+    "protocol",
+    "status",
+    "device",
+    "precision",
+    "weights",
+    "dataset_hash",
+    "degradation",
+    "reason",
+}
+"""Columns of texts, which are sorted from a to z."""
 TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
-"""What cannot be compared where a device was shared."""
+"""Columns that cannot be compared if the device was shared."""
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
 
 
 @dataclass(frozen=True)
 class Board:
-    """The table, sorted, and what is needed to show it."""
+    """The sorted table, and what is needed to show it."""
 
     frame: pd.DataFrame
     """One row per method, dataset, scale and protocol; NaN or None where there is no value. Columns:
@@ -47,7 +63,7 @@ class Board:
       ``ok``, ``failed`` or ``unsupported``; ``weights`` a hash or ``none``
     - ``scale protocol_version images`` (int)
     - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
-    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing is claimed
+    - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing was tested
     - ``params``, ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
       ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
       in pixels, and ``speed_batch`` (int)
@@ -57,13 +73,15 @@ class Board:
     sort: str
     """The column that ranks."""
     notes: list[str]
-    """What is to be said below the tables."""
+    """Remarks below the tables."""
+    shown: tuple[str, ...] = field(default=(), kw_only=True)
+    """The columns to show, in this order; empty for those that have values."""
     entries: list[Entry]
-    """What the rows of the frame were made of, in their order."""
+    """The entries behind the rows of the frame, in the same order."""
 
     @property
     def judged(self) -> str:
-        """The metric that intervals and verdicts are shown for: the one sorted by, else PSNR, else the first."""
+        """The metric of intervals and verdicts: the one that ranks, else PSNR, else the first."""
         return next((name for name in (self.sort, defaults.SORT, *self.metrics) if name in self.metrics), defaults.SORT)
 
     def sections(self) -> Iterable[pd.DataFrame]:
@@ -72,18 +90,24 @@ class Board:
             yield section
 
     def lower_is_better(self, column: str) -> bool:
-        """Say in which direction a column is better."""
-        if column in self.metrics:
-            return bool(self.metrics[column]["better"] == "lower")
+        """Return whether smaller values of a column are better."""
+        metric = column.removesuffix("_low").removesuffix("_high")
+        if metric in self.metrics:
+            return bool(self.metrics[metric]["better"] == "lower")
         return column in LOWER_COST
 
 
-def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT) -> Board:
-    """Read runs and make the board; of a method scored twice with the same code and weights, the later run counts.
+def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT, columns: Sequence[str] = ()) -> Board:
+    """Read runs and make the board. If several runs scored a method with the same code and weights, the last counts.
+
+    Args:
+        run_dirs: folders of runs, or their ``run.json``.
+        sort: the column to rank by, by its name or heading.
+        columns: the columns to show, by names or headings; empty for those that have values.
 
     Raises:
-        UsageError: there is no column to sort by of this name.
-        SRBenchError: a folder holds no run, or it cannot be read.
+        UsageError: there is no run, or no column of this name.
+        SRBenchError: a run has no results, or it cannot be read.
     """
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
@@ -91,18 +115,18 @@ def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT) -> Board:
         run = read_run_file(run_dir)
         try:
             metrics |= run["metrics"]
-            of_run = list(entries_of(run, read_rows(run_dir / "results.jsonl")))
+            of_run = list(entries_of(run, read_rows(folder_of(run_dir) / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
             raise SRBenchError(f"{run_dir}: {reason}") from error
+        if not of_run:
+            raise SRBenchError(f"{run_dir}: has no results yet; the same 'srbench run' with its --out makes them")
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
-            if earlier := entries.pop(identity, None):  # what only the earlier run measured still counts
+            if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
                 entry.values = defaultdict(dict, {**earlier.values, **entry.values})
                 entry.speed = comparable(earlier.speed, entry.speed)
             entries[identity] = entry
-    if sort not in {defaults.SORT, "method", *metrics, *COST}:
-        raise UsageError(f"cannot sort by {sort!r}; there are: {', '.join([*metrics, *COST, 'method'])}")
     extra = [name for name in metrics if name not in QUALITY]
     for entry in entries.values():
         if why := entry.speed.get("shared"):
@@ -110,13 +134,18 @@ def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT) -> Board:
             entry.notes.append(f"{label}: timed on a shared device ({why}), which compares with nothing: not shown")
     records = [_record(entry, [*QUALITY, *extra]) for entry in entries.values()]
     intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
-    columns = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
-    frame = pd.DataFrame(records, columns=columns)
+    names = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
+    frame = pd.DataFrame(records, columns=names)
     notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
-    sort = sort if sort in {*metrics, *COST, "method"} else next(iter(metrics), "method")
+    if sort == defaults.SORT and sort not in metrics:
+        sort = next(iter(metrics), "method")
+    units = {name: str(row.get("unit", "")) for name, row in metrics.items()}
+    others = [*SORTABLE, *(name for name in map(str, frame.columns) if name not in metrics)]
+    shown = tuple(dict.fromkeys(find_column(text, units, others, "show") for text in columns))
+    sort = find_column(sort, units, others, "sort by")
     if sort in metrics and frame[sort].isna().all():
         sort = next((name for name in metrics if frame[name].notna().any()), sort)
-    board = Board(frame, metrics, sort, notes, list(entries.values()))
+    board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown)
     frame["vs_best"] = _verdicts(board, board.entries)
     return _sorted(board)
 
@@ -137,10 +166,10 @@ def _record(entry: Entry, metrics: list[str]) -> Row:
 
 
 def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
-    """Say of each entry whether its difference from its section's best is significant.
+    """Return for each entry whether its difference from the best of its section is significant.
 
-    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05; nothing is
-    claimed below 8 images.
+    Wilcoxon's signed-rank test, paired over images, two-sided, Holm-corrected over the section, level 0.05. An
+    entry with fewer than 8 images is not tested.
     """
     verdicts = [""] * len(entries)
     metric = board.judged
@@ -164,16 +193,19 @@ def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
 
 
 def _sorted(board: Board) -> Board:
-    """Sort within sections by the chosen column, best first; failed and unsupported rows stand last."""
+    """Sort within sections by the chosen column, best first; failed and unsupported rows come last."""
     frame = board.frame
     order = {"ok": 0, "failed": 1, "unsupported": 2}
     section = frame.groupby(SECTION, sort=False, dropna=False).ngroup()
-    values = frame[board.sort]
-    if board.sort != "method":
+    column = {"interval": f"{board.judged}_low", "vs_best": board.judged}.get(board.sort, board.sort)
+    values = frame[column]
+    if column not in TEXTS:
         values = pd.to_numeric(values, errors="coerce")
-        values = values if board.lower_is_better(board.sort) else -values
-    keys = pd.DataFrame({"section": section, "status": frame["status"].map(order), "value": values})
-    order_of = keys.sort_values(["section", "status", "value"], kind="stable").index
+        values = values if board.lower_is_better(column) else -values
+    mean = frame[board.judged] * (1 if board.lower_is_better(board.judged) else -1)
+    keys = pd.DataFrame({"section": section, "status": frame["status"].map(order), "value": values, "mean": mean})
+    by = ["section", "status", "value", *(["mean"] if board.sort == "interval" else [])]
+    order_of = keys.sort_values(by, kind="stable").index
     return replace(
         board, frame=frame.loc[order_of].reset_index(drop=True), entries=[board.entries[i] for i in order_of]
     )

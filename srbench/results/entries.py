@@ -1,4 +1,4 @@
-"""Rows of one run -> entries: one method's values on one dataset under one protocol."""
+"""Rows of one run -> entries: the values of one method on one dataset under one protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from srbench.images.degradations import BICUBIC
 from srbench.results.rows import decode_value
-from srbench.results.statistics import bootstrap_interval
+from srbench.results.statistics import mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,45 +30,49 @@ class Entry:
     """One method on one dataset at one scale under one protocol on one device."""
 
     identity: Row
-    """What tells its row from others: method, dataset, scale, protocol, device, precision, code, weights."""
+    """What distinguishes entries: method, dataset, scale, protocol, device, precision, code, weights."""
     status: str
     reason: str
     expected: int
-    """Images of the dataset."""
+    """Number of images of the dataset."""
     values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> image -> value (NaN where undefined)."""
     speed: Row = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     degradation: str = ""
-    """How LR was made, as its results say."""
+    """How LR was made, according to its rows."""
+    selected: str = ""
+    """Which images of the dataset were chosen; empty for all."""
 
     def mean(self, metric: str) -> float:
-        """Return the mean over images; NaN when an image was never scored."""
+        """Return the mean over images, without undefined values; NaN if an image was not scored."""
         values = self.values.get(metric, {})
         defined = [value for value in values.values() if not math.isnan(value)]
         return float(np.mean(defined)) if defined and len(values) == self.expected else math.nan
 
     def interval(self, metric: str) -> tuple[float, float]:
-        """Return the 95 % bootstrap interval of the mean over images; NaN below 2 finite values."""
+        """Return the 95 % interval of the mean over images, by Student's t; NaN below 2 finite values."""
         if math.isnan(self.mean(metric)):
             return math.nan, math.nan
-        return bootstrap_interval(np.array([value for value in self.values[metric].values() if not math.isnan(value)]))
+        values = np.array([value for value in self.values[metric].values() if not math.isnan(value)])
+        low, high = mean_interval(values)
+        return float(low), float(high)
 
 
 @dataclass
 class _Scores:
-    """What one method, with the same code and weights, scored on a dataset under one protocol."""
+    """The scores of one method, with the same code and weights, on one dataset under one protocol."""
 
     values: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> image -> value."""
     undefined: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
-    """Metric -> image -> why it has no value."""
+    """Metric -> image -> reason why it has no value."""
     missing: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
-    """Metric -> the reasons why it could not be computed."""
+    """Metric -> reasons why it could not be computed."""
     degradation: str = ""
 
     def add(self, metric: str, row: Row) -> None:
-        """Take one row; of an image the last one counts."""
+        """Add one row; the last row of an image counts."""
         self.degradation = row.get("degradation", "")
         if row.get("missing"):
             self.missing[metric][row["reason"]] = None
@@ -136,8 +140,15 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
 
 
 def comparable(earlier: Row, later: Row) -> Row:
-    """Return of two measurements of speed the later, unless only the earlier had its device to itself."""
-    return earlier if earlier and (not later or ("shared" in later and "shared" not in earlier)) else later
+    """Return the later of two speed measurements, or the earlier if only that was timed or had the device to itself."""
+    return earlier if earlier and (not later or _worth(earlier) > _worth(later)) else later
+
+
+def _worth(speed: Row) -> int:
+    """Return 2 for a timing that can be compared, 1 for one on a shared device, 0 for costs that were only counted."""
+    if not speed.get("timed", True):
+        return 0
+    return 1 if "shared" in speed else 2
 
 
 def _described(run: Row, row: Row) -> Row:
@@ -151,19 +162,22 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
     identity["dataset_hash"] = described["hash"]
     status, reason = job["status"], job["reason"]
     if status == "started":
-        status, reason = "failed", "interrupted; the same command on the same --out goes on"
+        status, reason = "failed", "interrupted; the same command on the same --out continues"
     degradation = described.get("degradation", {})
     entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
         entry.notes.append(f"{identity['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
+    if selected := described.get("selected", ""):
+        entry.selected = selected
+        entry.notes.append(f"{identity['dataset']} x{identity['scale']}: {selected}: compare with no published figure")
     for part in parts:
         entry.degradation = part.degradation
-        for name, values in part.values.items():  # in one order, whatever order they came in: sums depend on it
+        for name, values in part.values.items():  # in a fixed order, because sums depend on it
             entry.values[name] = {image: values[image] for image in described["images"] if image in values}
             for why, count in Counter(part.undefined[name].values()).items():
                 where = f"{name} on {identity['dataset']} x{identity['scale']}"
                 entry.notes.append(f"{where}: {count} of {entry.expected} images left out: {why}")
         for name, reasons in part.missing.items():
-            if name not in part.values:  # a value that came later makes an earlier "missing" moot
+            if name not in part.values:  # a later value replaces an earlier "missing"
                 entry.notes += [f"no {name}: {reason}" for reason in reasons]
     return entry

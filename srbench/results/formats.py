@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srbench.errors import unbroken
+from srbench.results.board import HEAD
 from srbench.results.sections import Section, sections
 from srbench.results.statistics import FEWEST_FOR_TEST
 
@@ -24,14 +25,23 @@ def legend(board: Board) -> list[str]:
     if board.frame["vs_best"].astype(bool).any():
         lines.append(
             f"vs best: difference in {board.judged.upper()} from the best, paired over images (Wilcoxon, Holm, 5 %): "
-            f"worse = significant, tie = not; not claimed below {FEWEST_FOR_TEST} images."
+            f"worse = significant, tie = not significant, empty = fewer than {FEWEST_FOR_TEST} images, not tested."
         )
     return lines
 
 
 def to_csv(board: Board) -> str:
     """Return the whole board, full precision, one line per row; undefined values are empty, infinite ones ``inf``."""
-    return frame_to_csv(board.frame)
+    return frame_to_csv(_chosen(board))
+
+
+def _chosen(board: Board) -> pd.DataFrame:
+    """Return the frame; with columns chosen, these behind what says which row it is."""
+    if not board.shown:
+        return board.frame
+    ends = [f"{board.judged}_low", f"{board.judged}_high"]
+    names = [name for column in board.shown for name in (ends if column == "interval" else [column])]
+    return board.frame[list(dict.fromkeys([*HEAD, *names]))]
 
 
 def frame_to_csv(frame: pd.DataFrame, *, header: bool = True) -> str:
@@ -52,7 +62,7 @@ def to_json(board: Board) -> str:
             return str(value)
         return None if pd.isna(value) else value
 
-    records = [{str(k): plain(v) for k, v in row.items()} for row in board.frame.to_dict("records")]
+    records = [{str(k): plain(v) for k, v in row.items()} for row in _chosen(board).to_dict("records")]
     return json.dumps(records, indent=2, ensure_ascii=False, default=lambda number: number.item()) + "\n"
 
 
@@ -78,22 +88,23 @@ def to_markdown(board: Board) -> str:
 
 def markdown_notes(board: Board) -> list[str]:
     """Return the Markdown lines below the rankings."""
-    return [f"{_markdown(note)}  " for note in [*board.notes, *legend(board)[1:]]]
+    return [f"{markdown_text(note)}  " for note in [*board.notes, *legend(board)[1:]]]
 
 
 def markdown_lines(section: Section) -> Lines:
     """Return a ranking as GitHub Markdown."""
-    head = [f"**{_markdown(section.title)}**", "", "| " + " | ".join(section.headings) + " |"]
+    head = [f"**{markdown_text(section.title)}**", "", "| " + " | ".join(section.headings) + " |"]
     head.append("|---" + "|---:" * (len(section.headings) - 1) + "|")
     rows = []
     for row, best in zip(section.rows, section.best, strict=True):
-        cells = (f"**{_markdown(t)}**" if b else _markdown(t) for t, b in zip(row, best, strict=True))
+        cells = (f"**{markdown_text(t)}**" if b else markdown_text(t) for t, b in zip(row, best, strict=True))
         rows.append("| " + " | ".join(cells) + " |")
-    remarks = [f"- {_markdown(remark.text)}" for remark in section.remarks]
+    remarks = [f"- {markdown_text(remark.text)}" for remark in section.remarks]
     return Lines(head, rows, ["", *remarks, *([""] if remarks else [])])
 
 
-def _markdown(text: str) -> str:
+def markdown_text(text: str) -> str:
+    """Return a text as GitHub Markdown, in which nothing of it is a mark."""
     return re.sub(r"([\\|`*\[\]])", r"\\\1", unbroken(text)).replace("<", "&lt;")
 
 
@@ -104,19 +115,22 @@ def to_latex(board: Board) -> str:
 
 def latex_lines(section: Section) -> Lines:
     """Return a ranking as a booktabs table."""
-    special = {c: f"\\{c}" for c in "&%$#_{}"} | {
-        "\\": r"\textbackslash{}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-    }
-
-    def clean(text: str) -> str:
-        return "".join(special.get(c, c) for c in text)
-
     head = [f"% {section.title}", rf"\begin{{tabular}}{{l{'r' * (len(section.headings) - 1)}}}", r"\toprule"]
-    head += [" & ".join(map(clean, section.headings)) + r" \\", r"\midrule"]
+    head += [" & ".join(map(latex_text, section.headings)) + r" \\", r"\midrule"]
     rows = []
     for row, best in zip(section.rows, section.best, strict=True):
-        cells = (rf"\textbf{{{clean(t)}}}" if b else clean(t) for t, b in zip(row, best, strict=True))
+        cells = (rf"\textbf{{{latex_text(t)}}}" if b else latex_text(t) for t, b in zip(row, best, strict=True))
         rows.append(" & ".join(cells) + r" \\")
     return Lines(head, rows, [r"\bottomrule", r"\end{tabular}", ""])
+
+
+LATEX = {c: f"\\{c}" for c in "&%$#_{}"} | {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+}
+
+
+def latex_text(text: str) -> str:
+    """Return a text as LaTeX, in which nothing of it is a command."""
+    return "".join(LATEX.get(c, c) for c in text)

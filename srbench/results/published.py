@@ -75,9 +75,9 @@ def compare(board: Board, catalog: Catalog, cards: Mapping[str, Mapping[str, Any
     """
     rows: list[Row] = [{str(k): v for k, v in row.items()} for row in board.frame.to_dict("records")]
     comparisons = []
-    for row in rows:
+    for row, entry in zip(rows, board.entries, strict=True):
         method = row["method"]
-        if method not in catalog.models or row["status"] != "ok":
+        if method not in catalog.models or row["status"] != "ok" or entry.selected:
             continue
         for printed in catalog.models[method].published:
             matches = printed.dataset == row["dataset"] and printed.scale == row["scale"]

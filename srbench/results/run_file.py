@@ -50,7 +50,11 @@ FORM = Fields(
         "datasets": Each(
             Fields(
                 {"source": TEXT, "hash": TEXT, "images": Each(TEXT)},
-                {"left_out": Several(TEXT), "degradation": Fields({"identity": TEXT, "summary": TEXT})},
+                {
+                    "selected": TEXT,
+                    "left_out": Several(TEXT),
+                    "degradation": Fields({"identity": TEXT, "summary": TEXT}),
+                },
             )
         ),
         "protocols": Each(Fields({"name": TEXT, "version": (int,)})),
@@ -124,6 +128,7 @@ def _metric_row(metric: MetricSpec) -> Row:
 def _dataset_row(images: ImageSet) -> Row:
     degradation = {"identity": images.degradation.identity, "summary": images.degradation.summary}
     row = {"source": images.spec.source, "hash": images.identity, "images": images.hashes}
+    row |= {"selected": images.selected} if images.selected else {}
     return row | {"left_out": images.left_out, "degradation": degradation}
 
 
@@ -167,18 +172,27 @@ def add_seconds(run_dir: Path, seconds: Mapping[str, float]) -> None:
     write_json(run_dir / NAME, data)
 
 
+def folder_of(run: Path) -> Path:
+    """Return the folder of a run, which may be named by its folder or its ``run.json``."""
+    return run.parent if run.is_file() else run
+
+
 def read_run_file(run_dir: Path) -> Row:
     """Return a run's description, from its folder or from the file itself.
 
     Raises:
-        SRBenchError: the file is missing, damaged, or of another schema.
+        UsageError: there is no run.
+        SRBenchError: the file is damaged, or of another schema.
     """
     path = run_dir if run_dir.is_file() else run_dir / NAME
+    if path is run_dir and path.suffix.lower() != ".json":
+        raise UsageError(f"{run_dir}: is no run; give the folder that 'srbench run' made, or the {NAME} in it")
     try:
         data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
-        raise SRBenchError(f"{run_dir} holds no run: {NAME} does not exist") from error
+        missing = f"{NAME} does not exist" if run_dir.is_dir() else "there is no such folder"
+        raise UsageError(f"{run_dir} holds no run: {missing}") from error
     except (OSError, ValueError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error
     if schema != SCHEMA:

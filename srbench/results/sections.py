@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import unbroken
 from srbench.results.board import COST, QUALITY
+from srbench.results.columns import HEADINGS, metric_heading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,21 +17,10 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 
-HEADINGS = {
-    "method": "method",
-    "interval": "95 % CI",
-    "vs_best": "vs best",
-    "params": "params",
-    "macs": "MACs",
-    "images_per_s": "img/s",
-    "mpix_per_s": "MPix/s",
-    "latency_ms": "ms",
-    "peak_mem_mib": "MiB",
-}
-
-
 def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
     """Return the columns to show: metrics with a value in this ranking, and cost if it was measured."""
+    if board.shown:
+        return ["method", *(name for name in board.shown if name != "method")]
     columns = ["method"]
     for name in dict.fromkeys([*QUALITY, *board.metrics]):
         if frame[name].notna().any():
@@ -44,8 +34,9 @@ def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
 
 def heading(board: Board, column: str, before_unit: str = " ") -> str:
     """Return what stands above a column; a metric's unit follows its name."""
-    unit = board.metrics.get(column, {}).get("unit", "")
-    return HEADINGS.get(column, column.upper() + (before_unit + unit if unit else ""))
+    if column in HEADINGS:
+        return HEADINGS[column]
+    return metric_heading(column, str(board.metrics.get(column, {}).get("unit", "")), before_unit)
 
 
 def _si(value: float) -> str:
@@ -55,14 +46,14 @@ def _si(value: float) -> str:
     return f"{value:.0f}"
 
 
-def _text(board: Board, row: Row, column: str) -> str:
+def text_of(board: Board, row: Row, column: str) -> str:
     """Return the text of one cell."""
     if column in ("method", "status", "vs_best"):
         return unbroken(str(row[column]))
     if column == "interval":
         low, high = (_number(board, row[f"{board.judged}_{side}"], board.judged) for side in ("low", "high"))
         return "-" if low == "-" else f"{low} to {high}"
-    return _number(board, row[column], column)
+    return str(row[column]) if isinstance(row[column], str) else _number(board, row[column], column)
 
 
 def _number(board: Board, value: float | None, column: str) -> str:
@@ -107,7 +98,9 @@ def sections(board: Board) -> list[Section]:
 def _section(board: Board, frame: pd.DataFrame) -> Section:
     columns = _shown(board, frame)
     rows: list[Row] = [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
-    timed = next((row for row in rows if row["speed_size"] and not math.isnan(row["speed_size"])), None)
+    measured = [row for row in rows if not _is_missing(row["speed_size"])]
+    measured.sort(key=lambda row: _is_missing(row["latency_ms"]))  # timed before only counted
+    timed = measured[0] if measured else None
     remarks = []
     for row in rows:
         if timed and not math.isnan(row["speed_size"] or math.nan) and _setting(row) != _setting(timed):
@@ -120,7 +113,7 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
     texts, best = [], []
     for row in rows:
         if row["status"] == "ok":
-            texts.append([_text(board, row, name) for name in columns])
+            texts.append([text_of(board, row, name) for name in columns])
             best.append([name in marks and row[name] == marks[name] for name in columns])
         else:
             texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
@@ -143,8 +136,13 @@ def _title(row: Row, timed: Row | None) -> str:
     parts = [f"{row['dataset']} x{row['scale']}", f"protocol {row['protocol']}", row["device"], row["precision"]]
     if timed:
         size = int(timed["speed_size"])
-        parts.append(f"speed at LR {size}x{size}, batch {int(timed['speed_batch'])}")
+        subject = "MACs" if _is_missing(timed["latency_ms"]) else "speed"
+        parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}")
     return unbroken(" | ".join([*parts, f"{int(row['images'])} images"]))
+
+
+def _is_missing(value: float | None) -> bool:
+    return value is None or math.isnan(value)
 
 
 def _setting(row: Row) -> tuple[float, float]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -16,26 +15,34 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
-RESAMPLES = 2000
 FEWEST_FOR_TEST = 8
 """Images below which no difference is called significant."""
 LEVEL = 0.05
 """Of significance, over all comparisons of a ranking together."""
 
 
-def bootstrap_interval(values: NDArray[np.float64]) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean; NaN below 2 values or where one is not finite."""
-    if len(values) < 2 or not np.isfinite(values).all():
-        return math.nan, math.nan
-    means = values[resamples(len(values))].mean(axis=1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
+def mean_interval(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the 95 % interval of the mean by Student's t; NaN below 2 values or where one is not finite.
 
+    On sets of 5 to 100 images it holds the true mean of PSNR, SSIM and LPIPS in 93 to 96 of 100 sets; the percentile
+    bootstrap in 82 of 100 sets of 5. The manual and a test have the figures.
 
-@lru_cache(maxsize=1)
-def resamples(count: int) -> NDArray[np.int64]:
-    """Return which of so many values each resample takes, ``(RESAMPLES, count)``: the same for all methods."""
-    return np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
+    Args:
+        values: ``(..., n)``, a value per image.
+
+    Returns:
+        The lower and upper ends, ``(...)`` each.
+    """
+    from scipy.special import stdtrit
+
+    count = values.shape[-1]
+    if count < 2:
+        nowhere = np.full(values.shape[:-1], math.nan)
+        return nowhere, nowhere
+    finite = np.where(np.isfinite(values).all(axis=-1, keepdims=True), values, math.nan)
+    mean = finite.mean(axis=-1)
+    reach = stdtrit(count - 1, 0.975) * finite.std(axis=-1, ddof=1) / math.sqrt(count)
+    return mean - reach, mean + reach
 
 
 def p_value(best: dict[str, float], rival: dict[str, float]) -> float | None:

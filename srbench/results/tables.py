@@ -77,13 +77,13 @@ def save(board: Board, folder: Path) -> None:
     write_text(folder / "leaderboard.md", to_markdown(board))
 
 
-BESIDE = "decode", "write"
+PARALLEL = "decode", "write"
 """Work of other threads, parallel to the network and the metrics."""
 
 
 def time_line(seconds: Mapping[str, float]) -> str:
     """Return one line on the time spent in a run's worker, in seconds; parallel work comes last."""
     shown = {kind: f"{kind} {spent:.1f} s" for kind, spent in seconds.items() if spent >= 0.05}
-    line = ", ".join(text for kind, text in shown.items() if kind not in BESIDE)
-    beside = ", ".join(shown[kind] for kind in BESIDE if kind in shown)
-    return f"{line}; beside it {beside}" if beside else line
+    line = ", ".join(text for kind, text in shown.items() if kind not in PARALLEL)
+    parallel = ", ".join(shown[kind] for kind in PARALLEL if kind in shown)
+    return "; ".join(filter(None, [line, parallel and f"in parallel: {parallel}"]))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from srbench.catalog.in_process import needs_this_process
 from srbench.errors import UsageError
 from srbench.execution.jobs import Session
 from srbench.execution.local import InlineExecutor
@@ -35,6 +36,8 @@ def check_executor(request: Request, catalog: Catalog) -> None:
     executor = request.executor
     if executor != "local" and request.inline:
         raise UsageError("--inline runs jobs in this process; it cannot be combined with --executor")
+    if executor != "local" and (here := needs_this_process(request.methods)):
+        raise UsageError(f"{here[0]} was made in this process; it cannot be combined with --executor {executor}")
     if request.scheduler and executor != "dask":
         raise UsageError("--scheduler needs --executor dask")
     if request.slurm and executor != "slurm":
@@ -82,7 +85,8 @@ def _open(request: Request, catalog: Catalog) -> Executor:
         settings = _slurm_settings(request, catalog)
         jobs = (os.cpu_count() or 1) if settings[""].get("cluster") == "local" else SLURM_JOBS
         return SlurmExecutor(terms, settings, request.out / "slurm", request.workers or jobs)
-    return InlineExecutor(session) if request.inline else terms.executor(request.out / "worker.log")
+    inline = request.inline or needs_this_process(request.methods)
+    return InlineExecutor(session) if inline else terms.executor(request.out / "worker.log")
 
 
 def _slurm_settings(request: Request, catalog: Catalog) -> dict[str, dict[str, str]]:

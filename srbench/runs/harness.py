@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import defaults
-from srbench.errors import UsageError
-from srbench.results.board import COST, load_board
+from srbench.results.board import SORTABLE, load_board
+from srbench.results.columns import find_column
 from srbench.results.tables import save
 from srbench.runs.runner import run
 
@@ -41,9 +41,9 @@ def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
         KeyboardInterrupt: stopped by the user; finished rows are saved.
     """
     request.check()
-    columns = [*request.metrics, *COST, "method"]
-    if request.sort not in [*columns, defaults.SORT]:
-        raise UsageError(f"cannot sort by {request.sort!r}; there are: {', '.join(columns)}")
+    if request.sort != defaults.SORT:
+        units = {catalog.metrics[name].name: catalog.metrics[name].unit for name in request.metrics}
+        find_column(request.sort, units, SORTABLE, "sort by")
     outcome = run(request, catalog, ui)
     board = load_board([request.out], request.sort)
     save(board, request.out)

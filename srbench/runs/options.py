@@ -5,7 +5,6 @@ The command line, `srbench.run` and `srbench.runs.request.Request` are made of t
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,28 +19,63 @@ if TYPE_CHECKING:
     from srbench.specs import Tile
 
 UNBOUNDED = 2**63
-FORMS: dict[str, Any] = {
-    "names": Several(TEXT),
-    "texts": Several(TEXT),
-    "text": TEXT,
-    "choices": Each(TEXT),
-    "folder": TEXT,
-    "flag": (bool,),
-    "word": TEXT,
-    "whole": (int, NONE),
-    "wholes": Several((int,)),
-    "number": NUMBER,
-    "tile": (int, str),
+
+
+@dataclass(frozen=True)
+class Sort:
+    """A type of values."""
+
+    form: Any
+    """How ``run.json`` holds a value; see `srbench.system.json_forms`."""
+    expected: str
+    """What a value must be, for messages; may name ``{bounds}`` and ``{words}`` of a `Kind`."""
+    accepts: Callable[[Kind, Any], bool]
+    """Whether a value is of the type and within the bounds of a `Kind`."""
+
+
+def _is_number(kind: Kind, value: Any) -> bool:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return False
+    return kind.least <= value <= kind.most and not (kind.above and value == kind.least)  # never nan or infinite
+
+
+def _is_whole(kind: Kind, value: Any) -> bool:
+    return isinstance(value, int) and _is_number(kind, value)
+
+
+def _are_texts(_: Kind, value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
+
+
+SORTS = {
+    "names": Sort(Several(TEXT), "one name or several", lambda kind, v: _are_texts(kind, v) and bool(v) and all(v)),
+    "texts": Sort(Several(TEXT), "texts", _are_texts),
+    "text": Sort(TEXT, "a text", lambda _, value: isinstance(value, str)),
+    "choices": Sort(Each(TEXT), "a mapping from names to texts", lambda _, value: isinstance(value, Mapping)),
+    "folder": Sort(TEXT, "a folder", lambda _, value: isinstance(value, Path)),
+    "flag": Sort((bool,), "True or False", lambda _, value: isinstance(value, bool)),
+    "word": Sort(TEXT, "one of {words}", lambda kind, value: value in kind.words),
+    "whole": Sort((int, NONE), "a whole number {bounds}", _is_whole),
+    "wholes": Sort(
+        Several((int,)),
+        "whole numbers {bounds}",
+        lambda kind, value: isinstance(value, tuple) and bool(value) and all(_is_whole(kind, n) for n in value),
+    ),
+    "number": Sort(NUMBER, "a number {bounds}", _is_number),
+    "tile": Sort(
+        (int, str),
+        "'auto', 'off' or a number of LR pixels {bounds}",
+        lambda kind, value: value in ("auto", "off") or _is_whole(kind, value),
+    ),
 }
-"""How ``run.json`` holds an option of each sort."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Which values an option takes."""
+    """The values that an option takes."""
 
     sort: str
-    """One of `FORMS`: ``names`` is a tuple of at least one text, ``choices`` a text by name, ``tile`` a `Tile`."""
+    """One of `SORTS`: ``names`` is a tuple of at least one text, ``choices`` a text by name, ``tile`` a `Tile`."""
     least: float = 0
     most: float = UNBOUNDED
     above: bool = False
@@ -49,66 +83,24 @@ class Kind:
     optional: bool = False
     """Whether None is a value too."""
     words: tuple[str, ...] = ()
-    """All that a ``word`` may be."""
+    """All values of a ``word``."""
 
     @property
     def form(self) -> Any:
-        """How ``run.json`` holds it; see `srbench.system.json_forms`."""
-        return FORMS[self.sort]
+        """How ``run.json`` holds a value; see `srbench.system.json_forms`."""
+        return SORTS[self.sort].form
 
     def accepts(self, value: Any) -> bool:
-        """Return whether a value can be meant."""
-        return self.optional if value is None else bool(ACCEPTS[self.sort](self, value))
+        """Return whether a value is valid."""
+        return self.optional if value is None else bool(SORTS[self.sort].accepts(self, value))
 
     @property
     def expected(self) -> str:
         """What a value must be, for messages."""
         bounds = f"{'above' if self.above else 'from'} {self.least:g}"
         bounds += f" to {self.most:g}" if self.most < UNBOUNDED else ""
-        return {
-            "names": "one name or several",
-            "texts": "texts",
-            "choices": "a mapping from names to texts",
-            "folder": "a folder",
-            "flag": "True or False",
-            "word": f"one of {', '.join(self.words)}",
-            "whole": f"a whole number {bounds}",
-            "wholes": f"whole numbers {bounds}",
-            "number": f"a number {bounds}",
-            "tile": f"'auto', 'off' or a number of LR pixels {bounds}",
-        }.get(self.sort, "a text")
+        return SORTS[self.sort].expected.format(bounds=bounds, words=", ".join(self.words))
 
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _are_texts(value: Any) -> bool:
-    return isinstance(value, tuple) and all(isinstance(text, str) for text in value)
-
-
-def _is_within(kind: Kind, value: float) -> bool:
-    return kind.least <= value <= kind.most and not (kind.above and value == kind.least)
-
-
-ACCEPTS: dict[str, Callable[[Kind, Any], bool]] = {
-    "names": lambda _, value: _are_texts(value) and bool(value) and all(value),
-    "texts": lambda _, value: _are_texts(value),
-    "text": lambda _, value: isinstance(value, str),
-    "choices": lambda _, value: isinstance(value, Mapping),
-    "folder": lambda _, value: isinstance(value, Path),
-    "flag": lambda _, value: isinstance(value, bool),
-    "word": lambda kind, value: value in kind.words,
-    "whole": lambda kind, value: type(value) is int and _is_within(kind, value),
-    "wholes": lambda kind, value: (
-        isinstance(value, tuple)
-        and bool(value)
-        and all(type(number) is int and _is_within(kind, number) for number in value)
-    ),
-    "number": lambda kind, value: _is_number(value) and _is_within(kind, value),
-    "tile": lambda kind, value: value in ("auto", "off") or (type(value) is int and value >= kind.least),
-}
-"""Whether a value is of a sort and within a kind's bounds."""
 
 NAMES, TEXTS, ONE_TEXT, CHOICES = Kind("names"), Kind("texts"), Kind("text"), Kind("choices")
 FLAG = Kind("flag")
@@ -144,7 +136,7 @@ class RunOptions:
     methods: tuple[str, ...] = _option(NAMES, "Methods to compare; see 'srbench list methods'.", needed=True)
     datasets: tuple[str, ...] = _option(
         NAMES,
-        "Datasets by name, or folders of images (HR, or HR/ and LR/ in it).",
+        "Datasets by name, folders of images (HR, or HR and LR), or NAME=FOLDER.",
         (defaults.DATASET,),
         keyword="dataset",
     )
@@ -165,13 +157,17 @@ class RunOptions:
     speed_batch: int = _option(Kind("whole", 1, 1024), "Images per batch for speed.", 1)
     speed_seconds: float = _option(Kind("number", 0, 600, above=True), "How long each speed is measured.", 2.0)
     weights: Mapping[str, str] = _option(
-        CHOICES, "Weights by method; without it those shipped with the plugin, else those trained here.", {}
+        CHOICES, "Weights by method [default: those shipped with the plugin, else those trained on this machine]", {}
     )
     train_on: tuple[str, ...] = _option(
         TEXTS, "Train the methods that have no weights first, on these sets.", (), keyword="train"
     )
     train_steps: int | None = _option(Kind("whole", 1, optional=True), "Steps of each training [default: the recipe's]")
     save_images: bool = _option(FLAG, "Keep the SR images as PNG in OUT/images.", False)
+    limit_images: int = _option(
+        Kind("whole"), "Score only the first N images of each dataset, as a quick look; 0: all.", 0
+    )
+    images: tuple[str, ...] = _option(TEXTS, "Score only these images, by name (butterfly or set5/butterfly).", ())
     force: bool = _option(FLAG, "Score again what is already there.", False, recorded=False)
     device: str = _option(ONE_TEXT, "auto, cpu, cuda, cuda:1, ...", "auto")
     precision: str = _option(
@@ -216,10 +212,10 @@ class RunOptions:
     plugins: tuple[str, ...] = _option(TEXTS, "Plugin files to load too.", ())
 
     @property
-    def speed_settings(self) -> dict[str, Any] | None:
-        """Settings by the names of `srbench.inference.speed.SpeedSettings`; None where speed is not measured."""
+    def speed_settings(self) -> dict[str, Any]:
+        """Settings by the names of `srbench.inference.speed.SpeedSettings`; without speed, costs are only counted."""
         if not self.speed:
-            return None
+            return {"size": self.speed_size, "batch": self.speed_batch, "timed": False}
         return {"size": self.speed_size, "batch": self.speed_batch, "seconds": self.speed_seconds}
 
     @property

@@ -10,11 +10,13 @@ from srbench.execution.jobs import Cell, Job
 from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, picture_row
 from srbench.runs.parts import Output, Part
+from srbench.scoring.sr_folders import sr_files
 from srbench.store.hashes import digest
 from srbench.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from srbench.catalog.catalog import Catalog
     from srbench.data.image_sets import ImageSet
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 8
 """Images per job: few enough that a chunk's prepared references stay cached for the next method."""
+TIMED = ("method", "scale", "plugin", "weights", "device", "precision")
+"""What identifies the network of a measurement of speed."""
 GPU_CHUNK = 32
 """Images per job on a GPU: more, because each job first waits while its first images are decoded."""
 
@@ -55,6 +59,10 @@ class Plan:
     noted: set[str] = field(default_factory=set)
     """Keys whose last row reports a missing backbone."""
     pictures: dict[str, Row] = field(default_factory=dict)
+    timed: set[tuple[str, ...]] = field(default_factory=set)
+    """What was timed before."""
+    found: dict[tuple[str, str, int], dict[str, Path]] = field(default_factory=dict)
+    """SR files by method, dataset and scale, of methods that are folders of them."""
 
     @property
     def methods(self) -> list[ModelSpec]:
@@ -69,6 +77,8 @@ class Plan:
     def read(self, rows: Iterable[Row]) -> None:
         """Read the rows that earlier commands wrote to the same folder."""
         for row in rows:
+            if row["kind"] == "speed" and row.get("timed", True):
+                self.timed.add(tuple(str(row[name]) for name in TIMED))
             if row["kind"] == "job":
                 self.note_status(row)
             elif row["kind"] == "picture":
@@ -94,11 +104,24 @@ class Plan:
         """Return why a method does not support the request; empty if it does."""
         if reason := method.lacks_scale(scale):
             return reason
+        if method.outputs:
+            return ""
         if self.request.precision not in method.precisions:
             return f"does not do {self.request.precision}"
         if isinstance(self.request.tile, int) and method.indivisible:
             return f"cannot be cut into tiles: {method.indivisible}"
         return ""
+
+    def sr_files(self, images: ImageSet, method: ModelSpec) -> dict[str, Path]:
+        """Return the SR files of a method that is a folder of them, by image; none of another method.
+
+        Raises:
+            MethodError: an image has no SR file, or names can be paired in several ways.
+        """
+        key = method.name, images.name, images.scale
+        if method.outputs and method.file and key not in self.found:
+            self.found[key] = sr_files(method.file, images.name, images.scale, images.pairs)
+        return self.found.get(key, {})
 
     def pending(self, images: ImageSet, method: ModelSpec) -> tuple[dict[str, list[Cell]], list[Row]]:
         """Return the cells still to score, by image, and rows for values that cannot be computed."""
@@ -140,18 +163,18 @@ class Plan:
                         yield Task(self._score_job(images, method, chunk), (part,))
 
     def speed_tasks(self) -> list[Task]:
-        """Return the measurements of speed still to do."""
+        """Return the measurements of speed still to do; without speed, of parameters and multiply-accumulates."""
         settings = self.request.speed_settings
-        if settings is None:
+        if self.request.only is not None:
             return []
         tasks = []
         for method in self.methods:
             for scale in dict.fromkeys(images.scale for images in self.sets):
-                if self.unsupported(method, scale):
+                if method.outputs or self.unsupported(method, scale):
                     continue
                 row = {"kind": "speed", **self.identity(method, scale), **settings, "srbench": __version__}
                 row["key"] = digest(row)
-                if row["key"] not in self.done:
+                if row["key"] not in self.done and not (self._is_timed(row) and not self.request.speed):
                     file = self._weights_file(method, scale)
                     expected = self._expected(method, scale)
                     job = Job(
@@ -160,6 +183,10 @@ class Plan:
                     parts = (Part(method.name, images.name, scale) for images in self.sets if images.scale == scale)
                     tasks.append(Task(job, tuple(parts), row))
         return tasks
+
+    def _is_timed(self, row: Row) -> bool:
+        """Return whether the method was timed before, by which its costs are known."""
+        return tuple(str(row[name]) for name in TIMED) in self.timed
 
     def identity(self, method: ModelSpec, scale: int) -> Row:
         """Return the fields that identify a method's results: name, scale, code, weights, device, precision."""
@@ -231,6 +258,7 @@ class Plan:
             images=chunk,
             save_to={name: str(run_dir / self._picture(images, method, name)["sr"]) for name in saved},
             weights=self._weights_file(method, images.scale),
+            outputs={name: str(file) for name, file in self.sr_files(images, method).items() if name in chunk},
             degradation=images.degradation.name,
             reference=method.reference,
             expected=expected,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from srbench.data.find import find_dataset
+from srbench.data.find import check_out, find_dataset
+from srbench.data.folder import name_of
 from srbench.data.image_sets import prepare
+from srbench.errors import UsageError
 from srbench.images.degradations import get_degradation
 from srbench.protocols import get_protocol
 from srbench.runs.request import absolute
+from srbench.runs.selection import check_names, select
 from srbench.store.backbones import missing_backbones
 from srbench.store.weights import NAME as WEIGHTS
 from srbench.store.weights import find_weights, trained_folder
@@ -70,27 +75,32 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     """
     methods = catalog.models.open_all(request.methods)
     metrics = {catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}
-    protocols = [get_protocol(protocol) for protocol in request.protocols]
+    protocols = list({get_protocol(name).name: get_protocol(name) for name in request.protocols}.values())
     degradation = get_degradation(request.degradation)
     datasets = named_datasets(request, catalog)
     for _, spec, _ in datasets:
+        check_out(request.out, spec)
         for scale in request.scales:
             spec.check_scale(scale)  # before anything is fetched
     return Specs(methods, list(metrics.values()), protocols, datasets, degradation)
 
 
-def list_images(specs: Specs, scales: Sequence[int]) -> Listings:
+def list_images(specs: Specs, scales: Sequence[int], images: Sequence[str] = ()) -> Listings:
     """Return the images of each dataset that can be listed before anything is fetched, by reference and scale.
 
     Raises:
-        UsageError: a dataset cannot be listed.
+        UsageError: a dataset cannot be listed, or one of ``images`` is in none.
     """
-    return {
+    listings = {
         (reference, scale): spec.pairs(scale)
         for reference, spec, _ in specs.datasets
         if spec.images is not None
         for scale in scales
     }
+    if images and all(spec.images is not None for _, spec, _ in specs.datasets):
+        names = {reference: name for reference, _, name in specs.datasets}
+        check_names(images, {names[reference]: pairs for (reference, _), pairs in listings.items()})
+    return listings
 
 
 def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: Listings, ui: UI) -> Prepared:
@@ -101,8 +111,8 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: List
         SRBenchError: a training failed.
     """
     sets = [
-        prepare(reference, spec, name, scale, ui, specs.degradation, listings.get((reference, scale)))
-        for reference, spec, name in specs.datasets
+        _prepare_set(request, dataset, scale, specs, listings, ui)
+        for dataset in specs.datasets
         for scale in request.scales
     ]
     _train_first(request, catalog, specs.methods, ui)
@@ -110,26 +120,52 @@ def prepare_run(request: Request, catalog: Catalog, specs: Specs, listings: List
     return Prepared(specs, sets, weights, missing_backbones(specs.metrics, ui))
 
 
+def _prepare_set(
+    request: Request, dataset: NamedDataset, scale: int, specs: Specs, listings: Listings, ui: UI
+) -> ImageSet:
+    """Prepare the images of a dataset that the request chooses."""
+    reference, spec, name = dataset
+    listed = listings.get((reference, scale))
+    chosen = None if listed is None else select(listed, name, request.images, request.limit_images)
+    images = prepare(reference, spec, name, scale, ui, specs.degradation, chosen)
+    total = len(listed) if listed is not None else len(images.pairs)
+    if listed is None and images.pairs:  # an archive, whose images are known only now
+        pairs = select(images.pairs, name, request.images, request.limit_images)
+        images = replace(images, pairs=pairs, hashes={pair.name: images.hashes[pair.name] for pair in pairs})
+    if (request.images or request.limit_images) and len(images.pairs) < total:
+        images = replace(images, selected=f"{len(images.pairs)} of {total} images")
+        ui.note(f"{images.name} x{scale}: {images.selected} are scored")
+    return images
+
+
 def named_datasets(request: Request, catalog: Catalog) -> list[NamedDataset]:
-    """Return the datasets of a request; folders with the same name are named by their paths.
+    """Return the datasets of a request; folders with the same name get those of their parents too.
 
     Raises:
-        UsageError: there is no such dataset or folder.
+        UsageError: there is no such dataset or folder, or two datasets were given the same name.
     """
     specs: dict[str, DatasetSpec] = {}
     for text in request.datasets:
         spec = find_dataset(catalog, text)
         specs[absolute(text, catalog)] = spec
-    names = [spec.name for spec in specs.values()]
+    given = [spec.name for reference, spec in specs.items() if reference == spec.name or "=" in reference]
+    if doubles := [name for name in given if given.count(name) > 1]:
+        raise UsageError(f"two datasets are named {doubles[0]}; NAME=FOLDER gives another name")
+    names = {reference: spec.name for reference, spec in specs.items()}
+    parents = 0
+    while repeated := _repeated(names, {*given, *catalog.datasets.specs}):
+        parents += 1
+        for reference in repeated:
+            longer = name_of(Path(reference), parents)
+            names[reference] = longer if parents < len(Path(reference).parts) else reference
+    return [NamedDataset(reference, spec, names[reference]) for reference, spec in specs.items()]
 
-    def is_unique(reference: str, spec: DatasetSpec) -> bool:
-        own_name = reference == spec.name or "=" in reference or spec.name not in catalog.datasets
-        return own_name and names.count(spec.name) == 1
 
-    return [
-        NamedDataset(reference, spec, spec.name if is_unique(reference, spec) else reference)
-        for reference, spec in specs.items()
-    ]
+def _repeated(names: Mapping[str, str], taken: set[str]) -> list[str]:
+    """Return the folders whose names are another folder's too, or a dataset's."""
+    counts = Counter(names.values())
+    folders = [reference for reference, name in names.items() if "=" not in reference and name != reference]
+    return [reference for reference in folders if counts[names[reference]] > 1 or names[reference] in taken]
 
 
 def warn_unsupported(methods: Iterable[ModelSpec], scales: Sequence[int], ui: UI) -> None:
@@ -174,7 +210,8 @@ def choose_weights(
             if weights is None:
                 continue
             chosen[method.name, scale] = weights
-            ui.note(f"{method.name} x{scale}: {weights.origin} weights {weights.digest} ({weights.path})")
+            kind = "SR images" if method.outputs else f"{weights.origin} weights"
+            ui.note(f"{method.name} x{scale}: {kind} {weights.digest} ({weights.path})")
             newer = trained_folder(method.name, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  trained weights exist too: use them with --weights {method.name}=trained")

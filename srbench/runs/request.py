@@ -92,4 +92,7 @@ def absolute(text: str, catalog: Catalog) -> str:
         return catalog.datasets[text].name
     if named := split_name(text):
         return "=".join(named)
-    return str(users_path(text).resolve())
+    path = users_path(text)
+    if text.lower() in catalog.datasets and not path.exists():  # a folder of this very name comes first
+        return catalog.datasets[text].name
+    return str(path.resolve())

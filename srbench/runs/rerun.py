@@ -12,7 +12,7 @@ from srbench.catalog.catalog import Catalog
 from srbench.catalog.plugin import plugin_source
 from srbench.data.find import find_dataset
 from srbench.data.pairs import pair_hash
-from srbench.errors import SRBenchError, UsageError
+from srbench.errors import SRBenchError, UsageError, several
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.results.run_file import read_run_file
@@ -154,7 +154,8 @@ class _Checked:
                 changed = [name for name in then if name in pairs and _hash(pairs[name], degradation) != then[name]]
                 for images, fate in ((gone, "gone"), (changed, "changed")):
                     if images:
-                        self.remarks.append(f"{label}: {_several(images)} {fate}")
+                        verb = "is" if len(images) == 1 else "are"
+                        self.remarks.append(f"{label}: {several(images)} {verb} {fate}")
 
     def _compare(self, subject: str, then: str | None, now: str) -> None:
         if then is not None and then != now:
@@ -166,11 +167,6 @@ def _hash(pair: ImagePair, degradation: Degradation) -> str:
         return pair_hash(pair, degradation)
     except OSError:
         return ""
-
-
-def _several(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more} {'is' if len(names) == 1 else 'are'}"
 
 
 def _version(package: str) -> str:

@@ -9,10 +9,11 @@ import itertools
 import queue
 from collections import Counter, defaultdict
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.errors import Code, Failure, SRBenchError, reason_of
 from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpent, ValueScored
 from srbench.execution.executor import JobFailedError
@@ -30,11 +31,13 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from srbench.catalog.catalog import Catalog
+    from srbench.data.image_sets import ImageSet
     from srbench.execution.events import Event
     from srbench.execution.executor import Executor
     from srbench.execution.jobs import Cell
     from srbench.runs.plan import Task
     from srbench.runs.request import Request
+    from srbench.specs import ModelSpec
     from srbench.system.terminal import UI
 
 QUIET_S = 5.0
@@ -49,6 +52,8 @@ class Outcome:
     seconds: Mapping[str, float]
     unsupported: Mapping[str, str] = field(default_factory=dict)
     """Methods of which nothing could be run, with the reason."""
+    missing: Mapping[str, str] = field(default_factory=dict)
+    """Metrics that were asked for and could not be computed, with the reason; the default ones may be missing."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +72,10 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
         KeyboardInterrupt: stopped by the user; finished rows are saved.
     """
     specs = find_specs(request, catalog)
+    protocols, metrics = (tuple(spec.name for spec in kind) for kind in (specs.protocols, specs.metrics))
+    request = replace(request, protocols=tuple(dict.fromkeys(protocols)), metrics=metrics)  # as users may write them
     check_executor(request, catalog)
-    listings = list_images(specs, request.scales)
+    listings = list_images(specs, request.scales, request.images)
     warn_unsupported(specs.methods, request.scales, ui)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
@@ -175,8 +182,11 @@ class _Run:
     """Parts and topics of the remarks made."""
     unsupported: dict[str, str] = field(default_factory=dict)
     """Methods of which no part is supported, with the reason."""
+    missing: dict[str, str] = field(default_factory=dict)
+    """Metrics that could not be computed, with the reason."""
 
     def go(self) -> Outcome:
+        self.missing |= self.plan.prepared.missing
         todo = self._begin()
         scores, speeds = list(self.plan.score_tasks(todo)), self.plan.speed_tasks()
         if steps := sum(len(task.job.images) for task in scores) + len(speeds):
@@ -188,9 +198,11 @@ class _Run:
                 self._measure(speeds, advance)
         elif self.unsupported.keys() >= {method.name for method in self.plan.methods}:
             self.ui.note("nothing was scored: unsupported")
-        elif not self.failures:
+        elif not self.failures and not self.missing:
             self.ui.note("nothing to do: all results exist already (--force scores them again)")
-        return Outcome(self.failures, dict(self.seconds), self.unsupported)
+        asked = self.plan.request.metrics != defaults.METRICS
+        missing = self.missing if asked else {}
+        return Outcome(self.failures, dict(self.seconds), self.unsupported, missing)
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:
         """Return the cells still to score, by part and image; record the parts without work."""
@@ -207,6 +219,8 @@ class _Run:
                     self._end(part, "unsupported", reason)
                 elif images.fault:
                     self._fail(part, Failure(Code.MISSING_FILE, images.fault))
+                elif fault := self._lacks_files(images, method):
+                    self._fail(part, fault)
                 else:
                     pending, notes = self.plan.pending(images, method)
                     for row in notes:
@@ -217,6 +231,14 @@ class _Run:
                     else:
                         self._end(part, "ok")
         return todo
+
+    def _lacks_files(self, images: ImageSet, method: ModelSpec) -> Failure | None:
+        """Return why a method that is a folder of SR images has not one of each."""
+        try:
+            self.plan.sr_files(images, method)
+        except SRBenchError as error:
+            return Failure(Code.MISSING_FILE, str(error))
+        return None
 
     def _is_needed(self, task: Task) -> bool:
         """Return whether no part of a task has failed."""
@@ -253,7 +275,9 @@ class _Run:
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
             elif isinstance(event, End):
-                if event.failure:
+                if event.failure and not self.plan.request.speed:
+                    self.ui.warn(f"{task.job.method} x{task.job.scale}: MACs are not counted: {event.failure}")
+                elif event.failure:
                     for part in task.parts:
                         self._fail(part, Failure(event.failure.code, f"speed: {event.failure}"))
                 advance(f"{task.job.method} x{task.job.scale} speed")
@@ -265,6 +289,7 @@ class _Run:
     def _value_row(self, event: ValueScored) -> None:
         row = {**self.plan.identities[event.cell], "value": encode_value(event.value), "reason": event.reason}
         if event.code is not None:
+            self.missing.setdefault(row["metric"].split("/")[0], event.reason)
             row |= {"missing": True, "code": event.code}
         if event.tile:
             row["tile"] = event.tile

@@ -15,6 +15,7 @@ from srbench.execution.jobs import Job, Session
 from srbench.execution.local import WorkerExecutor
 from srbench.runs.prepare import choose_weights
 from srbench.system.atomic import write_text
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -144,14 +145,13 @@ def _measured(executor: WorkerExecutor, job: Job, kind: type[E]) -> E:
 
 def draw(curves: Curves, target: Path) -> None:
     """Plot latency, throughput and roofline fraction over the input size, one line per method and batch."""
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, NullLocator, ScalarFormatter
 
     panels = [("latency_ms", "ms per batch", True), ("mpix_per_s", "output MPix/s", True)]
     panels.append(("roofline", "of a matrix product's FLOP/s", False))
-    with mpl.rc_context({"font.size": 9}):
+    with figure_style({"font.size": 9}):
         figure = Figure(figsize=(12, 3.6), layout="constrained")
         FigureCanvasAgg(figure)
         axes: list[Axes] = list(figure.subplots(1, len(panels)))

@@ -16,13 +16,14 @@ from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, made_from
 from srbench.results.rows import decode_value, read_rows
-from srbench.results.run_file import read_run_file
+from srbench.results.run_file import folder_of, read_run_file
 from srbench.runs.parts import Output
 from srbench.runs.prepare import named_datasets
 from srbench.runs.rerun import requests_of
 from srbench.runs.runner import run as run_request
-from srbench.scoring.folders import FilePair, score_folders
+from srbench.scoring.folders import score_folders
 from srbench.scoring.outputs import criteria
+from srbench.scoring.pairing import FilePair
 from srbench.store.hashes import digest
 from srbench.system.terminal import Silent
 
@@ -93,7 +94,7 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
         SRBenchError: there is no run, it holds no values, or it records no request.
         UsageError: no part of it can be run here.
     """
-    run = read_run_file(run_dir)
+    run, run_dir = read_run_file(run_dir), folder_of(run_dir)
     rows = list(read_rows(run_dir / "results.jsonl"))
     stored = _stored(run, rows)
     if not stored:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
-from srbench.errors import Code, ImageError, SRBenchError, UsageError
-from srbench.images.picture import mod_crop
-from srbench.images.read import list_folder, read_8bit
+from srbench.errors import Code, SRBenchError
+from srbench.images.picture import has_colour
+from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
+from srbench.scoring.fit import fit
 from srbench.scoring.outputs import criteria, score_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import Sample
@@ -19,21 +20,14 @@ from srbench.system.malloc import keep_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from srbench.protocols import Protocol
+    from srbench.scoring.pairing import FilePair
     from srbench.scoring.scorer import Score
     from srbench.specs import MetricSpec
 
 STORE_BYTES = 256 * 2**20
-
-
-class FilePair(NamedTuple):
-    """An SR file and its HR file."""
-
-    name: str
-    sr: Path
-    hr: Path
+GREY_SR = "SR is grey, but HR has colours: rgb and LPIPS count the missing colours as errors"
 
 
 @dataclass(frozen=True)
@@ -46,40 +40,18 @@ class FolderScores:
     """Images that could not be scored, with the reason."""
     missing: dict[str, str] = field(default_factory=dict)
     """Metrics that could not be computed, with the reason."""
+    remarks: dict[str, list[str]] = field(default_factory=dict)
+    """What is odd about images that were scored all the same, with their names."""
 
+    def remark(self, text: str, image: str) -> None:
+        """Add an image to those that a remark is about."""
+        self.remarks.setdefault(text, []).append(image)
 
-def pair_files(
-    sr_folder: Path, hr_folder: Path, sr_suffix: str = "", hr_suffix: str = ""
-) -> tuple[list[FilePair], list[str]]:
-    """Pair files by name, without extensions and the given suffixes.
-
-    Returns:
-        The pairs, and a warning for each file without a partner.
-
-    Raises:
-        UsageError: there are no pairs, or two files of a folder have the same name.
-    """
-    sr, hr = _by_name(sr_folder, sr_suffix), _by_name(hr_folder, hr_suffix)
-    warnings = [f"{sr[name]} has no HR partner" for name in sr if name not in hr]
-    warnings += [f"{hr[name]} has no SR partner" for name in hr if name not in sr]
-    pairs = [FilePair(name, file, hr[name]) for name, file in sr.items() if name in hr]
-    if not pairs:
-        example = f"{next(iter(sr.values())).name} and {next(iter(hr.values())).name}"
-        raise UsageError(
-            f"no file in {sr_folder} has the same name as one in {hr_folder} (for example {example}); "
-            "--sr-suffix and --hr-suffix remove endings of names"
-        )
-    return pairs, warnings
-
-
-def _by_name(folder: Path, suffix: str) -> dict[str, Path]:
-    files: dict[str, Path] = {}
-    for file in list_folder(folder):
-        name = file.stem.removesuffix(suffix)
-        if name in files:
-            raise UsageError(f"{files[name]} and {file.name} have the same name; rename one")
-        files[name] = file
-    return files
+    def mean(self, metric: str, protocol: str) -> tuple[float | None, int]:
+        """Return the mean over the images that have a value, None if there is none, and how many there are."""
+        scores = [by_metric.get(metric) for (_, name), by_metric in self.scores.items() if name == protocol]
+        values = [score.value for score in scores if score is not None and score.value is not None]
+        return (sum(values) / len(values) if values else None), len(values)
 
 
 def score_folders(
@@ -89,6 +61,8 @@ def score_folders(
     metrics: Sequence[MetricSpec],
     device: torch.device,
     done: Callable[[str], object] = lambda _: None,
+    *,
+    crop_common: bool = False,
 ) -> FolderScores:
     """Score pairs of files, exactly as a run scores a method's output.
 
@@ -99,6 +73,8 @@ def score_folders(
         metrics: the metrics to compute.
         device: the device to compute on.
         done: called with the name of each finished pair.
+        crop_common: score what SR and HR have in common, from the top left, where their sizes differ by less than the
+            scale.
     """
     keep_memory()
     result = FolderScores()
@@ -106,7 +82,7 @@ def score_folders(
     all_criteria = criteria(metrics, protocols)
     for pair in pairs:
         try:
-            sr, sample = _read_pair(pair, scale, device)
+            sr, sample = _read_pair(pair, scale, device, result, crop_common=crop_common)
         except SRBenchError as error:
             result.faults[pair.name] = str(error)
             done(pair.name)
@@ -128,14 +104,16 @@ def score_folders(
     return result
 
 
-def _read_pair(pair: FilePair, scale: int, device: torch.device) -> tuple[torch.Tensor, Sample]:
-    hr = mod_crop(read_8bit(pair.hr), scale, str(pair.hr))
-    sr = read_8bit(pair.sr)
-    if sr.size != hr.size:
-        raise ImageError(
-            f"{pair.sr}: is {sr.size[0]}x{sr.size[1]}, but {pair.hr.name} cropped to multiples of {scale} is "
-            f"{hr.size[0]}x{hr.size[1]}"
-        )
+def _read_pair(
+    pair: FilePair, scale: int, device: torch.device, result: FolderScores, *, crop_common: bool
+) -> tuple[torch.Tensor, Sample]:
+    hr, sr = read_8bit(pair.hr), read_8bit(pair.sr)
+    fitted = fit(sr, hr.size, scale, str(pair.sr), pair.hr.name, crop_common=crop_common)
+    if fitted.remark:
+        result.remark(fitted.remark, pair.name)
+    sr, hr = fitted.sr, hr.crop(*fitted.sr.size)
+    if has_colour(hr) and not has_colour(sr):
+        result.remark(GREY_SR, pair.name)
     hr_tensor = torch.from_numpy(planes(hr)).to(device)
     sample = Sample(pair.name, hr_tensor, hr_tensor[..., :0, :0], hr.grey, scale)
     return torch.from_numpy(planes(sr)).to(device), sample

@@ -4,7 +4,7 @@ No module here imports torch. A spec describes what exists and how it is built; 
 """
 
 from srbench.specs.checks import FILE_NAME, NAME
-from srbench.specs.dataset import ARCHIVES, Archive, Asset, DatasetSpec, ImagePair
+from srbench.specs.dataset import ARCHIVES, Archive, Asset, DatasetSpec, ImagePair, Remark, find_image
 from srbench.specs.loss import LossSpec
 from srbench.specs.metric import Metric, MetricSpec
 from srbench.specs.model import ModelFileSpec, ModelSpec, Published, Tile
@@ -23,5 +23,7 @@ __all__ = [
     "ModelFileSpec",
     "ModelSpec",
     "Published",
+    "Remark",
     "Tile",
+    "find_image",
 ]

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.errors import SpecError, SRBenchError, UsageError, say
 from srbench.specs.checks import check_callable, check_names, check_scales, require
@@ -94,6 +94,25 @@ class ImagePair:
     """The HR image file, RGB or grey, 8 bits per channel."""
     lr: Path | Asset | None = None
     """The LR image file, whose size times the scale is HR's; None: LR is made from HR by a degradation."""
+    aliases: tuple[str, ...] = ()
+    """Other names by which users may ask for the image, such as ``butterfly``; results have its name."""
+
+
+class Remark(NamedTuple):
+    """Something that a user should know of a dataset's images, in one line."""
+
+    text: str
+    warning: bool = False
+    """Whether it may be other than the user expects."""
+
+
+def find_image(pairs: Sequence[ImagePair], name: str) -> ImagePair | None:
+    """Return the image with a name or alias, in any case; None if there is none."""
+    for pair in pairs:
+        if pair.name == name:
+            return pair
+    wanted = name.lower()
+    return next((pair for pair in pairs if wanted in {pair.name.lower(), *map(str.lower, pair.aliases)}), None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +145,10 @@ class DatasetSpec:
     """Reasons why the dataset has no images at a scale, by scale; shown to users who ask for it."""
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Images of the source that the dataset leaves out: reasons by name; recorded in the card of weights."""
+    fingerprints: Mapping[str, str] = field(default_factory=dict)
+    """Fingerprints of images by name (`srbench.images.fingerprint`): trainings report test images among their data."""
+    remarks: Callable[[int], Sequence[Remark]] | None = None
+    """``remarks(scale)`` returns what users should know of the images at a scale; it is shown before they are used."""
 
     def __post_init__(self) -> None:
         check_names(self)
@@ -135,6 +158,7 @@ class DatasetSpec:
             check_callable(self, "images")
         object.__setattr__(self, "refusals", MappingProxyType(dict(self.refusals)))
         object.__setattr__(self, "excluded", MappingProxyType(dict(self.excluded)))
+        object.__setattr__(self, "fingerprints", MappingProxyType(dict(self.fingerprints)))
 
     @property
     def scales_text(self) -> str:

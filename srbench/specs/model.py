@@ -128,6 +128,8 @@ class ModelSpec:
     """For a method from a `ModelFileSpec`, the file with network and weights, which ``build`` reads; else None."""
     more_files: Sequence[Path] = ()
     """Files that belong to ``file``, such as weights that an ONNX file keeps beside it; hashed with it."""
+    outputs: bool = False
+    """True if ``file`` is a folder of SR images that some tool made: they are scored, and nothing is built or timed."""
     card: Mapping[str, Any] = field(default_factory=dict)
     """Facts about the training of the weights in ``file``, by name, as in the card of a weights file."""
 
@@ -228,7 +230,9 @@ class ModelFileSpec:
     It raises a `UsageError` that states the reason if the file is not a method.
     """
     suffixes: Sequence[str]
-    """Suffixes of the files, lower-case, with the dot, e.g. ``.onnx``."""
+    """Suffixes of the files, lower-case, with the dot, e.g. ``.onnx``; none for folders."""
+    folders: bool = False
+    """Whether ``PATH`` is a folder."""
     aliases: Sequence[str] = ()
     """Other prefixes."""
 
@@ -243,5 +247,6 @@ class ModelFileSpec:
                 raise SpecError(f"ModelFileSpec {name!r}: must be lower-case letters, digits, '.', '_' or '-'")
         if not callable(self.open):
             raise SpecError(f"ModelFileSpec {self.name!r}: open must be callable")
-        if not self.suffixes or not all(isinstance(s, str) and s.startswith(".") for s in self.suffixes):
+        suffixes = all(isinstance(suffix, str) and suffix.startswith(".") for suffix in self.suffixes)
+        if not suffixes or bool(self.suffixes) == self.folders:
             raise SpecError(f"ModelFileSpec {self.name!r}: suffixes must be some of '.onnx', '.pth', ...")

@@ -16,7 +16,6 @@ import stat
 import tarfile
 import zipfile
 import zlib
-from contextlib import ExitStack, contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
 
@@ -31,6 +30,7 @@ from srbench.system.locks import locked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from srbench.specs import Archive
     from srbench.system.terminal import UI
@@ -242,17 +242,11 @@ def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[t
             yield path.name, path.stat().st_size, stream
 
 
-@contextmanager
-def _alone(archive: Archive, ui: UI) -> Iterator[None]:
-    """Let one process at a time fetch an archive; the others wait and find it in the cache."""
-    folder = home() / PurePosixPath(archive.path).parent
+def _alone(archive: Archive, ui: UI) -> AbstractContextManager[None]:
+    """Return a context in which no other process fetches the archive; others wait and find it in the cache."""
+    lock = home() / PurePosixPath(archive.path).with_name(f".{archive.name}.lock")
     waiting = f"another process is fetching {archive.name}; waiting for it"
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder / f".{archive.name}.lock", lambda: ui.note(waiting)))
-        except OSError as error:
-            raise AssetError(f"{folder}: cannot be written ({reason_of(error)})") from error
-        yield
+    return locked(lock, lambda: ui.note(waiting), raises=AssetError)
 
 
 def _fault(error: Exception) -> str:

@@ -39,7 +39,7 @@ def fetch(asset: Asset) -> Path:
     if is_cached(asset):
         return target
     try:
-        with locked(target.parent / ".lock", busy=lambda: None):
+        with locked(target.parent / ".lock", busy=lambda: None, raises=AssetError):
             return target if is_cached(asset) else _get(asset, target)
     except OSError as error:
         raise AssetError(f"{target}: cannot be written ({reason_of(error)})") from error

@@ -6,6 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from srbench.images.read import SUFFIXES
 from srbench.specs import Asset
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def tree_hash(folder: Path) -> str:
+    """Return one SHA-256 over the image files below a folder, by relative path."""
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    return hashlib.sha256(json.dumps([(str(f.relative_to(folder)), sha256(f)) for f in files]).encode()).hexdigest()
 
 
 def digest(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import Code, MethodError, UsageError, without_passwords
 from srbench.images.degradations import BICUBIC
-from srbench.store.hashes import sha256
+from srbench.store.hashes import sha256, tree_hash
 from srbench.store.home import home, users_path
 from srbench.system.atomic import replacing, write_text
 from srbench.system.json_forms import NONE, TEXT, Fields, parse
@@ -42,7 +42,10 @@ LONGEST = 100
 
 @dataclass(frozen=True)
 class Weights:
-    """A weights file: its path, its origin (``shipped``, ``trained`` or ``file``) and its card."""
+    """A weights file: its path, its origin (``shipped``, ``trained`` or ``file``) and its card.
+
+    Of a method that is a folder of SR images, the path is that folder.
+    """
 
     path: Path
     origin: str
@@ -52,8 +55,8 @@ class Weights:
 
     @property
     def digest(self) -> str:
-        """First 16 hex digits of the file's SHA-256; with other files, of the SHA-256 of all."""
-        whole = [sha256(path) for path in (self.path, *self.more)]
+        """First 16 hex digits of the file's SHA-256; of a folder, over all images in it; of several files, of all."""
+        whole = [(tree_hash if path.is_dir() else sha256)(path) for path in (self.path, *self.more)]
         return whole[0][:16] if len(whole) == 1 else hashlib.sha256("".join(whole).encode()).hexdigest()[:16]
 
     @property
@@ -62,7 +65,8 @@ class Weights:
         loss, own = self.card.get("loss"), self.card.get("default_loss")
         lr = self.card.get("degradation", BICUBIC.identity)
         remarks = [f"the loss {loss}, not on the method's own {own}"] if own and loss != own else []
-        remarks += [f"LR by {lr}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
+        made = "LR as given" if lr == "as-given" else f"LR by {lr}"
+        remarks += [f"{made}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
         return f"trained on {' and on '.join(remarks)}" if remarks else ""
 
 
@@ -77,17 +81,17 @@ def card_path(weights: Path) -> Path:
     return weights.with_suffix(".json")
 
 
-def method_of(weights: str) -> str:
-    """Return the method named by the card of a weights file; empty if there is no readable card."""
+def read_card(weights: Path) -> dict[str, Any]:
+    """Return the card of a weights file; empty if there is no readable card."""
     try:
-        card: Any = parse(card_path(users_path(weights)).read_text(encoding="utf-8"), CARD)
+        card: dict[str, Any] = parse(card_path(weights).read_text(encoding="utf-8"), CARD)
     except (OSError, ValueError):
-        return ""
-    return str(card.get("method", ""))
+        return {}
+    return card
 
 
 def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = "") -> Weights | None:
-    """Return the weights a method runs with: the chosen ones, else shipped with the plugin, else trained here.
+    """Return the weights a method runs with: the chosen, else the shipped, else those trained on this machine.
 
     Args:
         spec: the method.

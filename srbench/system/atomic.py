@@ -52,18 +52,23 @@ def remove_leftovers(folder: Path) -> None:
     """Remove temporary files of killed processes; no other process may be writing to the folder.
 
     Raises:
-        OSError: the folder cannot be read or written.
+        SRBenchError: the folder cannot be read or written.
     """
-    for path in folder.iterdir():
-        if LEFTOVER.fullmatch(path.name):
-            path.unlink()
+    try:
+        for path in folder.iterdir():
+            if LEFTOVER.fullmatch(path.name):
+                path.unlink()
+    except OSError as error:
+        raise SRBenchError(f"{folder}: cannot be written ({reason_of(error)})") from error
 
 
 def write_text(path: Path, text: str) -> None:
-    """Replace a text file.
+    r"""Replace a text file.
+
+    Bytes of paths that are no UTF-8 are written as JSON writes them, such as ``\udce9``.
 
     Raises:
         SRBenchError: the file cannot be written.
     """
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

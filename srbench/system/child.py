@@ -52,7 +52,7 @@ class Exit:
             return "the worker was killed (SIGKILL): most likely out of memory"
         if self.code < 0:
             return f"the worker crashed ({signal.Signals(-self.code).name})"
-        return f"the worker ended by itself (exit code {self.code})"
+        return f"the worker process exited (exit code {self.code})"
 
 
 class Child:
@@ -156,31 +156,23 @@ def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
         sys.stdout.reconfigure(line_buffering=True)  # what a plugin printed before it crashed must be in the log
     orders = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # processes of plugins must not read the parent's lines
-    lines: list[str] = []
-    arrived = threading.Condition()
+    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
 
     def listen() -> None:
         for line in orders:
-            with arrived:
-                lines.append(line)
-                arrived.notify()
+            lines.put(line)
         os._exit(0)  # the parent is gone or done
 
     def emit(message: Message) -> None:
         answers.write(json.dumps(message) + "\n")
         answers.flush()
 
-    def next_line() -> str:
-        with arrived:
-            arrived.wait_for(lambda: bool(lines))
-            return lines.pop(0)
-
     threading.Thread(target=listen, daemon=True).start()
     try:
-        greeting, handle = start(json.loads(next_line()))
+        greeting, handle = start(json.loads(lines.get()))
     except SRBenchError as error:
         emit({"refusal": str(error)})
         return
     emit({"greeting": greeting})
     while True:
-        handle(next_line(), emit)
+        handle(lines.get(), emit)

@@ -18,7 +18,9 @@ LOCK, HOLDER = ".lock", ".lock-holder"
 
 
 @contextmanager
-def locked(file: Path, busy: Callable[[], object], patience_s: float = 0) -> Iterator[None]:
+def locked(
+    file: Path, busy: Callable[[], object], patience_s: float = 0, raises: type[SRBenchError] = SRBenchError
+) -> Iterator[None]:
     """Hold a lock inside the context.
 
     Args:
@@ -26,19 +28,22 @@ def locked(file: Path, busy: Callable[[], object], patience_s: float = 0) -> Ite
         busy: called if another process still holds the lock after ``patience_s``; it raises an error to give up, or
             returns to wait.
         patience_s: seconds to wait before ``busy`` is called.
+        raises: the error class if the file cannot be created.
 
     Raises:
-        OSError: the file cannot be created.
+        SRBenchError: of the class ``raises``: the file cannot be created.
     """
     from filelock import FileLock, Timeout
 
-    file.parent.mkdir(parents=True, exist_ok=True)
     lock = FileLock(file)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=patience_s)
     except Timeout:
         busy()
         lock.acquire()
+    except OSError as error:
+        raise raises(f"{file.parent}: cannot be written ({reason_of(error)})") from error
     try:
         yield
     finally:
@@ -57,23 +62,17 @@ def hold(folder: Path) -> Iterator[None]:
     def refuse() -> NoReturn:
         raise SRBenchError(f"{folder} is in use by {_named(holder)}; wait until it ends, or use another --out")
 
-    with contextlib.ExitStack() as stack:
-        try:
-            stack.enter_context(locked(folder / LOCK, refuse))
-        except OSError as error:
-            raise SRBenchError(f"{folder}: cannot be written ({reason_of(error)})") from error
+    with locked(folder / LOCK, refuse):
         with contextlib.suppress(OSError):  # needed only for messages
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
-        stack.callback(_remove, holder)
-        yield
+        try:
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                holder.unlink()
 
 
 def _named(holder: Path) -> str:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         return " ".join(holder.read_text(encoding="utf-8").split()) or "another process"
     return "another process"
-
-
-def _remove(file: Path) -> None:
-    with contextlib.suppress(OSError):
-        file.unlink()

@@ -1,4 +1,4 @@
-"""What the C library does with freed memory, which on a CPU costs more than many an operator."""
+"""Settings of the C library's allocator, which on a CPU can cost more time than an operator."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import ctypes
 
 
 def return_memory() -> None:
-    """Let glibc give freed blocks of 4 MiB and more back at once, where memory counts for more than time.
+    """Let glibc return freed blocks of 4 MiB and more to the system at once: less memory, more time.
 
-    By default it keeps what has been freed up to 32 MiB, and large tiles leave holes that the next ones do not fit in.
+    By default it keeps freed blocks of up to 32 MiB, and large tiles leave holes that the next tiles do not fit into.
     """
     mmap_threshold = -3  # malloc.h
     with contextlib.suppress(OSError, AttributeError):
@@ -19,8 +19,8 @@ def return_memory() -> None:
 def keep_memory() -> None:
     """Let glibc keep freed blocks up to 64 MiB, and 256 MiB at the end of the heap, for the next tensor.
 
-    By default each large tensor is memory that the kernel must map and clear anew: a training step of srresnet took 12
-    to 15 % longer, luma and SSIM of an image three times as long. Does nothing where the C library is another.
+    By default the kernel maps and clears new memory for each large tensor: a training step of srresnet took 12 to 15 %
+    longer, luma and SSIM of an image three times as long. Does nothing with another C library.
     """
     trim_threshold, mmap_threshold = -1, -3  # malloc.h
     with contextlib.suppress(OSError, AttributeError):

@@ -1,4 +1,4 @@
-"""What a forward pass holds in memory, how much memory there is, and what running out of it looks like."""
+"""Peak memory of a forward pass, memory that is available, and out-of-memory errors."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REFUSALS = ("DefaultCPUAllocator", "can't allocate memory", "not enough memory",
 
 
 class LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Follow the bytes of storages that operators create, until they are freed."""
+    """Count the bytes of storages that operators create, until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -46,7 +46,7 @@ class LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def held_bytes(work: Callable[[], object], device: torch.device) -> int:
-    """Return the most bytes that tensors made by some work hold at once, beyond those that were there before."""
+    """Return the peak memory in bytes of the tensors that some work creates; earlier tensors do not count."""
     if device.type == "cuda":
         torch.cuda.reset_peak_memory_stats(device)
         before = torch.cuda.memory_allocated(device)
@@ -60,11 +60,11 @@ def held_bytes(work: Callable[[], object], device: torch.device) -> int:
 
 
 def available(device: torch.device, limit: int = 0) -> int:
-    """Return the bytes that this process could still have: of the GPU's memory, or within the machine and its group.
+    """Return the bytes that this process can still allocate: on the GPU, or within the machine and its control group.
 
     Args:
-        device: whose memory.
-        limit: of the bytes that the process may use on a CPU; 0 for none.
+        device: the device.
+        limit: most bytes that the process may use on a CPU; 0: no limit.
     """
     if device.type == "cuda":
         unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -76,10 +76,10 @@ def available(device: torch.device, limit: int = 0) -> int:
 
 
 def group_room(root: Path) -> list[int]:
-    """Return the bytes left under the limits of this process's control groups, of either version; often there is none.
+    """Return the bytes left under the limits of this process's control groups, version 1 or 2; often there is no limit.
 
     Args:
-        root: where they are mounted. Within a container its own limit stands right there.
+        root: folder where the groups are mounted. Inside a container it holds the container's own limit.
     """
     files = (
         ("memory.max", "memory.current", "inactive_file"),
@@ -93,12 +93,12 @@ def group_room(root: Path) -> list[int]:
         except (OSError, ValueError):
             continue
         if most.isdecimal() and used.isdecimal():  # "max": no limit
-            room.append(max(0, int(most) - int(used) + int(counts.get(cache, "0"))))  # file cache gives way
+            room.append(max(0, int(most) - int(used) + int(counts.get(cache, "0"))))  # the file cache can be dropped
     return room
 
 
 def unless_out_of_memory(work: Callable[[], T], device: torch.device) -> T | None:
-    """Return what some work returns; None where its memory was refused, after what it held was given back."""
+    """Return the result of some work, or None if it ran out of memory; its memory is then freed."""
     try:
         return work()
     except (RuntimeError, MemoryError) as error:
@@ -110,7 +110,7 @@ def unless_out_of_memory(work: Callable[[], T], device: torch.device) -> T | Non
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that the GPU, torch's CPU allocator or Python was refused memory."""
+    """Return whether an error is an out-of-memory error of the GPU, of torch's CPU allocator or of Python."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(text in str(error) for text in REFUSALS)

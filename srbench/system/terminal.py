@@ -1,4 +1,4 @@
-"""How srbench talks to a terminal: notes, warnings and progress on standard error; silent bars when piped."""
+"""Notes, warnings and progress bars on standard error; no bars when piped."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ BAR = 20
 
 
 class UI(Protocol):
-    """How work that takes a while talks to its user."""
+    """The interface by which long work reports to its user."""
 
     def note(self, text: str) -> None:
-        """Say something worth knowing."""
+        """Print a remark."""
 
     def warn(self, text: str) -> None:
-        """Say that something is wrong, though the work goes on."""
+        """Print a warning: something is wrong, and the work continues."""
 
     def track(self, what: str, total: int) -> AbstractContextManager[Callable[[str], None]]:
-        """Show progress; the function given is called after each step with what comes next."""
+        """Show progress. Call the function that is returned after each step, with the name of the next."""
 
 
 def stderr_console() -> Console:
-    """Return a console for messages; wide and colourless when it is no terminal."""
+    """Return a console for messages; without line breaks and colours if it is not a terminal."""
     from rich.console import Console
 
     return Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
 
 
 class Silent:
-    """Says nothing: a process that works beside the one that speaks, or a caller who does not want to hear."""
+    """Prints nothing: for further processes of a training, and for callers who want no output."""
 
     def note(self, text: str) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     def warn(self, text: str) -> None:
-        """Say nothing."""
+        """Print nothing."""
 
     @contextmanager
-    def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:  # the protocol's names
+    def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:  # names of the protocol
         """Show nothing."""
         yield lambda _: None
 
 
 class Terminal:
-    """Prints what a run says; the bar shows what is being done, how far and what is left."""
+    """Prints to standard error; the bar shows the current item, the count and the time left."""
 
     def __init__(self) -> None:
         self.console = stderr_console()
 
     def note(self, text: str) -> None:
-        """Say something worth knowing."""
+        """Print a remark."""
         self.console.print(_plain(text), markup=False)
 
     def warn(self, text: str) -> None:
-        """Say that something is wrong, though the run goes on."""
+        """Print a warning: something is wrong, and the run continues."""
         self.console.print(f"warning: {_plain(text)}", markup=False, style="yellow")
 
     @contextmanager
     def track(self, what: str, total: int) -> Iterator[Callable[[str], None]]:
-        """Show one line with the time left; nothing when standard error is no terminal."""
+        """Show one line with the time left; nothing if standard error is not a terminal."""
         if not sys.stderr.isatty():
             yield lambda _: None
             return
@@ -85,7 +85,7 @@ def _plain(text: str) -> str:
 
 
 def _one_line() -> ProgressColumn:
-    """Return what is shown of a task: a single line whose end is cut where the terminal is narrow, never wrapped."""
+    """Return the progress column: a single line, cut at the end if the terminal is narrow, never wrapped."""
     from rich.progress import ProgressColumn, Task, TimeRemainingColumn
     from rich.table import Column
     from rich.text import Text
@@ -97,8 +97,8 @@ def _one_line() -> ProgressColumn:
             done, total = int(task.completed), int(task.total or 0)
             filled = BAR * done // max(1, total)
             bar = (("━" * filled, "bar.complete"), ("━" * (BAR - filled), "bar.back"))
-            how_far = (f"{done}/{total}", "progress.download")
+            count = (f"{done}/{total}", "progress.download")
             ahead = left.render(task)
-            return Text.assemble(f"{task.description} ", how_far, " ", ahead, " ", *bar, f" {task.fields['detail']}")
+            return Text.assemble(f"{task.description} ", count, " ", ahead, " ", *bar, f" {task.fields['detail']}")
 
     return OneLine(Column(no_wrap=True, overflow="ellipsis"))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from srbench.errors import UsageError
+from srbench.store.weights import NAME as WEIGHTS
 from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NAME = "state.pt"
-VERSION = 2
+VERSION = 3
 
 
 def save_state(folder: Path, step: int, parts: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
@@ -62,7 +63,12 @@ def load_state(folder: Path, parts: Mapping[str, Any], facts: Mapping[str, Any])
         raise UsageError(f"{path}: was written by another version of srbench (state {version}, expected {VERSION})")
     for name, value in facts.items():
         if saved.get(name) != value:
-            raise UsageError(f"--resume: {name} was {saved.get(name)!r} and now is {value!r}; it must stay the same")
+            hint = "it must stay the same"
+            if name == "steps":
+                hint = (
+                    f"the schedule ends there; --start-from {folder / WEIGHTS} --out FOLDER trains on from the weights"
+                )
+            raise UsageError(f"--resume: {name} was {saved.get(name)!r} and now is {value!r}; {hint}")
     if set(state["parts"]) != set(parts):
         raise UsageError(f"{path}: belongs to another recipe")
     for name, part in parts.items():

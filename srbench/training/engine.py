@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import platform
 import time
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,8 @@ import torch
 
 from srbench import defaults
 from srbench.catalog.blame import blaming
-from srbench.errors import MethodError, SRBenchError, UsageError, one_line, reason_of
+from srbench.data.find import check_out, find_dataset
+from srbench.errors import MethodError, SRBenchError, UsageError, one_line
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
@@ -26,16 +27,17 @@ from srbench.training.average import MovingAverage
 from srbench.training.capture import fastest_step
 from srbench.training.checkpoints import NAME as STATE
 from srbench.training.checkpoints import load_state, save_state
-from srbench.training.data.find import find_images
+from srbench.training.data.find import HELD_OUT, find_images
 from srbench.training.data.patches import Patches, stream
 from srbench.training.data.samplers import open_sampler
-from srbench.training.fabric import is_follower, make_fabric
+from srbench.training.fabric import make_fabric
 from srbench.training.interrupt import Interrupt
+from srbench.training.launcher import is_follower
 from srbench.training.log import Log, check_tensorboard
 from srbench.training.recipes.session import Training
 from srbench.training.request import Trained
 from srbench.training.start import find_method, load_start
-from srbench.training.validation import Validator, choose_validation
+from srbench.training.validation import Validator, beside_baseline, choose_validation
 from srbench.version import __version__
 
 if TYPE_CHECKING:
@@ -51,7 +53,7 @@ if TYPE_CHECKING:
     from srbench.training.recipes.session import Settings
     from srbench.training.request import TrainRequest
 
-KEPT = ("best", "best_step", "figures", "seconds")
+KEPT = ("best", "best_step", "figures", "seconds", "warned")
 """Attributes of the loop that are saved beside the recipe's state and restored by a resumption."""
 GRACE_S = 6.0
 """Seconds to wait for the lock: a killed training's decoding processes hold it for up to 5 s."""
@@ -69,9 +71,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     """
     spec = find_method(request, catalog)
     if not request.resume and (request.out / STATE).exists() and not is_follower():
-        raise UsageError(
-            f"{request.out} holds a training already; --resume goes on with it, --out chooses another folder"
-        )
+        raise UsageError(f"{request.out} holds a training already; --resume continues it, --out chooses another folder")
     if request.resume and not (request.out / STATE).is_file():
         ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
@@ -79,8 +79,11 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         check_tensorboard()
     degradation = get_degradation(request.degradation)
     fabric = make_fabric(request.device, request.precision, request.devices, request.nodes)
+    for name in (*request.data, request.validate_on):
+        if name and name != HELD_OUT:
+            check_out(request.out, find_dataset(catalog, name))
     # before the launch: downloads happen once, and errors end a single process
-    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui)
+    data = find_images(catalog, request.data, request.limit, request.seed, request.scale, ui, degradation)
     chosen = choose_validation(catalog, request.validate_on, data, request.scale, request.seed, ui, degradation)
     fabric.launch()
     if fabric.is_global_zero:
@@ -146,6 +149,7 @@ class _Loop:
         """Validation figures of the best weights so far, by metric."""
         self.pending: list[Mapping[str, torch.Tensor]] = []
         self.seconds = 0.0
+        self.warned = False
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -154,11 +158,14 @@ class _Loop:
     @property
     def facts(self) -> dict[str, Any]:
         """Values that must be the same when a training is resumed."""
-        sets = [{k: v for k, v in entry.items() if k != "excluded"} for entry in self.data.sets]
+        sets = [{k: v for k, v in entry.items() if k not in {"excluded", "left_out"}} for entry in self.data.sets]
+        settings = asdict(self.settings)
+        if self.settings.schedule == "constant" and not self.training.depends_on_steps:
+            del settings["steps"]  # more steps go on as if they had been planned
         names = ("method", "scale", "seed", "precision", "parts", "devices", "nodes", "crop")
         return {
             **{name: getattr(self.request, name) for name in names},
-            **asdict(self.settings),
+            **settings,
             "data": sets,
             "held-out": [image.name for image in self.data.held_out],
             "validation set": self.validated_on,  # figures of different sets cannot be compared
@@ -185,7 +192,8 @@ class _Loop:
                     raise KeyboardInterrupt
         if self.log:
             self.log.close()
-        return Trained(step, self.out / WEIGHTS, self.best_step, self.figures)
+        baseline, has_learnt = self.validator.baseline, self._has_learnt()
+        return Trained(step, self.out / WEIGHTS, self.best_step, self.figures, baseline, has_learnt)
 
     def _stops(self, interrupt: Interrupt, step: int) -> bool:
         """Whether to stop after this step; several processes agree every ``log_every`` steps and stop together."""
@@ -240,17 +248,31 @@ class _Loop:
     def _validate(self, step: int, log: Log) -> None:
         figures = self.validator.score(self.average.net, self.spec.multiple, self.out / "samples" / f"{step:07d}")
         log.validated(step, figures)
-        shown = ", ".join(f"{name} {value:.4f}" for name, value in figures.items())
-        self.ui.note(f"step {step}: {self.validator.name} {shown}")
+        self.ui.note(f"step {step}: {self.validator.name} {beside_baseline(figures, self.validator.baseline)}")
         card = self._card(step, figures)
         save_weights(self.average.net, self.out / "last.safetensors", card)
         if self._merit(figures) > self.best:
             self.best, self.best_step, self.figures = self._merit(figures), step, figures
             save_weights(self.average.net, self.out / WEIGHTS, card)
+        if step >= self.settings.steps / 3 and not self.warned and not self._has_learnt():
+            self.warned = True
+            self.ui.warn(
+                f"step {step}: no better than {defaults.BASELINE} so far; a lower --lr, a larger --batch or more "
+                "--steps may help"
+            )
+
+    def _has_learnt(self) -> bool:
+        """Return whether the best weights are better than bicubic, by more than scripts differ."""
+        baseline = self._merit(self.validator.baseline)
+        return self.best > baseline + self.catalog.metrics[self._criterion(self.validator.baseline)].allowed(baseline)
+
+    def _criterion(self, figures: Mapping[str, float]) -> str:
+        """Return the metric that chooses the best weights; PSNR if the recipe's is missing."""
+        return self.settings.best if self.settings.best in figures else defaults.SORT
 
     def _merit(self, figures: Mapping[str, float]) -> float:
-        """Return the figure that chooses the best weights, higher being better; PSNR if the recipe's is missing."""
-        name = self.settings.best if self.settings.best in figures else defaults.SORT
+        """Return the figure that chooses the best weights, higher being better."""
+        name = self._criterion(figures)
         return -figures[name] if self.catalog.metrics[name].better == "lower" else figures[name]
 
     def _card(self, step: int, figures: Mapping[str, float]) -> dict[str, Any]:
@@ -266,15 +288,17 @@ class _Loop:
             "steps_done": step,
             "seed": self.request.seed,
             "precision": self.request.precision,
-            "data": self.data.sets,
+            "data": self.data.without(self.sampler.left_out),
+            **({"test_images": dict(self.data.test_images)} if self.data.test_images else {}),
             "crop": self.request.crop,
-            "degradation": self.degradation.identity,
+            "degradation": self.data.made_by(self.degradation),
             "validation": {
                 "dataset": self.validator.name,
                 "protocol": get_protocol(defaults.PROTOCOL).identity,
                 **({"images": [image.name for image in self.data.held_out]} if self.data.held_out else {}),
                 **figures,
             },
+            "baseline": {"method": defaults.BASELINE, **self.validator.baseline},
             "device": f"{self.fabric.device.type}, {device_name(self.fabric.device)}",
             "devices": self.fabric.world_size,
             "threads": torch.get_num_threads(),
@@ -291,6 +315,8 @@ class _Loop:
         step, saved = load_state(self.out, self.parts, self.facts)
         for name in KEPT:
             setattr(self, name, saved["kept"][name])
+        if step > self.settings.steps:
+            raise UsageError(f"--resume: {step} steps are done already, more than --steps {self.settings.steps}")
         return step
 
 
@@ -301,10 +327,6 @@ def _alone(out: Path) -> Iterator[None]:
     def refuse() -> None:
         raise UsageError(f"another process is training in {out}; --out chooses another folder")
 
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(locked(out / ".lock", refuse, GRACE_S))
-            remove_leftovers(out)
-        except OSError as error:
-            raise SRBenchError(f"{out}: cannot be written ({reason_of(error)})") from error
+    with locked(out / ".lock", refuse, GRACE_S):
+        remove_leftovers(out)
         yield

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import logging
-import os
 from typing import Any
 
 import torch
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.system.malloc import keep_memory
+from srbench.training.launcher import environment
 
 PRECISIONS = {"fp32": "32-true", "bf16": "bf16-mixed", "fp16": "16-mixed"}
 
@@ -25,7 +25,8 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
         nodes: number of machines, set up by torchrun or SLURM.
 
     Raises:
-        UsageError: the precision is unknown or not available on the device, or the device cannot be several.
+        UsageError: the precision is unknown or not available on the device, the device cannot be several, or torchrun
+            or srun started another number of processes.
         SRBenchError: the device is not available, or too few of them are.
     """
     from lightning_fabric import Fabric
@@ -56,6 +57,7 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
         num_nodes=nodes,
         precision=PRECISIONS[precision],  # type: ignore[arg-type]
         strategy=strategy,
+        plugins=environment(devices, nodes),
     )
 
 
@@ -67,8 +69,3 @@ def _buffers_stay() -> dict[str, Any]:
     known = inspect.signature(torch.nn.parallel.DistributedDataParallel).parameters
     name = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # of older torch
     return {name: False}
-
-
-def is_follower() -> bool:
-    """Whether this is a process of a distributed training other than the first."""
-    return int(os.environ.get("LOCAL_RANK", "0")) > 0 or int(os.environ.get("RANK", "0")) > 0

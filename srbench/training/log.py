@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import SRBenchError, UsageError, reason_of
 from srbench.system.atomic import write_text
+from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ def draw_curves(log: Path, target: Path) -> None:
     Raises:
         OSError: the log cannot be read, or the picture cannot be written.
     """
-    import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -35,7 +35,7 @@ def draw_curves(log: Path, target: Path) -> None:
         return
     columns = min(3, len(series))
     rows = -(-len(series) // columns)
-    with mpl.rc_context({"font.size": 9}):
+    with figure_style({"font.size": 9}):
         figure = Figure(figsize=(4 * columns, 2.6 * rows), layout="constrained")
         FigureCanvasAgg(figure)
         panels = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -57,3 +57,7 @@ class Trained:
     weights: Path
     best_step: int
     figures: Mapping[str, float]
+    baseline: Mapping[str, float]
+    """The same figures of bicubic enlargement."""
+    has_learnt: bool
+    """Whether the best weights are better than bicubic enlargement."""

@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError, UsageError
-from srbench.store.weights import CHOICES, find_weights, load_weights, method_of, read_weights
+from srbench.store.home import users_path
+from srbench.store.weights import CHOICES, find_weights, load_weights, read_card, read_weights
 from srbench.training.recipes.expression import parse
 
 if TYPE_CHECKING:
@@ -92,7 +93,8 @@ def _find(spec: ModelSpec, request: TrainRequest, catalog: Catalog) -> tuple[Mod
     # weights of another scale, as EDSR trains x3 and x4 from x2 (Lim et al. 2017, arXiv:1707.02921)
     other = re.fullmatch(r"x(\d+)", request.start_from)
     # the method's own weights, by the file's card: to continue with other settings
-    own = not other and request.start_from not in ("", *CHOICES) and method_of(request.start_from) == spec.name
+    is_file = not other and request.start_from not in ("", *CHOICES)
+    own = is_file and read_card(users_path(request.start_from)).get("method") == spec.name
     source = spec if own else catalog.models[spec.start_from or spec.name]
     scale, choice = (int(other[1]), "") if other else (request.scale, request.start_from)
     weights = find_weights(source, scale, choice, f"--start-from {choice}" if choice else "")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from srbench import defaults
@@ -13,6 +14,7 @@ from srbench.images.tensors import to_8bit, to_picture
 from srbench.images.write import write
 from srbench.inference.upscale import upscale
 from srbench.protocols import get_protocol
+from srbench.resize import imresize
 from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
@@ -21,6 +23,7 @@ from srbench.specs import DatasetSpec, ImagePair
 from srbench.training.data.find import HELD_OUT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import torch
@@ -68,9 +71,17 @@ def choose_validation(
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
         ui.note(f"{defaults.VALIDATION} is not available, so a tenth of the training images is held out for validation")
     data = data.hold_out(seed)
-    pairs = [ImagePair(image.name, image.path) for image in data.held_out]
+    pairs = [ImagePair(image.name, image.path, image.lr) for image in data.held_out]
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
     return prepare(HELD_OUT, spec, HELD_OUT, scale, ui, degradation), data
+
+
+def beside_baseline(figures: Mapping[str, float], baseline: Mapping[str, float]) -> str:
+    """Return validation figures in words, each with that of bicubic enlargement."""
+    return ", ".join(
+        f"{name} {value:.4f}" + (f" ({defaults.BASELINE} {baseline[name]:.4f})" if name in baseline else "")
+        for name, value in figures.items()
+    )
 
 
 class Validator:
@@ -90,13 +101,17 @@ class Validator:
         Raises:
             MethodError: an output has a wrong shape, dtype or values.
         """
+        return self._score(lambda lr: upscale(net, lr, self.scale, multiple), pictures)
+
+    @cached_property
+    def baseline(self) -> dict[str, float]:
+        """The mean of each metric for bicubic enlargement, by which is told whether a network learns."""
+        return self._score(lambda lr: imresize(lr, (lr.shape[-2] * self.scale, lr.shape[-1] * self.scale)))
+
+    def _score(self, enlarge: Callable[[torch.Tensor], torch.Tensor], pictures: Path | None = None) -> dict[str, float]:
         values: dict[str, list[float]] = {}
-
-        def run(lr: torch.Tensor) -> torch.Tensor:
-            return to_8bit(upscale(net, lr, self.scale, multiple))
-
         for i, sample in enumerate(self.samples):
-            sr = upscale_samples(run, [sample])[0]
+            sr = upscale_samples(lambda lr: to_8bit(enlarge(lr)), [sample])[0]
             names = {sample.name: sample.name}
             for _, criterion, score in score_samples(
                 self.scorer, {sample.name: sample}, {sample.name: sr}, {sample.name: self.criteria}, names
@@ -106,6 +121,6 @@ class Validator:
                     self.criteria.remove(criterion)
                 elif score.value is not None:
                     values.setdefault(criterion.metric.name, []).append(score.value)
-            if i < PICTURES:
+            if pictures and i < PICTURES:
                 write(pictures / f"{sample.name}.png", to_picture(sr, grey=sample.grey))
         return {name: sum(scores) / len(scores) for name, scores in values.items()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -63,3 +64,39 @@ def test_a_reader_that_leaves_early_is_not_complained_about(tmp_path):
     process.stderr.close()
     assert process.wait(timeout=60) == 1
     assert not error
+
+
+def test_no_command_prints_the_help(monkeypatch, capsys):
+    assert call(monkeypatch) == 2
+    shown = capsys.readouterr().err
+    monkeypatch.undo()
+    assert call(monkeypatch, "--help") == 0
+    assert shown.strip() == capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed, tmp_path):
+    command = f"{sys.executable} -m srbench leaderboard {tmp_path} {closed}; echo $? >code"
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, timeout=60, check=True, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "code").read_text() in ("1\n", "2\n")  # it holds no run
+    script = f"import os, subprocess, sys; from srbench.cli import main; sys.argv = ['srbench', '--version']\n{PROBE}"
+    subprocess.run(["bash", "-c", f'{sys.executable} -c "$0" {closed}', script], cwd=tmp_path, timeout=60, check=True)
+    assert (tmp_path / "file").read_text() == "own"
+
+
+PROBE = """
+try: main()
+except SystemExit as end: assert end.code == 0
+with open('file', 'w') as file:
+    subprocess.run(['echo', 'of a child'], check=True)  # must not end in the file
+    file.write('own')
+"""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line():
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "srbench", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")

@@ -87,9 +87,9 @@ def test_a_method_that_fails_is_named_and_the_others_are_drawn(here, photos, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--crop", "80,0,32,32"], "does not lie inside the image, which is 96x72"),
+        (["--crop", "80,0,32,32"], "is not inside the image, which is 96x72"),
         (["--crop", "1,2,3"], "takes x,y,width,height"),
-        (["--crop", "0,0,0,4"], "does not lie inside"),
+        (["--crop", "0,0,0,4"], "is not inside"),
         (["--crop", "0,0,8,8", "--auto"], "cannot be combined"),
         (["--out", "a.jpg"], "the file must end in .png, .pdf, .svg"),
         (["--protocol", "z"], "unknown protocol 'z'"),

@@ -28,6 +28,19 @@ def test_degrade_writes_the_benchmark_lr_under_the_same_names(call, tmp_path, sa
     assert pixels("lr/a.png").shape[:2] == (19, 20)
 
 
+def test_degrade_takes_the_hr_of_pairs_and_names_what_it_passes_over(call, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a_HR.png", 40, 36)
+    save_image(tmp_path / "set" / "a_LR.png", 10, 9)
+    (tmp_path / "set" / "b.jxl").touch()
+    code, _, err = call("degrade", "set", "lr", "--scale", 4)
+    assert code == 0
+    assert err.splitlines() == [
+        "set: 1 HR image; the LR stay as they are",
+        "warning: set: passed over: 1 file of kinds that are not read: 1 .jxl",
+    ]
+    assert [path.name for path in (tmp_path / "lr").iterdir()] == ["a_HR.png"]
+
+
 def test_degrade_refuses_what_has_no_8_bits(call, tmp_path):
     Pillow.fromarray(np.arange(64, dtype=np.uint16).reshape(8, 8)).save(tmp_path / "deep.png")
     Pillow.new("RGBA", (8, 8)).save(tmp_path / "clear.png")

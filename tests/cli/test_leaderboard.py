@@ -31,8 +31,8 @@ def test_each_format_ranks_the_better_method_first(board):
     assert first > second
     records = json.loads(board("--format", "json")[1])
     assert [record["psnr"] for record in records] == [first, second]
-    assert f"| bicubic | **{first:.2f}** | - | best |" in board("--format", "markdown")[1]
-    assert rf"bicubic & \textbf{{{first:.2f}}} & - & best \\" in board("--format", "latex")[1]
+    assert f"| bicubic | **{first:.2f}** | - | best | 0 | 0 |" in board("--format", "markdown")[1]
+    assert rf"bicubic & \textbf{{{first:.2f}}} & - & best & 0 & 0 \\" in board("--format", "latex")[1]
     assert f"{second:.2f}" in board()[1]
 
 
@@ -51,10 +51,14 @@ def test_a_file_takes_what_would_be_printed_and_a_terminals_board_is_markdown(bo
 @pytest.mark.parametrize(
     ("options", "code", "said"),
     [
-        (["--sort", "beauty"], 2, "cannot sort by 'beauty'; there are: psnr,"),
-        (["--against-published"], 2, "no method of these runs has published figures for their datasets and scales"),
+        (["--sort", "beauty"], 2, "cannot sort by 'beauty'; there are: psnr, method, interval"),
+        (["--columns", "psnr,latenci_ms"], 2, "cannot show 'latenci_ms'; did you mean 'latency_ms'?"),
+        (["--pivot", "--columns", "params"], 2, "--pivot needs a metric that has values"),
+        (["--pivot", "--against-published"], 2, "--pivot and --against-published cannot be combined"),
         (["--format", "word"], 2, "'word' is not one of"),
-        (["nowhere"], 1, "nowhere holds no run: run.json does not exist"),
+        (["nowhere"], 2, "nowhere holds no run: there is no such folder"),
+        (["set"], 2, "set holds no run: run.json does not exist"),
+        (["set/a.png"], 2, "set/a.png: is no run; give the folder that 'srbench run' made, or the run.json in it"),
     ],
 )
 def test_what_cannot_be_shown_is_one_line(board, options, code, said):
@@ -62,3 +66,56 @@ def test_what_cannot_be_shown_is_one_line(board, options, code, said):
     assert (status, out) == (code, "")
     assert said in err
     assert err.count("\n") == 1
+
+
+def test_without_published_figures_there_is_an_empty_table_and_a_note(board):
+    code, out, err = board("--against-published", "--format", "csv")
+    assert code == 0
+    assert out.startswith("method,dataset,scale,metric,published,")
+    assert out.count("\n") == 1
+    assert err == "no method of these runs has published figures for their datasets and scales\n"
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "report", "verify", "rerun"])
+@pytest.mark.parametrize(
+    ("run", "said"),
+    [
+        ("nowhere", "nowhere holds no run: there is no such folder"),
+        ("set", "set holds no run: run.json does not exist"),
+        ("set/a.png", "set/a.png: is no run; give the folder"),
+    ],
+)
+def test_what_is_no_run_is_said_alike_everywhere(here, tmp_path, save_image, command, run, said):
+    save_image(tmp_path / "set" / "a.png")
+    done = here(command, run)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_run_without_results_is_said_and_a_run_file_names_its_run(board, here, tmp_path):
+    assert here("leaderboard", "runs/one/run.json", "--format", "csv").stdout == board("--format", "csv")[1]
+    (tmp_path / "runs" / "one" / "results.jsonl").unlink()
+    for command in ("leaderboard", "report"):
+        done = here(command, "runs/one")
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "runs/one: has no results yet" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "sort", ["PSNR", "psnr db", "95 % CI", "95 % CI (t)", "vs best", "MACs", "img/s", "device", "images"]
+)
+def test_any_heading_sorts(board, sort):
+    code, out, err = board("--sort", sort, "--format", "csv")
+    assert code == 0, err
+    methods = [row["method"] for row in csv.DictReader(out.splitlines())]
+    assert methods[0] == "bicubic" or sort in {"MACs", "img/s", "device", "images"}
+
+
+def test_columns_are_those_that_are_named(board):
+    _, out, _ = board("--columns", "PSNR,params", "--format", "csv")
+    assert out.splitlines()[0] == "method,dataset,scale,protocol,status,psnr,params"
+    _, out, _ = board("--columns", "95 % CI,psnr", "--format", "markdown")
+    assert "| method | 95 % CI (t) | PSNR dB |" in out
+    (record, _) = json.loads(board("--columns", "interval", "--format", "json")[1])
+    assert list(record)[-2:] == ["psnr_low", "psnr_high"]

@@ -83,9 +83,9 @@ def test_report_says_what_it_lacks(here, photos, tmp_path):
     here("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--out", "out")
     done = here("report", "out")
     assert done.returncode == 0
-    assert "of 2 of 2 images no picture was saved" in done.stderr
+    assert "no picture was saved of 2 of 2 images" in done.stderr
     nothing = here("report", tmp_path)
-    assert nothing.returncode == 1
+    assert nothing.returncode == 2
     assert nothing.stderr.startswith("error: ")
     assert "holds no run" in nothing.stderr
     assert here("report", "out", "--sort", "beauty").returncode == 2

@@ -46,6 +46,27 @@ def test_upscale_keeps_the_kind(call, tmp_path, save_image, mode, kept):
         assert image.mode == kept
 
 
+def test_upscale_of_pairs_enlarges_their_lr(call, tmp_path, save_image):
+    save_image(tmp_path / "set" / "HR" / "a.png", 40, 36)
+    save_image(tmp_path / "set" / "LR_bicubic" / "X4" / "ax4.png", 10, 9)
+    code, _, err = call("upscale", "nearest", "set", "out")
+    assert (code, err) == (0, "set: 1 LR image; the HR stay as they are\n")
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["ax4.png"]
+    assert pixels("out/ax4.png").shape == (36, 40, 3)
+
+
+@pytest.mark.parametrize("method", ["bicubic", "espcn"])
+def test_colours_under_alpha_0_stay_out_of_visible_edges(call, method):
+    y, x = np.mgrid[:48, :48]
+    inside = ((x - 24) ** 2 + (y - 24) ** 2 < 256)[..., None]
+    colour = np.array([240, 230, 220])
+    Pillow.fromarray(np.dstack([inside * colour, inside * 255]).astype(np.uint8)).save("a.png")
+    assert call("upscale", method, "a.png", "b.png")[0] == 0
+    with Pillow.open("b.png") as image:
+        shown = Pillow.alpha_composite(Pillow.new("RGBA", image.size, (*colour.tolist(), 255)), image)
+    assert np.abs(np.asarray(shown)[..., :3].astype(int) - colour).max() <= 8
+
+
 def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, save_image):
     for name in ("a.jpg", "b.bmp", "c.webp"):
         save_image(tmp_path / "in" / name, 9, 7)
@@ -53,7 +74,7 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
     code, out, err = call("upscale", "bicubic", "in", "out/deep", "--scale", 2)
     assert code == 1
     assert out == ""
-    assert err == f"warning: {Path('in/d.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF or PPM image\n"
+    assert err == f"warning: {Path('in/d.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"
     assert sorted(path.name for path in (tmp_path / "out" / "deep").iterdir()) == ["a.png", "b.png", "c.png"]
     assert pixels("out/deep/b.png").shape == (14, 18, 3)
 

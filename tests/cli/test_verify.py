@@ -20,5 +20,5 @@ def test_a_run_that_holds_and_one_that_does_not(here, tmp_path, save_image):
 def test_what_is_no_run_is_one_line(here):
     done = here("verify", "nowhere")
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("error: Invalid value for 'RUN': Directory 'nowhere' does not exist.")
+    assert done.stderr.startswith("error: nowhere holds no run: there is no such folder")
     assert done.stderr.count("\n") == 1

@@ -103,7 +103,7 @@ BROKEN = {
     "wrong-shape": (method(forward="return sr[..., 1:]"), "output", "output has shape (1, 3, 32, 47), expected"),
     "wrong-scale": (method(forward="return sr[..., :2*lr.shape[-2], :2*lr.shape[-1]]"), "output", "for x3"),
     "no-module": (method(build="return len"), "builds", "returned builtin_function_or_method, not a torch.nn.Module"),
-    "one-scale-less": (method(build="assert scale != 3, 'no x3'"), "builds", "build(3) failed: AssertionError: no x3"),
+    "one-scale-less": (method(build="assert scale != 3, 'no x3'"), "builds", "be built at x3: AssertionError: no x3"),
     "returns-nan": (method(forward="return sr / 0 * 0"), "output", "NaN or infinite"),
     "up-to-255": (method(forward="return sr * 255"), "range", "LR was in [0, 1]"),
     "in-place": (method(forward="lr.mul_(0.5); return sr"), "input", "forward changed its input"),
@@ -249,7 +249,7 @@ BROKEN = {
     "brings-nothing": (
         (OTHER, {"top": "", "hook": "srbench_models", "spec": ""}),
         "loads",
-        "its hooks return nothing: it brings no method, loss, dataset or metric",
+        "its hooks return nothing: it has no method, loss, dataset or metric",
     ),
     "leaves-a-process-at-import": (
         method(top="import subprocess; RUNS = subprocess.Popen(['sleep', '30'])"),
@@ -356,7 +356,7 @@ BROKEN = {
     "aborts": (method(forward="import os; os.abort()"), "output", "the worker crashed (SIGABRT)"),
     "hangs": (method(forward="import time; time.sleep(600)"), "output", "did not end within 15 s"),
     "raises": (method(forward="return sr + self.bias"), "output", "has no attribute 'bias'"),
-    "torch-at-import": (method(top="import torch"), "light", "importing it imports torch"),
+    "torch-at-import": (method(top="import torch"), "lazy imports", "importing it imports torch"),
     "misspelt-hook": (
         (OTHER, {"top": "", "hook": "srbench_modles", "spec": "1"}),
         "loads",

@@ -73,7 +73,7 @@ def test_each_scale_has_its_own_lr_folder(tmp_path, save_image):
     spec = folder_dataset(tmp_path)
     for scale in (2, 4):
         assert load_pair(spec.pairs(scale)[0], scale)[1].size == (24 // scale, 24 // scale)
-    with pytest.raises(UsageError, match=r"LR: has no folder x3 beside x2, x4"):
+    with pytest.raises(UsageError, match=r"has LR for x2 \(LR/x2\), x4 \(LR/x4\), none for x3"):
         spec.pairs(3)
 
 
@@ -83,7 +83,7 @@ def test_each_scale_has_its_own_lr_folder(tmp_path, save_image):
         (["HR/a.png", "HR/b.png", "LR/a.png"], "'b' has no LR image of the same name"),
         (["HR/a.png", "LR/a.png", "LR/b.png", "LR/c.png"], r"'b' has no HR image of the same name \(and 1 more\)"),
         (["HR/a.png", "LR/a.png", "LR/ax4.png"], "'a' has two LR images"),
-        (["HR/a.png", "LR/a.txt"], "LR: holds no image file"),
+        (["HR/a.png", "LR/a.txt"], "LR: holds no image file; remove it to have LR made from HR"),
     ],
     ids=["no-lr", "no-hr", "two-lr", "empty-lr"],
 )

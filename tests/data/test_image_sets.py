@@ -28,8 +28,9 @@ def ui():
 def test_prepare_warns_of_what_is_left_out_and_hashes_the_rest(faulty, catalog, ui):
     spec = folder_dataset(faulty)
     images = prepare(str(faulty), spec, spec.name, 4, ui)
-    assert len(ui.said) == len(images.left_out) == len(FAULTS)
-    assert all(said.startswith("left out: ") for said in ui.said)
+    assert ui.said[0].endswith("8 images of several kinds: 1 .gif, 7 .png")
+    assert len(ui.said) - 1 == len(images.left_out) == len(FAULTS)
+    assert all(said.startswith("left out: ") for said in ui.said[1:])
     assert images.hashes == {"good": file_hash(faulty / "good.png")}
 
 

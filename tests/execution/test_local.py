@@ -59,7 +59,7 @@ def test_death_is_noticed_though_a_child_lives(tmp_path, save_image):
     save_image(tmp_path / "set" / "a.png")
     executor = WorkerExecutor(Session("cpu", 1, (FAULTY,)), tmp_path / "log")
     try:
-        with pytest.raises(JobFailedError, match=r"ended by itself \(exit code 7\)"):
+        with pytest.raises(JobFailedError, match=r"the worker process exited \(exit code 7\)"):
             executor.submit(job("forks-and-dies", tmp_path / "set"), lambda _: None).result(timeout=60)
         executor.submit(job("nearest", tmp_path / "set"), lambda _: None).result(timeout=60)
     finally:

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import png
 from PIL import Image as Pillow
-from PIL import ImageCms
+from PIL import ImageCms, features
 
 MEMORY = 1536 * 2**20
 """Bytes of address space: many times what a file within PIXELS needs."""
@@ -106,6 +106,8 @@ def seeds() -> dict[str, bytes]:
         "webp": encoded(rgb, "WEBP", exif=exif),
         "webp lossless": encoded(rgba, "WEBP", lossless=True, icc_profile=icc),
         "webp animated": encoded(rgb, "WEBP", frame),
+        "jpeg 2000": encoded(rgb, "JPEG2000"),
+        **({"avif": encoded(rgb, "AVIF", exif=exif)} if features.check("avif") else {}),
         "tiff": encoded(rgb, "TIFF", exif=exif),
         "tiff lzw": encoded(rgb, "TIFF", compression="tiff_lzw"),
         "tiff deflate": encoded(rgba, "TIFF", compression="tiff_adobe_deflate"),

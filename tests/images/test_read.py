@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import struct
 import zlib
+from types import SimpleNamespace
 
 import numpy as np
 import png
 import pytest
+from PIL import ExifTags, ImageCms, ImageOps, features
 from PIL import Image as Pillow
-from PIL import ImageCms, ImageOps
+from skimage.color import lab2rgb
 
 from srbench.errors import ImageError, UsageError
-from srbench.images.read import list_folder, read, read_8bit, read_size
+from srbench.images.modern import loses_bits
+from srbench.images.read import is_image, list_folder, read, read_8bit, read_size
 
 GENERATOR = np.random.default_rng(5)
 RGB = GENERATOR.integers(0, 256, (7, 9, 3), dtype=np.uint8)
@@ -62,6 +65,79 @@ def test_lossless_formats_give_the_pixels_stored(tmp_path, suffix):
     picture = read(save(tmp_path / f"a{suffix}", RGB))
     np.testing.assert_array_equal(picture.pixels, RGB)
     assert (picture.grey, picture.alpha, picture.bits, picture.size) == (False, None, 8, (9, 7))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        (".tga", {}),
+        (".tga", {"compression": "tga_rle"}),
+        (".jp2", {}),
+        (".j2k", {}),
+        (".webp", {"lossless": True}),
+        (".apng", {"format": "PNG"}),
+        (".dib", {"format": "BMP"}),
+        (".pnm", {}),
+    ],
+)
+def test_kinds_beside_png_give_the_pixels_stored(tmp_path, suffix, options):
+    for array in (RGB, np.ascontiguousarray(GREY)):
+        picture = read(save(tmp_path / f"a{suffix}", array, **options))
+        np.testing.assert_array_equal(picture.pixels, np.broadcast_to(array.reshape(7, 9, -1), RGB.shape))
+        assert is_image(tmp_path / f"a{suffix}")
+
+
+def test_jfif_is_jpeg(tmp_path):
+    path = save(tmp_path / "a.jfif", RGB, format="JPEG")
+    np.testing.assert_array_equal(read(path).pixels, np.asarray(opened(path)))
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow was built without AVIF")
+def test_avif_is_read_upright(tmp_path):
+    exif = Pillow.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    path = save(tmp_path / "a.avif", np.tile(RGB, (4, 4, 1)), quality=90, exif=exif)
+    picture = read(path)
+    np.testing.assert_array_equal(picture.pixels, np.asarray(ImageOps.exif_transpose(opened(path))))
+    assert picture.size == read_size(path) == (28, 36)
+
+
+@pytest.mark.parametrize(("flags", "loses"), [(0x00, False), (0x0C, False), (0x4C, True), (0x60, True)])
+def test_avif_of_more_than_8_bits_would_lose_some(tmp_path, flags, loses):
+    # AV1-ISOBMFF 2.3.3: marker and version, profile and level, then tier, high_bitdepth, twelve_bit, monochrome, ...
+    (tmp_path / "a.avif").write_bytes(b"\0\0\0\x0cav1C\x81\x00" + bytes([flags]) + b"\0")
+    assert loses_bits(tmp_path / "a.avif", SimpleNamespace(format="AVIF", mode="RGB")) is loses
+
+
+def test_jpeg_2000_of_16_bits_of_grey_is_read_and_of_12_bits_refused(tmp_path):
+    path = save(tmp_path / "a.jp2", DEEP[..., 0])
+    picture = read(path)
+    np.testing.assert_array_equal(picture.pixels[..., 0], DEEP[..., 0])
+    assert picture.bits == 16
+    content = path.read_bytes()
+    depth = content.index(b"\xff\x4f\xff\x51") + 42  # ISO/IEC 15444-1, A.5.1: Ssiz, bits - 1
+    assert content[depth] == 15
+    path.write_bytes(content[:depth] + bytes([11]) + content[depth + 1 :])
+    with pytest.raises(ImageError, match=r"a\.jp2: of JPEG2000 files"):
+        read(path)
+
+
+def test_floating_point_is_refused_by_name(tmp_path):
+    with pytest.raises(ImageError, match=r"a\.tif: .*(floating|8 bits, or 12)"):
+        read(save(tmp_path / "a.tif", RGB[..., 0].astype(np.float32)))
+
+
+def test_only_a_suffix_makes_a_tga(tmp_path):
+    save(tmp_path / "a.tga", RGB).rename(tmp_path / "a.png")
+    with pytest.raises(ImageError, match="is no PNG"):
+        read(tmp_path / "a.png")
+
+
+def test_kinds_that_are_not_read_are_known(tmp_path):
+    assert [is_image(tmp_path / f"a{suffix}") for suffix in (".JXL", ".hdr", ".exr", ".txt", "")] == [
+        *(False, False, False),
+        *(None, None),
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".jpeg", ".webp", ".gif"])
@@ -165,13 +241,105 @@ def test_scoring_refuses_16_bits(tmp_path):
         (DEEP[..., 0].astype(np.uint32), 1, 1),
         (DEEP[..., 0].astype(np.int16), 1, 2),
         (DEEP[..., 0].astype(np.float32), 1, 3),
+        (GREY.astype(np.int8), 1, 2),
     ],
-    ids=["rgb16", "cmyk16", "white-is-zero", "uint32", "int16", "float"],
+    ids=["rgb16", "cmyk16", "white-is-zero", "uint32", "int16", "float", "int8"],
 )
 def test_tiff_that_would_lose_bits_is_refused(tmp_path, array, photometric, sample_format):
     path = save_tiff(tmp_path / "a.tif", np.ascontiguousarray(array), photometric, sample_format)
-    with pytest.raises(ImageError, match=r"a\.tif: of TIFF files, 8 bits or 16 bits of grey are read"):
+    with pytest.raises(ImageError, match=r"a\.tif: of TIFF files, 8 bits, or 12 or 16 bits of grey"):
         read(path)
+
+
+def packed_tiff(path, values, bits):
+    """Write grey samples of any number of bits, one after the other, each row from a new byte (TIFF 6.0, page 29)."""
+    rows = ["".join(f"{int(value):0{bits}b}" for value in row) for row in values]
+    data = b"".join(int(row.ljust(-(-len(row) // 8) * 8, "0"), 2).to_bytes(-(-len(row) // 8)) for row in rows)
+    height, width = values.shape
+    numbers = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
+    tags = b"".join(struct.pack("<2H2I", tag, 4, 1, value) for tag, value in numbers.items())
+    path.write_bytes(
+        struct.pack("<4sI", b"II*\0", 8 + len(data)) + data + struct.pack("<H", len(numbers)) + tags + bytes(4)
+    )
+    return path
+
+
+def test_12_bit_tiff_is_stretched_to_16_bits(tmp_path):
+    values = np.arange(8 * 6).reshape(6, 8) * 87 % 4096
+    values[0, :2] = 0, 4095
+    picture = read(packed_tiff(tmp_path / "a.tif", values, 12))
+    assert (picture.bits, picture.grey) == (16, True)
+    exact = values * 65535 / 4095
+    assert np.abs(picture.pixels[..., 0] - exact).max() <= 0.5
+
+
+@pytest.mark.parametrize("bits", [9, 10, 11, 13, 14, 15])
+def test_other_depths_of_tiff_are_named(tmp_path, bits):
+    with pytest.raises(ImageError, match=rf"a\.tif: is a TIFF of {bits} bits per sample; 8 bits"):
+        read(packed_tiff(tmp_path / "a.tif", np.zeros((6, 8), int), bits))
+
+
+@pytest.mark.parametrize("top", [511, 1023, 4095, 16383, 32767])
+@pytest.mark.parametrize("kind", ["P2", "P5"])
+def test_pgm_of_9_to_15_bits_is_stretched_to_16(tmp_path, top, kind):
+    values = np.linspace(0, top, 48).astype(int).reshape(6, 8)
+    data = values.astype(">u2").tobytes() if kind == "P5" else " ".join(map(str, values.ravel())).encode()
+    (tmp_path / "a.pgm").write_bytes(b"%s 8 6 %d\n" % (kind.encode(), top) + data)
+    pixels = read(tmp_path / "a.pgm").pixels[..., 0]
+    assert np.abs(pixels - values * 65535 / top).max() < 1
+
+
+def test_png_with_fewer_significant_bits_is_as_stored(tmp_path):
+    path = save_png16(tmp_path / "a.png", DEEP[..., :3])  # PNG stores samples stretched to 16 bits, whatever sBIT says
+    content = path.read_bytes()
+    chunk = b"sBIT" + bytes([12, 12, 12])
+    chunk = struct.pack(">I", 3) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    path.write_bytes(content[:33] + chunk + content[33:])
+    np.testing.assert_array_equal(read(path).pixels, DEEP[..., :3])
+
+
+def test_lab_has_no_transparency_and_looks_the_same(tmp_path):
+    pale = RGB // 4 + 96  # inside the gamut, where a unit of a* or b* is little
+    lab = ImageCms.profileToProfile(
+        Pillow.fromarray(pale), ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB"), outputMode="LAB"
+    )
+    lab.save(tmp_path / "a.tif")
+    picture = read(tmp_path / "a.tif")
+    assert picture.alpha is None
+    assert np.abs(picture.pixels.astype(int) - pale).max() < 4
+
+
+def cmyk_profile():
+    """Return a profile whose ink K makes L* go linearly from 100 to 0 (ICC.1:2001-04, 6.1 and 6.5.8)."""
+    colours = [(255, 128, 128), (0, 128, 128)] * 8
+    table = (
+        b"mft1" + bytes(4) + bytes([4, 3, 2, 0]) + struct.pack(">9i", *(65536 if i % 4 == 0 else 0 for i in range(9)))
+    )
+    table += bytes(range(256)) * 4 + b"".join(map(bytes, colours)) + bytes(range(256)) * 3
+    header = struct.pack(
+        ">I4sI4s4s4s12x4s28x3I",
+        144 + len(table),
+        b"",
+        0x02400000,
+        b"prtr",
+        b"CMYK",
+        b"Lab ",
+        b"acsp",
+        63190,
+        65536,
+        54061,
+    )
+    return header.ljust(128, b"\0") + struct.pack(">I4s2I", 1, b"A2B0", 144, len(table)) + table
+
+
+def test_cmyk_is_shown_through_its_profile(tmp_path):
+    inks = np.zeros((4, 256, 4), np.uint8)
+    inks[..., 3] = np.arange(256)
+    Pillow.fromarray(inks, "CMYK").save(tmp_path / "a.tif", icc_profile=cmyk_profile())
+    picture = read(tmp_path / "a.tif")
+    lab = np.stack([100 - np.arange(256) * 100 / 255, np.zeros(256), np.zeros(256)], axis=-1)
+    assert np.abs(picture.pixels[0] - lab2rgb(lab) * 255).max() < 2
+    assert picture.icc == b""
 
 
 def test_8_bit_tiff_of_the_same_writer_is_read(tmp_path):

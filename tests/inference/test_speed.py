@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from srbench.errors import MethodError
-from srbench.inference.speed import SpeedSettings, _time, measure, peak_flops, synchronise
+from srbench.inference.precision import Inference
+from srbench.inference.speed import SpeedSettings, _time, count, measure, peak_flops, synchronise
 
 CPU = torch.device("cpu")
 QUICK = SpeedSettings(size=16, batch=2, seconds=0.05)
@@ -206,3 +207,15 @@ def test_the_same_random_images_are_measured_every_time():
     assert inputs[0].shape == (2, 3, 16, 16)
     assert all(torch.equal(lr, inputs[0]) for lr in inputs)
     assert torch.equal(inputs[0], torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+
+
+def test_counts_without_timing_are_those_of_a_measurement():
+    """By hand: 2 images of 16x16 pixels, 12 channels of 3x3x3 weights; on shapes alone, and where values are needed."""
+
+    class NeedsValues(Shuffle):
+        def forward(self, lr):
+            return super().forward(lr if float(lr.sum()) < 1e9 else lr / 2)
+
+    for net in (Shuffle(2), NeedsValues(2), Inference(Shuffle(2), CPU)):
+        counted = count(net.eval(), 1, SpeedSettings(size=16, batch=2, timed=False))
+        assert counted == {"params": 12 * 28, "macs": 2 * 16 * 16 * 12 * 27}

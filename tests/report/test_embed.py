@@ -67,7 +67,7 @@ def test_a_picture_of_another_size_is_named_and_left_out(made_run):
     shot = shoot(files, scale, 64)
     assert {"m3", "m4"}.isdisjoint(shot.uris)
     assert len(shot.faults) == 2
-    assert any("m3" in fault and "of another size than a.png" in fault for fault in shot.faults)
+    assert any("m3" in fault and "differs in size from a.png" in fault for fault in shot.faults)
     assert any("m4" in fault and "is no PNG" in fault for fault in shot.faults)
 
 

@@ -183,7 +183,7 @@ def test_without_room_for_pictures_they_are_linked(made_run, ui):
 
 def test_a_run_without_pictures_still_has_a_page(page, made_run):
     written, read = page(made_run(pictures=False))
-    assert "of 5 of 5 images no picture was saved (run --save-images)" in written.remarks[0]
+    assert "no picture was saved of 5 of 5 images (run --save-images)" in written.remarks[0]
     assert not read.json("data")["galleries"][0]["saved"]
 
 

@@ -24,21 +24,21 @@ from srbench.results.sections import Remark, Section
 PART = Section(
     title="set x4 | a_b",
     columns=["method", "psnr"],
-    headings=["method", "PSNR dB", "95 % CI"],
+    headings=["method", "PSNR dB", "95 % CI (t)"],
     rows=[["a|b", "30.00", "29 to 31"], ["c_d", "28.00", "-"]],
     best=[[False, True, False], [False, False, False]],
     remarks=[Remark("c_d: [x] <y>")],
 )
 VERDICTS = (
     "vs best: difference in PSNR from the best, paired over images (Wilcoxon, Holm, 5 %): "
-    "worse = significant, tie = not; not claimed below 8 images."
+    "worse = significant, tie = not significant, empty = fewer than 8 images, not tested."
 )
 SILENT = Section("t", ["method"], ["method"], [["a"]], [[True]], [])
 
 
 def test_a_ranking_in_markdown():
     lines = markdown_lines(PART)
-    assert lines.head == [r"**set x4 \| a_b**", "", "| method | PSNR dB | 95 % CI |", "|---|---:|---:|"]
+    assert lines.head == [r"**set x4 \| a_b**", "", "| method | PSNR dB | 95 % CI (t) |", "|---|---:|---:|"]
     assert lines.rows == [r"| a\|b | **30.00** | 29 to 31 |", "| c_d | 28.00 | - |"]
     assert lines.tail == ["", r"- c_d: \[x\] &lt;y>", ""]
     assert lines.all == [*lines.head, *lines.rows, *lines.tail]
@@ -56,7 +56,7 @@ def test_a_ranking_in_latex():
         "% set x4 | a_b",
         r"\begin{tabular}{lrr}",
         r"\toprule",
-        r"method & PSNR dB & 95 \% CI \\",
+        r"method & PSNR dB & 95 \% CI (t) \\",
         r"\midrule",
     ]
     assert lines.rows == [r"a|b & \textbf{30.00} & 29 to 31 \\", r"c\_d & 28.00 & - \\"]
@@ -126,7 +126,7 @@ def test_a_board_in_markdown(run):
     assert to_markdown(run.board()).splitlines() == [
         r"**set x4 \| protocol y \| cpu, one \| fp32 \| 10 images**",
         "",
-        "| method | PSNR dB | 95 % CI | vs best | SSIM |",
+        "| method | PSNR dB | 95 % CI (t) | vs best | SSIM |",
         "|---|---:|---:|---:|---:|",
         "| b | **2.0000** | 2.0000 to 2.0000 | best | 0.2500 |",
         "| a | 1.0000 | 1.0000 to 1.0000 | worse | **0.5000** |",
@@ -140,6 +140,6 @@ def test_a_board_in_latex(run):
     run.method("a_b", [1.0] * 10)
     assert to_latex(run.board()) == (
         "% set x4 | protocol y | cpu, one | fp32 | 10 images\n"
-        "\\begin{tabular}{lrr}\n\\toprule\nmethod & PSNR dB & 95 \\% CI \\\\\n\\midrule\n"
+        "\\begin{tabular}{lrr}\n\\toprule\nmethod & PSNR dB & 95 \\% CI (t) \\\\\n\\midrule\n"
         "a\\_b & 1.0000 & 1.0000 to 1.0000 \\\\\n\\bottomrule\n\\end{tabular}\n"
     )

@@ -79,7 +79,7 @@ def test_without_speed_the_title_is_silent_about_it(run):
     run.method("a", [3.0] * 10)
     (section,) = sections(run.board())
     assert section.title == "set x4 | protocol y | cpu, one | fp32 | 10 images"
-    assert section.headings == ["method", "PSNR dB", "95 % CI"]
+    assert section.headings == ["method", "PSNR dB", "95 % CI (t)"]
     assert section.columns == ["method", "psnr", "interval"]
     assert section.rows == [["a", "3.0000", "3.0000 to 3.0000"]]
     assert [remark.text for remark in section.remarks] == []
@@ -91,7 +91,7 @@ def test_columns_are_those_that_have_a_value(run):
         run.method(method, [3.0] * 10)
         run.speed(method, 5.0, macs=None, peak_mem_mib=None)
     (section,) = sections(run.board("lpips"))
-    headings = ["method", "PSNR dB", "LPIPS", "95 % CI", "vs best", "params", "ms", "img/s", "MPix/s"]
+    headings = ["method", "PSNR dB", "LPIPS", "95 % CI (t)", "vs best", "params", "ms", "img/s", "MPix/s"]
     assert section.headings == headings
     assert section.rows[0] == ["a", "3.0000", "0.2500", "0.2500 to 0.2500", "best", "5", "1.5", "2", "5"]
     assert section.rows[1][4] == "tie"

@@ -1,13 +1,20 @@
-"""Resamples and p-values against numpy's own draws and hand-computed ranks."""
+"""Intervals against tables of Student's t and their coverage; p-values against hand-computed ranks."""
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from srbench.results.statistics import FEWEST_FOR_TEST, LEVEL, RESAMPLES, p_value, resamples
+from srbench.results.statistics import FEWEST_FOR_TEST, LEVEL, mean_interval, p_value
+
+VALUES = Path(__file__).with_name("per_image_values.csv")
+"""Of 119 real images each, x4, protocol y; made from the ``results.jsonl`` of
+``srbench run --methods bicubic,srresnet --dataset set5,set14,bsd100 --no-speed``.
+"""
 
 
 def named(values):
@@ -18,11 +25,32 @@ def against_zero(differences):
     return p_value(named(differences), named([0] * len(differences)))
 
 
-@pytest.mark.parametrize("count", [2, 5, 100])
-def test_resamples_are_2000_draws_with_replacement_of_one_seed(count):
-    drawn = np.random.default_rng(0).integers(count, size=(2000, count))
-    np.testing.assert_array_equal(resamples(count), drawn)
-    assert RESAMPLES == 2000
+@pytest.mark.parametrize(("count", "quantile"), [(2, 12.706), (5, 2.776), (14, 2.160), (30, 2.045), (100, 1.984)])
+def test_the_interval_reaches_as_many_standard_errors_as_tables_of_t_say(count, quantile):
+    """The 97.5 % quantiles of Student's t for 1, 4, 13, 29 and 99 degrees of freedom, as printed in any table."""
+    values = np.arange(count, dtype=float)
+    variance = count * (count + 1) / 12  # of 0, 1, ... n - 1, with n - 1 below the fraction
+    low, high = mean_interval(values)
+    assert (low + high) / 2 == pytest.approx((count - 1) / 2)
+    assert (high - low) / 2 == pytest.approx(quantile * math.sqrt(variance / count), rel=3e-4)
+
+
+@pytest.mark.parametrize("values", [[], [3.0], [1.0, math.inf], [1.0, math.nan]])
+def test_there_is_no_interval_of_fewer_than_two_finite_values(values):
+    assert all(map(math.isnan, mean_interval(np.array(values))))
+
+
+@pytest.mark.parametrize("metric", ["psnr", "ssim", "lpips"])
+@pytest.mark.parametrize("method", ["bicubic", "srresnet"])
+@pytest.mark.parametrize("count", [5, 14, 30, 100])
+def test_the_interval_holds_the_mean_of_real_values_in_93_to_97_of_100_sets(metric, method, count):
+    """Sets of so many images are drawn from real values, whose own mean is then the true one."""
+    with VALUES.open(encoding="utf-8") as file:
+        population = np.array([float(row[metric]) for row in csv.DictReader(file) if row["method"] == method])
+    assert len(population) == 119
+    low, high = mean_interval(np.random.default_rng(19).choice(population, size=(10_000, count)))
+    coverage = np.mean((low <= population.mean()) & (population.mean() <= high))
+    assert 0.93 <= coverage <= 0.97
 
 
 @pytest.mark.parametrize("count", [8, 9, 12])

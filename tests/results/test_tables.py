@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from srbench.results.tables import render
+from srbench.results.tables import render, time_line
 
 
 def noise(seed, count=10, centre=30.0, spread=2.0):
@@ -30,3 +30,17 @@ def test_no_number_is_cut_on_a_narrow_terminal(run, width):
     assert "…" not in text
     for number in (f"{board.frame.psnr[0]:.4f}", f"{board.frame.lpips[0]:.4f}", "12345"):
         assert number in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "line"),
+    [
+        ({}, ""),
+        ({"load": 0.04, "decode": 0.01}, ""),
+        ({"forward": 1.26, "score": 0.5}, "forward 1.3 s, score 0.5 s"),
+        ({"decode": 0.2, "write": 0.1}, "in parallel: decode 0.2 s, write 0.1 s"),
+        ({"decode": 0.2, "forward": 1.0}, "forward 1.0 s; in parallel: decode 0.2 s"),
+    ],
+)
+def test_the_line_on_time_has_only_parts_that_took_any(seconds, line):
+    assert time_line(seconds) == line

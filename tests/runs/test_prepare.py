@@ -33,6 +33,19 @@ def test_another_folder_of_the_same_name_needs_another_out(here, photos, tmp_pat
     both = here(*options[:-1], "both", "--dataset", f"{photos},{tmp_path / 'other' / 'photos'}", "--save-images")
     assert both.returncode == 0
     assert len(list((tmp_path / "both" / "images").rglob("nearest/*.png"))) == 4
+    assert {row["dataset"] for row in rows(tmp_path / "both")} == {f"{tmp_path.name.lower()}-photos", "other-photos"}
+
+
+def test_folders_called_hr_have_the_names_of_their_parents(here, tmp_path, save_image):
+    for name in ("A", "B"):
+        save_image(tmp_path / name / "HR" / "a.png", seed=ord(name))
+    options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out"]
+    done = here(*options, "--dataset", "A/HR,B/HR,other=A/HR")
+    assert done.returncode == 0, done.stderr
+    assert {row["dataset"] for row in rows(tmp_path / "out")} == {"a-hr", "b-hr", "other"}
+    done = here(*options, "--dataset", "x=A/HR,x=B/HR")
+    assert done.returncode == 2
+    assert "two datasets are named x; NAME=FOLDER gives another name" in done.stderr
 
 
 def test_faulty_images_are_named_and_the_rest_is_scored(here, photos, tmp_path):

@@ -19,7 +19,7 @@ def photos(tmp_path, save_image):
     [
         (["--methods", "bicubi"], "unknown method 'bicubi'; did you mean 'bicubic'?"),
         (["--methods", "nearest", "--dataset", "set6"], "unknown dataset 'set6'; did you mean 'set5'?"),
-        (["--methods", "nearest", "--dataset", "urban100", "--scale", "3"], "x2 and x4 only"),
+        (["--methods", "nearest", "--dataset", "urban100", "--scale", "5"], "urban100 does not exist at x5"),
         (["--methods", "nearest", "--dataset", "./nowhere"], "no such folder"),
         (["--methods", "nearest", "--protocol", "yy"], "unknown protocol 'yy'"),
         (["--methods", "nearest", "--metrics", "psnrr"], "unknown metric 'psnrr'; did you mean 'psnr'?"),

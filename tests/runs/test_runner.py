@@ -111,3 +111,42 @@ def test_interrupt_saves_and_says_how_to_go_on(photos, tmp_path):
     assert "To resume: srbench run" in said.replace("-c ", "")
     assert "Traceback" not in said
     assert len(rows(tmp_path / "out")) == 3
+
+
+@pytest.mark.parametrize(("metrics", "code"), [("lpips", 1), ("psnr,lpips", 1), ("psnr,ssim,lpips", 0)])
+def test_a_metric_that_was_asked_for_and_is_not_to_be_had_exits_1(here, photos, tmp_path, metrics, code):
+    options = ["--methods", "nearest", "--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
+    for _ in range(2):  # the second time, too
+        done = here("run", *options, "--metrics", metrics, TORCH_HOME=str(tmp_path))
+        assert done.returncode == code
+        assert ("lpips was asked for and could not be computed: " in done.stderr) is bool(code)
+        assert "srbench fetch alexnet" in done.stderr
+        assert code == 0 or "nothing to do" not in done.stderr
+    if metrics != "lpips":
+        assert board(tmp_path / "out").psnr.notna().all()
+
+
+def test_names_may_be_written_in_any_case(here, photos, tmp_path):
+    common = ["--dataset", photos, "--scale", 2, "--no-speed", "--out", "out"]
+    done = here("run", "--methods", "Nearest", "--metrics", "PSNR,psnr", "--protocol", "Y,y", *common)
+    assert done.returncode == 0, done.stderr
+    before = rows(tmp_path / "out")
+    assert [(row["method"], row["protocol"], row["metric"]) for row in before] == [("nearest", "y/1", "psnr/1")] * 3
+    assert "nothing to do" in here("run", "--methods", "nearest", "--metrics", "psnr", *common).stderr
+    assert here("run", "--methods", "nearest", "--metrics", "psnr", *common[2:], "--dataset", "Sampels").returncode == 2
+    done = here("run", "--methods", "nearest", "--metrics", "psnr", "--dataset", "Samples", "--no-speed", "--out", "s")
+    assert done.returncode == 0, done.stderr
+    assert set(board(tmp_path / "s").dataset) == {"samples"}
+
+
+def test_without_speed_parameters_and_macs_are_known_and_no_timing_is_lost(here, photos, tmp_path):
+    common = ["--methods", "espcn", "--dataset", photos, "--metrics", "psnr", "--speed-size", 16, "--out", "out"]
+    assert here("run", *common, "--no-speed").returncode == 0
+    counted = board(tmp_path / "out").iloc[0]
+    assert (counted.params > 0, counted.macs % (16 * 16), pd.isna(counted.latency_ms)) == (True, 0, True)
+    assert here("run", *common, "--speed-seconds", 0.01).returncode == 0
+    timed = board(tmp_path / "out").iloc[0]
+    assert (timed.params, timed.macs) == (counted.params, counted.macs)
+    assert timed.latency_ms > 0
+    assert "nothing to do" in here("run", *common, "--no-speed").stderr
+    assert board(tmp_path / "out").iloc[0].latency_ms == timed.latency_ms

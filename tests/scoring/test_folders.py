@@ -14,7 +14,8 @@ from srbench.images.degradations import degrade_file
 from srbench.images.read import read
 from srbench.protocols import get_protocol
 from srbench.resize import degrade
-from srbench.scoring.folders import FilePair, pair_files, score_folders
+from srbench.scoring.folders import score_folders
+from srbench.scoring.pairing import FilePair, list_names, pair_files
 from srbench.specs import MetricSpec
 
 CPU = torch.device("cpu")
@@ -49,25 +50,55 @@ def test_files_pair_by_name_after_suffixes_are_taken_off(tmp_path):
     for name in ("sr/a_NET_x4.png", "sr/b_NET_x4.jpg", "sr/c_NET_x4.png", "hr/a_HR.png", "hr/b_HR.bmp", "hr/d_HR.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    pairs, alone = pair_files(tmp_path / "sr", tmp_path / "hr", "_NET_x4", "_HR")
-    assert [(name, sr.name, hr.name) for name, sr, hr in pairs] == [
-        ("a", "a_NET_x4.png", "a_HR.png"),
-        ("b", "b_NET_x4.jpg", "b_HR.bmp"),
-    ]
-    assert alone == [
+    sr, hr = list_names(tmp_path / "sr", "_net_X4"), list_names(tmp_path / "hr", "_HR")
+    pairing = pair_files(sr, hr, 4)
+    expected = [("a", "a_NET_x4.png", "a_HR.png"), ("b", "b_NET_x4.jpg", "b_HR.bmp")]
+    assert [(name, sr.name, hr.name) for name, sr, hr in pairing.pairs] == expected
+    assert pairing.notes == []
+    alone = [
         f"{tmp_path / 'sr' / 'c_NET_x4.png'} has no HR partner",
         f"{tmp_path / 'hr' / 'd_HR.png'} has no SR partner",
     ]
-    with pytest.raises(UsageError, match=r"for example a_NET_x4\.png and a_HR\.png\); --sr-suffix"):
-        pair_files(tmp_path / "sr", tmp_path / "hr")
+    assert pairing.warnings == alone
+    without = pair_files(list_names(tmp_path / "sr"), list_names(tmp_path / "hr"), 4)
+    assert [(sr.name, hr.name) for _, sr, hr in without.pairs] == [names[1:] for names in expected]
+    assert (without.warnings, without.images) == (alone, 3)
+    assert without.notes == ["paired by name: SR names end in '_net_x4' and HR names end in '_hr'"]
+
+
+def test_files_with_other_names_are_left_out_and_counted(tmp_path):
+    sr = {f"{name}_{kind}": tmp_path / f"{name}_{kind}.png" for name in "abc" for kind in ("x2", "x4")}
+    pairing = pair_files(sr, {name: tmp_path / name for name in "abc"}, 4)
+    assert [pair.sr.name for pair in pairing.pairs] == ["a_x4.png", "b_x4.png", "c_x4.png"]
+    assert (pairing.warnings, pairing.images) == ([], 3)
+    assert pairing.notes == ["paired by name: SR names end in '_x4'", "3 files with other names are left out"]
+
+
+def test_images_of_subfolders_are_listed_where_the_folder_has_none(tmp_path):
+    for name in (
+        "one/a/a_4000.png",
+        "one/b/b_4000.png",
+        "two/x/0.png",
+        "two/y/0.png",
+        "three/a.png",
+        "three/sub/b.png",
+    ):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert list(list_names(tmp_path / "one")) == ["a_4000", "b_4000"]
+    assert list(list_names(tmp_path / "two")) == ["x/0", "y/0"]
+    assert list(list_names(tmp_path / "three")) == ["a"]
+    (tmp_path / "none").mkdir()
+    with pytest.raises(UsageError, match="holds no image file"):
+        list_names(tmp_path / "none")
 
 
 def test_two_files_of_one_name_are_not_guessed_between(tmp_path):
-    for name in ("sr/a.png", "sr/a.jpg", "hr/a.png"):
+    for name in ("sr/a.png", "sr/a.jpg"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     with pytest.raises(UsageError, match=r"a\.jpg and a\.png have the same name"):
-        pair_files(tmp_path / "sr", tmp_path / "hr")
+        list_names(tmp_path / "sr")
 
 
 def luma(rgb):
@@ -143,6 +174,34 @@ def test_pair_that_cannot_be_scored_is_named_and_the_rest_goes_on(tmp_path, save
         f"{tmp_path / 'empty.png'}: the file is empty (0 bytes)",
     ]
     assert done == ["small", "empty", "good"]
+
+
+def test_the_mean_is_over_the_images_that_have_a_value_and_says_how_many(tmp_path, save_image, fidelity):
+    pairs = []
+    for name, size in {"a": 12, "b": 20, "c": 28}.items():
+        hr = save_image(tmp_path / f"{name}.png", size, size)
+        pairs.append(FilePair(name, save_image(tmp_path / f"{name}_sr.png", size, size, seed=1), hr))
+    result = score_folders(pairs, 2, [get_protocol("rgb")], fidelity, CPU)
+    expected = []
+    for _, sr, hr in pairs:
+        sr, hr = (np.asarray(Pillow.open(path))[2:-2, 2:-2] for path in (sr, hr))  # noqa: PLW2901
+        expected.append(skimage.metrics.peak_signal_noise_ratio(hr, sr, data_range=255))
+    mean, count = result.mean("psnr", "rgb")
+    assert (mean, count) == (pytest.approx(np.mean(expected)), 3)
+    assert result.mean("ssim", "rgb")[1] == 2  # 8x8 pixels are left of a
+    assert result.mean("lpips", "rgb") == (None, 0)
+
+
+@pytest.mark.parametrize(
+    ("sr_mode", "hr_mode", "remarked"), [("L", "RGB", True), ("L", "L", False), ("RGB", "RGB", False)]
+)
+def test_grey_sr_of_a_colour_image_is_remarked_on(tmp_path, save_image, fidelity, sr_mode, hr_mode, remarked):
+    sr, hr = save_image(tmp_path / "s.png", mode=sr_mode), save_image(tmp_path / "h.png", mode=hr_mode)
+    result = score_folders([FilePair("a", sr, hr)], 2, [get_protocol("rgb")], fidelity, CPU)
+    assert bool(result.remarks) is remarked
+    if remarked:
+        (text,) = result.remarks
+        assert text.startswith("SR is grey, but HR has colours")
 
 
 def test_metric_without_its_files_is_asked_for_once(tmp_path, save_image, fidelity):

@@ -103,8 +103,8 @@ def test_no_answer_in_time_is_none_and_killing_ends_it_at_once(start):
     [
         (-9, "the worker was killed (SIGKILL): most likely out of memory"),
         (-11, "the worker crashed (SIGSEGV)"),
-        (0, "the worker ended by itself (exit code 0)"),
-        (3, "the worker ended by itself (exit code 3)"),
+        (0, "the worker process exited (exit code 0)"),
+        (3, "the worker process exited (exit code 3)"),
     ],
 )
 def test_a_death_is_told_by_its_exit_code(code, said):

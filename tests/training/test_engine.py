@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -110,18 +111,52 @@ def test_resuming_another_training_is_refused(here, sets):
     assert "out holds no training yet; starting one" in first.stderr
     again = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out")
     assert again.returncode == 2
-    assert "holds a training already; --resume goes on" in again.stderr
+    assert "holds a training already; --resume continues it" in again.stderr
     other = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--lr", 1, "--out", "out", "--resume")
     assert other.returncode == 2
-    assert "--resume: lr was 0.004 and now is 1.0" in other.stderr
+    assert "--resume: lr was 0.00141 and now is 1.0" in other.stderr
     options = [*QUICK, "--steps", 5, "--validate-on", "held-out", "--out", "out", "--resume"]
     elsewhere = here("train", "espcn", "--data", "train", *options)
     assert elsewhere.returncode == 2
     assert "--resume: held-out was [] and now is ['train-t2']; it must stay the same" in elsewhere.stderr
+    longer = here("train", "espcn", "--data", "train", *QUICK, "--steps", 9, "--out", "out", "--resume")
+    assert longer.returncode == 2
+    assert "--resume: steps was 5 and now is 9; the schedule ends there; --start-from out/weights" in longer.stderr
     (sets / "out" / "state.pt").write_bytes(b"broken")
     damaged = here("train", "espcn", "--data", "train", *QUICK, "--steps", 5, "--out", "out", "--resume")
     assert damaged.returncode == 2
     assert "state.pt: is damaged" in damaged.stderr
+
+
+def test_a_constant_schedule_goes_on_past_its_end(here, sets):
+    common = ["train", "espcn", "--data", "train", *QUICK, "--schedule", "constant"]
+    for steps, name in ((4, "longer"), (8, "longer"), (8, "whole")):
+        assert here(*common, "--steps", steps, "--out", name, "--resume").returncode == 0
+    longer, whole = (load_file(sets / name / "last.safetensors") for name in ("longer", "whole"))
+    assert all(torch.equal(longer[name], whole[name]) for name in whole)
+    back = here(*common, "--steps", 6, "--out", "longer", "--resume")
+    assert (back.returncode, back.stderr) == (2, "error: --resume: 8 steps are done already, more than --steps 6\n")
+
+
+def test_a_training_that_learns_nothing_says_so(here, sets):
+    """An untrained ESPCN is bicubic enlargement: its figures are those shown beside."""
+    options = ["--data", "train", *QUICK, "--steps", 3, "--lr", 1e-12, "--ema", 0, "--out", "out", "--log-every", 1]
+    done = here("train", "espcn", *options, "--validate-every", 1)
+    assert done.returncode == 0
+    shown = re.findall(r"^step (\d): val psnr ([\d.]+) \(bicubic ([\d.]+)\)", done.stderr, re.MULTILINE)
+    assert [step for step, *_ in shown] == ["1", "2", "3"]
+    assert all(float(psnr) == pytest.approx(float(bicubic), abs=1e-3) for _, psnr, bicubic in shown)
+    assert done.stderr.count("no better than bicubic so far") == 1
+    assert "warning: the weights are no better than bicubic; try more --steps" in done.stderr
+    assert "best" not in done.stdout
+    assert json.loads((sets / "out" / "weights.json").read_text())["baseline"]["method"] == "bicubic"
+
+
+def test_a_training_with_an_absurd_rate_is_not_called_best(here, sets):
+    options = ["--data", "train", *QUICK, "--steps", 6, "--lr", 1e6, "--ema", 0, "--out", "out"]
+    done = here("train", "espcn", *options)
+    assert "best" not in done.stdout
+    assert re.search("no better than bicubic; try|not finite", done.stderr)
 
 
 def test_a_training_starts_from_another_scale(here, sets):
@@ -259,7 +294,7 @@ def test_two_processes_equal_one_with_twice_the_batch(here, sets):
     one = here(*options, "--batch", 8, "--out", "one")
     assert one.returncode == 0, one.stderr
     done = in_processes(sets, *options, "--batch", 4, "--devices", 2, "--out", "two")
-    assert done.stdout.count("best weights") == 1  # only the first process speaks
+    assert done.stdout.count("\nweights: ") == 1  # only the first process speaks
     one, two = (load_file(sets / name / "last.safetensors") for name in ("one", "two"))
     start = Catalog.load([sets / "plain.py"]).models["plain"]
     torch.manual_seed(0)
@@ -270,7 +305,11 @@ def test_two_processes_equal_one_with_twice_the_batch(here, sets):
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
-def test_an_adversarial_recipe_trains_in_two_processes(sets):
+def test_an_adversarial_recipe_trains_in_two_processes(sets, monkeypatch):
+    for name in ("NTASKS", "JOB_ID"):  # in a batch job of one task, which reserves and starts nothing
+        monkeypatch.setenv(f"SLURM_{name}", "1")
+    for name in ("PROCID", "LOCALID", "NODEID"):
+        monkeypatch.setenv(f"SLURM_{name}", "0")
     plugin = Path(__file__).parents[1] / "plugin_files" / "tiny_gan.py"
     options = ["train", "tiny-gan", "--plugin", plugin, "--data", "train", *QUICK, "--steps", 6]
     in_processes(sets, *options, "--devices", 2, "--device", "cpu", "--out", "gan")

@@ -1,4 +1,4 @@
-"""Checks of a dataset, on those of its files that are on this machine; nothing is downloaded."""
+"""Checks of a dataset, on those of its files that are on this machine. Nothing is downloaded."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     Miniature = NDArray[np.float32]
 
 MOST = 200
-"""Images of a set that are opened, evenly spread."""
+"""Most images of a dataset that are opened, evenly spread."""
 SMALL = 24
-"""Side of the grey miniatures by which copies are found."""
+"""Height and width in pixels of the grey miniatures by which copies are found."""
 ALIKE = 3.0
-"""Largest mean difference, of 255, between two miniatures of one image."""
+"""Largest mean difference, in 8-bit levels, between miniatures of the same image."""
 FAR = 25.0
-"""Largest between those of HR and LR, however it was degraded."""
+"""Largest mean difference, in 8-bit levels, between miniatures of HR and its LR, under any degradation."""
 
 
 def lists(bench: DatasetBench) -> None:
@@ -60,7 +60,7 @@ def lists(bench: DatasetBench) -> None:
             for file in (pair.hr, pair.lr)
             if isinstance(file, Path) and not file.is_file()
         ]
-        fix = "ship it, or list what is there; paths from the working folder are another's tomorrow: begin at __file__"
+        fix = "ship the file, or list only files that exist; build paths from __file__, not from the working folder"
         require(not gone, f"x{scale}: the file of {gone[0] if gone else ''}", fix)
 
 
@@ -75,7 +75,7 @@ def stable(bench: DatasetBench) -> None:
 
 
 def files(bench: DatasetBench) -> None:
-    """Each file at hand opens, and LR fits HR."""
+    """Each file on this machine can be read, and LR fits HR."""
     spec = _listed(bench)
     opened = 0
     for scale in sorted(spec.scales):
@@ -94,7 +94,7 @@ def files(bench: DatasetBench) -> None:
 
 
 def no_test_image(bench: DatasetBench) -> None:
-    """No image of a training set is one of a set that is not for training: same file, or same picture."""
+    """No image of a training set is in a set that is not for training, as the same file or the same picture."""
     if not bench.spec.training:
         raise SkipError("it is not for training (training=True says that a set is)")
     spec = _listed(bench)
@@ -114,7 +114,7 @@ def no_test_image(bench: DatasetBench) -> None:
     others = np.stack([own for own, _ in seen])
     with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
         for pair, own in zip(here, pool.map(_miniature, here), strict=True):
-            if own is None or float(own.std()) < ALIKE:  # what has no structure is like anything
+            if own is None or float(own.std()) < ALIKE:  # a flat image resembles every other
                 continue
             gaps = np.abs(others - own).mean(axis=(1, 2))
             nearest = int(gaps.argmin())
@@ -122,30 +122,30 @@ def no_test_image(bench: DatasetBench) -> None:
 
 
 def global_state(bench: DatasetBench) -> None:
-    """Listing leaves the process as it was."""
+    """Listing changes no global state."""
     spec = _listed(bench)
     require_no_trace(bench, lambda: [spec.pairs(scale) for scale in sorted(spec.scales)])
 
 
 def _test_images(catalog: Catalog) -> Iterator[tuple[ImagePair, str]]:
-    """Yield the images of all sets that are not for training, with what to call them."""
+    """Yield the images of all sets that are not for training, each with its name in messages."""
     for spec in catalog.datasets.specs.values():
         if not spec.training and spec.images is not None:
-            with contextlib.suppress(SRBenchError):  # another set's fault is that set's
+            with contextlib.suppress(SRBenchError):  # a fault of another set is reported by its own checks
                 yield from ((pair, f"{pair.name} of {spec.name}") for pair in spec.pairs(min(spec.scales)))
 
 
 def missing_files(spec: DatasetSpec, scale: int) -> str:
-    """Return which files of a set are not on this machine; empty when all are."""
+    """Return a line on the files of a set that are not on this machine; empty if all are."""
     gone = [pair.name for pair in spec.pairs(scale) if not _is_at_hand(pair)]
     return f"{len(gone)} files of {spec.name} are not here ('srbench fetch {spec.name}')" if gone else ""
 
 
 def _listed(bench: DatasetBench) -> DatasetSpec:
-    """Return the set as it can be listed.
+    """Return the set in a form that can be listed.
 
     Raises:
-        SkipError: it is an archive that was not unpacked here.
+        SkipError: it is an archive that is not unpacked on this machine.
     """
     spec = bench.spec
     if spec.images is None and spec.archive is not None:
@@ -176,7 +176,7 @@ def _is_here(file: Path | Asset) -> bool:
 
 
 def _miniature(pair: ImagePair) -> Miniature | None:
-    """Return a grey miniature of HR; None for a file that cannot be read, which 'files' says of its own set."""
+    """Return a grey miniature of HR, or None if the file cannot be read, which the check 'files' reports."""
     try:
         pixels = read(local_path(pair.hr)).pixels
     except SRBenchError:

@@ -20,7 +20,7 @@ ZERO = 1e-6
 
 
 def builds(bench: LossBench) -> None:
-    """It builds, unless it needs a network that is not here."""
+    """The loss can be built, unless it needs a network that is not on this machine."""
     try:
         with only_local():
             loss = bench.loss
@@ -30,14 +30,14 @@ def builds(bench: LossBench) -> None:
 
 
 def _pair(bench: LossBench) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return SR, partly beyond [0, 1] as a network's output is, and HR: two images each."""
+    """Return SR and HR, two images each; SR is partly outside [0, 1], as the output of a network."""
     hr = torch.cat([picture(SIDE, SIDE, 1), picture(SIDE, SIDE, 2)]).to(bench.device)
     noise = torch.randn(hr.shape, generator=torch.Generator().manual_seed(3)).to(bench.device)
     return hr + 0.1 * noise, hr
 
 
 def scalar(bench: LossBench) -> None:
-    """It returns one finite floating-point number, for batches of two and of one."""
+    """The loss is one finite floating-point number, for batches of two and of one."""
     sr, hr = _pair(bench)
     for count in (2, 1):
         value = bench.loss(sr[:count], hr[:count])
@@ -48,7 +48,7 @@ def scalar(bench: LossBench) -> None:
 
 
 def zero(bench: LossBench) -> None:
-    """It is least where SR equals HR, and 0 there where that is claimed."""
+    """The loss is smallest if SR equals HR, and 0 then if the spec says so."""
     noisy, hr = _pair(bench)
     if float(bench.loss(noisy, hr)) == float(bench.loss(noisy, 1 - hr)):
         require(not bench.spec.zero_at_equality, "it does not depend on HR")
@@ -60,11 +60,11 @@ def zero(bench: LossBench) -> None:
     for what, sr in others.items():
         value = float(bench.loss(sr, hr))
         reason = f"it is {value:.3g} where SR {what}, and {at_equality:.3g} where SR equals HR"
-        require(value > at_equality, reason, "what is minimised must be least where SR equals HR")
+        require(value > at_equality, reason, "a loss must be smallest if SR equals HR")
 
 
 def gradient(bench: LossBench) -> None:
-    """The gradient by SR is there, and finite: for noisy, equal and flat images."""
+    """The gradient with respect to SR exists and is finite, for noisy, equal and flat images."""
     noisy, hr = _pair(bench)
     flat = torch.full_like(hr, 0.5)
     cases = {"SR is noisy": (noisy, hr), "SR equals HR": (hr, hr), "both images are flat": (flat, flat.clone())}
@@ -80,7 +80,7 @@ def gradient(bench: LossBench) -> None:
 
 
 def input_stays(bench: LossBench) -> None:
-    """SR and HR are what they were."""
+    """SR and HR are not changed."""
     sr, hr = _pair(bench)
     before = sr.clone(), hr.clone()
     bench.loss(sr, hr)
@@ -89,7 +89,7 @@ def input_stays(bench: LossBench) -> None:
 
 
 def deterministic(bench: LossBench) -> None:
-    """The same images have the same loss, whatever was seen before."""
+    """The same images have the same loss, independent of earlier calls."""
     sr, hr = _pair(bench)
     values = []
     for seed in (0, 1):
@@ -100,13 +100,7 @@ def deterministic(bench: LossBench) -> None:
 
 
 def global_state(bench: LossBench) -> None:
-    """Building and computing leave the process as it was."""
+    """Building and computing change no global state."""
     sr, hr = _pair(bench)
-
-    def use() -> None:
-        loss = bench.spec.build()
-        loss = loss.to(bench.device) if isinstance(loss, torch.nn.Module) else loss
-        loss(sr, hr)
-
     with only_local():
-        require_no_trace(bench, use)
+        require_no_trace(bench, lambda: bench.build()(sr, hr))

@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
 
 SAME = 1e-4
-"""What may be left between two ways to the same value in float32, of [0, 1]."""
+"""Tolerance between two ways to compute the same float32 value in [0, 1]."""
 FAR = {"bf16": 0.02, "fp16": 0.01}
-"""By precision, the mean difference from float32 that it may make."""
-STALE = "make the shipped file again with 'srbench train', or delete it: it must be of the network as it is now"
+"""Precision -> largest mean difference from float32."""
+STALE = "make the shipped file again with 'srbench train', or delete it: it must fit the present network"
 MIXED_DEVICES = ("expected device", "same device")
-"""In torch's text where tensors of two devices meet."""
+"""Parts of torch's message when an operator gets tensors of two devices."""
 OUTSIDE = 0.001
-"""Share of the values that may lie beyond [-0.5, 1.5]."""
+"""Largest share of values outside [-0.5, 1.5]."""
 
 
 def builds(bench: MethodBench) -> None:
-    """Every scale builds."""
+    """The network can be built at every scale."""
     for scale in bench.scales:
         try:
             bench.net(scale)
@@ -48,7 +48,7 @@ def builds(bench: MethodBench) -> None:
         require(
             not drawn,
             f"{drawn[0] if drawn else ''} is drawn at random, and nothing sets it: no weights, no recipe",
-            "give the spec recipe= where it is to be trained, weights= where it comes trained",
+            "give the spec a recipe= if it is to be trained, weights= if it is trained already",
         )
 
 
@@ -58,7 +58,7 @@ def _drawn(bench: MethodBench, seed: int) -> dict[str, torch.Tensor]:
 
 
 def output(bench: MethodBench) -> None:
-    """Type, shape and finite values at every scale; the input is not square."""
+    """The output has the right type and shape and finite values, at every scale, for an input that is not square."""
     for scale in bench.scales:
         try:
             bench.sr(bench.lr(height=16, width=24), scale)
@@ -67,9 +67,9 @@ def output(bench: MethodBench) -> None:
 
 
 def in_range(bench: MethodBench) -> None:
-    """Values are of [0, 1], give or take an overshoot."""
+    """Output values lie in [0, 1], apart from overshoot."""
     if not bench.finished:
-        raise SkipError("it brings no weights, and untrained output may be anything")
+        raise SkipError("it ships no weights, and the output of an untrained network may have any range")
     for scale in bench.finished:
         sr = bench.sr(bench.lr(), scale)
         outside = float(((sr < -0.5) | (sr > 1.5)).float().mean())
@@ -82,7 +82,7 @@ def in_range(bench: MethodBench) -> None:
 
 
 def input_stays(bench: MethodBench) -> None:
-    """The input is what it was."""
+    """The input is not changed."""
     for scale in bench.scales:
         lr = bench.lr()
         before = lr.clone()
@@ -92,14 +92,14 @@ def input_stays(bench: MethodBench) -> None:
 
 
 def deterministic(bench: MethodBench) -> None:
-    """The same input gives the same output, whatever was drawn or enlarged before; torch's seed may count."""
+    """The same input gives the same output, independent of earlier calls; torch's seed may matter."""
     scale, lr = bench.scale, bench.lr()
     first = bench.sr(lr, scale)
     require_same(first, bench.sr(lr, scale), 0, f"x{scale}: the same LR gave another SR the second time")
     require(
         not torch.equal(first, bench.sr(1 - lr, scale)),
         f"x{scale}: another LR gave the same SR",
-        "look at the input: nothing of an image may be kept for the next",
+        "use the input, and keep nothing of an image for the next",
     )
     for seed in (1, 2):
         random.seed(seed)
@@ -112,16 +112,16 @@ def deterministic(bench: MethodBench) -> None:
         require(
             not torch.equal(first, other),
             "it says stochastic=True, and SR is the same whatever torch's seed is",
-            "leave stochastic=True out; draw from torch's own generator where something is meant to be random",
+            "leave out stochastic=True, or draw from torch's own generator",
         )
     else:
         require_same(
-            first, other, 0, f"x{scale}: SR depends on torch's seed", "say stochastic=True, or draw nothing in forward"
+            first, other, 0, f"x{scale}: SR depends on torch's seed", "set stochastic=True, or draw nothing in forward"
         )
 
 
 def batch(bench: MethodBench) -> None:
-    """A batch of two is two of one."""
+    """A batch of two gives the same as two batches of one."""
     if bench.spec.stochastic:
         raise SkipError("it is stochastic: each image of a batch draws numbers of its own")
     for scale in bench.scales:
@@ -132,7 +132,7 @@ def batch(bench: MethodBench) -> None:
 
 
 def odd_sizes(bench: MethodBench) -> None:
-    """Sizes that are odd, small or larger, or of which one side is; padded to the multiple that the spec names."""
+    """Odd, small and large sizes work, padded to the ``multiple`` of the spec."""
     for scale in bench.scales:
         more = ((8, 11), (72, 80)) if scale == bench.scale else ()
         for height, width in ((23, 17), (16, 35), (33, 16), *more):
@@ -146,7 +146,7 @@ def odd_sizes(bench: MethodBench) -> None:
 
 
 def precisions(bench: MethodBench) -> None:
-    """The precisions claimed give about what float32 gives."""
+    """The precisions of the spec give about the same as float32."""
     claimed = [name for name in FAR if name in bench.spec.precisions]
     if not claimed:
         raise SkipError("it claims fp32 alone")
@@ -163,7 +163,7 @@ def precisions(bench: MethodBench) -> None:
 
 
 def devices(bench: MethodBench) -> None:
-    """CPU and GPU give the same; without a GPU, all tensors at least move with the network."""
+    """CPU and GPU give the same. Without a GPU, all tensors must move with the network."""
     if is_outside_torch(bench.net(bench.scale)):
         raise SkipError("it computes outside torch, on the CPU")
     if not torch.cuda.is_available():
@@ -185,23 +185,23 @@ def devices(bench: MethodBench) -> None:
 
 
 def _moves(bench: MethodBench) -> None:
-    """Run on torch's device of shapes alone, where what stays on the CPU shows."""
+    """Run on torch's meta device, which shows tensors that stay on the CPU."""
     lr = bench.lr().to("meta")
     try:
         with torch.inference_mode():
             bench.spec.build(bench.scale).eval().to("meta")(lr)
     except RuntimeError as error:
-        if any(words in str(error) for words in MIXED_DEVICES):  # torch raises it as any other RuntimeError
+        if any(words in str(error) for words in MIXED_DEVICES):  # torch has no class of its own for it
             raise FaultError(f"x{bench.scale}: a tensor stays on the CPU where the network is moved") from error
-    except Exception:  # noqa: BLE001, S110  (what needs values fails there, and is right)
+    except Exception:  # noqa: BLE001, S110  (code that needs values fails on meta, which is no fault)
         pass
 
 
 def halo(bench: MethodBench) -> None:
-    """A tile with a margin of the halo gives, in its middle, what the whole image gives: no seam would show."""
+    """A tile with a margin of the halo gives the same as the whole image in its middle, so that tiles have no seams."""
     spec, scale = bench.spec, bench.scale
     if spec.halo is None:
-        raise SkipError("the spec claims no halo, so nothing is promised of tiles")
+        raise SkipError("the spec gives no halo, so the method is never run in tiles")
     if spec.stochastic:
         raise SkipError("it is stochastic: tiles draw numbers of their own")
     step = spec.multiple
@@ -220,7 +220,7 @@ def halo(bench: MethodBench) -> None:
 
 
 def weights(bench: MethodBench) -> None:
-    """What is saved and loaded into a network built anew gives the same output; so do the files that are shipped."""
+    """Weights that are saved and loaded into a new network give the same output; shipped files fit the network."""
     if bench.spec.file is not None:
         raise SkipError("its weights are in the file that it is")
     for scale in bench.scales:
@@ -252,7 +252,7 @@ def weights(bench: MethodBench) -> None:
 
 
 def global_state(bench: MethodBench) -> None:
-    """Building and enlarging leave the process as it was."""
+    """Building and upscaling change no global state."""
 
     def use() -> None:
         for scale in bench.scales:

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
 SIDE = 96
 SCALE = 4
+Y = PROTOCOLS["y"]
 NOISE = (1, 4, 16, 64)
-"""Deviations of noise, of 255."""
+"""Standard deviations of noise, in 8-bit levels."""
 BLUR = (0.6, 1.2, 2.4)
-"""Deviations of Gaussian blur, in pixels."""
+"""Standard deviations of Gaussian blur, in pixels."""
 
 
 def builds(bench: MetricBench) -> None:
-    """It builds, with its two steps, unless it needs a network that is not here."""
+    """The metric can be built and has both steps, unless it needs a network that is not on this machine."""
     try:
         with only_local():
             metric = bench.metric
@@ -63,7 +64,7 @@ def _blurred(hr: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 def _view(bench: MetricBench, image: torch.Tensor, protocol: Protocol) -> torch.Tensor:
-    """Return an image, or a batch, as the harness gives it to this metric."""
+    """Return an image, or a batch, as srbench gives it to this metric."""
     image = image.to(bench.device)
     image = image[None] if bench.spec.batched and image.ndim == 3 else image
     if not bench.spec.uses_protocol:
@@ -79,7 +80,7 @@ def _score(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protocol: Pro
 
 
 def _protocols(bench: MetricBench) -> list[Protocol]:
-    return list(PROTOCOLS.values()) if bench.spec.uses_protocol else [PROTOCOLS["y"]]
+    return list(PROTOCOLS.values()) if bench.spec.uses_protocol else [Y]
 
 
 def number(bench: MetricBench) -> None:
@@ -105,7 +106,7 @@ def _is_better(bench: MetricBench, value: float, other: float) -> bool:
 
 
 def identity_is_best(bench: MetricBench) -> None:
-    """HR itself scores better than any distortion of it, and is not NaN."""
+    """HR against itself scores better than any distortion of it, and not NaN."""
     for protocol in _protocols(bench):
         hr = _hr()
         best = float(_score(bench, hr, hr, protocol))
@@ -124,10 +125,9 @@ def identity_is_best(bench: MetricBench) -> None:
 def direction(bench: MetricBench) -> None:
     """The more noise or blur, the worse the mean score over a few images."""
     pictures = [_hr(seed) for seed in (1, 2, 3)]
-    protocol = PROTOCOLS["y"]
     for what, distort, strengths in (("noise", _noisy, NOISE), ("blur", _blurred, BLUR)):
         means = [
-            sum(float(_score(bench, distort(hr, strength), hr, protocol)) for hr in pictures) / len(pictures)
+            sum(float(_score(bench, distort(hr, strength), hr, Y)) for hr in pictures) / len(pictures)
             for strength in strengths
         ]
         for i in range(1, len(means)):
@@ -139,13 +139,11 @@ def direction(bench: MetricBench) -> None:
 
 
 def input_stays(bench: MetricBench) -> None:
-    """Neither step changes an image, and scoring leaves what was prepared."""
-    protocol = PROTOCOLS["y"]
-    hr, sr = _view(bench, _hr(), protocol), _view(bench, _noisy(_hr(), 8), protocol)
-    other = _view(bench, _noisy(_hr(), 32), protocol)
+    """Neither step changes an image, and ``score`` does not change the result of ``prepare``."""
+    hr, sr, other = (_view(bench, image, Y) for image in (_hr(), _noisy(_hr(), 8), _noisy(_hr(), 32)))
     before = hr.clone(), sr.clone()
     with torch.inference_mode():
-        prepared = bench.metric.prepare(hr, protocol)
+        prepared = bench.metric.prepare(hr, Y)
         first = float(bench.metric.score(sr, prepared))
         require(torch.equal(before[0], hr), "prepare or score changed HR")
         require(torch.equal(before[1], sr), "score changed SR")
@@ -159,25 +157,25 @@ def input_stays(bench: MetricBench) -> None:
 def deterministic(bench: MetricBench) -> None:
     """The same images have the same score."""
     hr = _hr()
+    sr = _noisy(hr, 8)
     values = []
     for seed in (0, 1):
         torch.manual_seed(seed)
-        values.append(float(_score(bench, _noisy(hr, 8), hr, PROTOCOLS["y"])))
+        values.append(float(_score(bench, sr, hr, Y)))
     require(values[0] == values[1], f"the same images scored {values[0]:.9g}, then {values[1]:.9g}")
-    protocol = PROTOCOLS["y"]
     with torch.inference_mode():
-        prepared = bench.metric.prepare(_view(bench, hr, protocol), protocol)
-        bench.metric.prepare(_view(bench, _hr(2), protocol), protocol)
-        value = float(bench.metric.score(_view(bench, _noisy(hr, 8), protocol), prepared))
+        prepared = bench.metric.prepare(_view(bench, hr, Y), Y)
+        bench.metric.prepare(_view(bench, _hr(2), Y), Y)
+        value = float(bench.metric.score(_view(bench, sr, Y), prepared))
     require(
         value == values[0],
         f"after another HR was prepared, the same images scored {value:.9g} instead of {values[0]:.9g}",
-        "keep what depends on HR in what prepare returns, not in the metric",
+        "return what depends on HR from prepare; do not keep it in the metric",
     )
 
 
 def batch(bench: MetricBench) -> None:
-    """A metric that takes batches gives each image of one the score that it has alone, where it has any."""
+    """A metric that takes batches gives each image the score that it has alone, if it has one."""
     if not bench.spec.batched:
         raise SkipError("it is given one image at a time")
     flat = torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8)
@@ -190,7 +188,7 @@ def batch(bench: MetricBench) -> None:
             where = f"protocol {protocol.name}: a batch of {len(pairs)}"
             try:
                 together = torch.as_tensor(_score(bench, sr, hr, protocol))
-            except UndefinedScoreError as error:  # each is then scored alone
+            except UndefinedScoreError as error:  # a run then scores each image alone
                 require(any(map(math.isnan, alone)), f"{where} has no score, and each image alone has one: {error}")
                 continue
             require(together.shape == (len(pairs),), f"{where} scores a result of shape {tuple(together.shape)}")
@@ -208,7 +206,7 @@ def _score_or_nan(bench: MetricBench, sr: torch.Tensor, hr: torch.Tensor, protoc
 
 
 def small(bench: MetricBench) -> None:
-    """Images too small or flat have a number, or none with a reason; never another error."""
+    """Small and flat images have a score, or a reason why they have none; no other error is raised."""
     for side, what in ((2 * SCALE + 1, "of one pixel after the border cut"), (2 * SCALE + 6, "of 6 pixels")):
         _try(bench, _hr(height=side, width=side), what)
     _try(bench, torch.full((3, SIDE, SIDE), 100, dtype=torch.uint8), "without structure")
@@ -225,14 +223,13 @@ def _try(bench: MetricBench, hr: torch.Tensor, what: str) -> None:
 
 
 def global_state(bench: MetricBench) -> None:
-    """Building and scoring leave the process as it was."""
-    protocol = PROTOCOLS["y"]
-    hr = _view(bench, _hr(), protocol)
+    """Building and scoring change no global state."""
+    hr = _view(bench, _hr(), Y)
 
     def use() -> None:
         metric = bench.spec.build()
         with torch.inference_mode():
-            metric.score(hr, metric.prepare(hr, protocol))
+            metric.score(hr, metric.prepare(hr, Y))
 
     with only_local():
         require_no_trace(bench, use)

@@ -1,8 +1,7 @@
-"""Check of the figures that papers print for a method."""
+"""Check a method against the figures that papers print for it."""
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from difflib import get_close_matches
@@ -21,7 +20,7 @@ from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
-from srbench.store.weights import card_path
+from srbench.store.weights import read_card
 
 if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
@@ -29,11 +28,11 @@ if TYPE_CHECKING:
 
 STORE_BYTES = 2**26
 ALIKE = 0.85
-"""How like a name must be to one there is to be taken for that one misspelt."""
+"""Similarity (0 to 1) from which an unknown name counts as a known one, misspelt."""
 
 
 def figures(bench: MethodBench) -> None:
-    """What this method scores here is what was printed, on every set whose files are at hand."""
+    """The scores equal the published figures on every dataset whose files are on this machine."""
     spec = bench.spec
     if not spec.published:
         raise SkipError("the spec names no published figure")
@@ -63,7 +62,7 @@ def figures(bench: MethodBench) -> None:
 
 
 def _why_not(bench: MethodBench, figure: Published) -> str:
-    """Return why a figure cannot be checked here; empty where it can."""
+    """Return why a figure cannot be checked on this machine; empty if it can."""
     spec, catalog = bench.spec, bench.catalog
     if figure.scale not in spec.scales:
         return "the method does not do this scale"
@@ -81,7 +80,7 @@ def _why_not(bench: MethodBench, figure: Published) -> str:
 
 
 def _misspelt(bench: MethodBench) -> str:
-    """Return the first name that is almost one there is, with that one; empty where there is none."""
+    """Return the first misspelt name and the name that it resembles; empty if there is none."""
     catalog = bench.catalog
     shelves = {
         "dataset": list(catalog.datasets.specs),
@@ -103,12 +102,11 @@ def _plain(name: str) -> str:
 
 
 def _has_papers_weights(spec: ModelSpec, scale: int) -> bool:
-    """Whether it ships weights that ``srbench train`` did not make: theirs are the figures that were printed."""
+    """Return whether the shipped weights are the paper's own: the published figures are those of its weights."""
     path = spec.shipped.get(scale)
     if path is None or not path.is_file():
         return False
-    card = card_path(path)
-    return not (card.is_file() and "steps_done" in json.loads(card.read_text(encoding="utf-8")))
+    return "steps_done" not in read_card(path)  # `srbench train` writes it
 
 
 def _measure(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import lightning_fabric  # noqa: F401  (replaces functions of torch: before anybody looks)
+import lightning_fabric  # noqa: F401  (replaces functions of torch, so it is imported before traces are taken)
 import torch
 
 from srbench.conformance.bench import picture, require
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from srbench.training.recipes.session import Settings
 
 STEPS = 20
-"""In which the loss must fall once, counted from the first step that changed the weights."""
+"""Steps within which the loss must fall, counted from the first step that changes the weights."""
 PATIENCE = 50
-"""Steps in which the weights must change once: a recipe may gather gradients, or train a critic first."""
+"""Steps within which the weights must change: a recipe may accumulate gradients, or train a critic first."""
 IMAGES = 2
 SAME = 1e-6
-"""Largest difference between weights that must be the same."""
+"""Largest difference between weights that count as equal."""
 
 
 @dataclass
 class _Trial:
-    """A training that has begun, without a loop around it."""
+    """A training that the check steps by hand."""
 
     net: torch.nn.Module
     training: Training
@@ -51,7 +51,8 @@ def _begin(bench: MethodBench, seed: int) -> _Trial:
     """Build network and recipe as a training does.
 
     Raises:
-        SkipError: there is no recipe, or it needs a network that is not here.
+        SkipError: there is no recipe, or it needs a network that is not on this machine.
+        FaultError: the recipe breaks its contract.
     """
     spec = bench.spec
     if spec.recipe is None:
@@ -74,7 +75,7 @@ def _begin(bench: MethodBench, seed: int) -> _Trial:
 
 
 def _batch(trial: _Trial, scale: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return LR and HR of one step."""
+    """Return LR and HR of one step, ``(N, 3, h, w)`` and ``(N, 3, h*scale, w*scale)`` in [0, 1]."""
     side = trial.settings.patch - trial.settings.patch % scale
     images = [(picture(side, side, seed)[0] * 255).round().byte() for seed in range(IMAGES * trial.settings.draws)]
     hr = torch.stack(images).to(trial.training.device).float() / 255
@@ -83,7 +84,7 @@ def _batch(trial: _Trial, scale: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def learns(bench: MethodBench) -> None:
-    """Steps change the weights, and a few on one batch lower the loss of what the network makes of it."""
+    """Steps change the weights, and a few steps on one batch lower its loss."""
     trial = _begin(bench, 0)
     net, settings = trial.net, trial.settings
     lr, hr = _batch(trial, bench.scale)
@@ -104,7 +105,7 @@ def learns(bench: MethodBench) -> None:
         for name, value in scalars.items():
             scalar = isinstance(value, torch.Tensor) and value.numel() == 1
             require(scalar, f"step returned {name}, which is no tensor of one number")
-            require(not value.requires_grad, f"step returned {name} with its graph", "return what is logged detached")
+            require(not value.requires_grad, f"step returned {name} with its graph", "detach what is logged")
             require(bool(value.isfinite().all()), f"{name} is not finite after {step + 1} steps")
         changed += bool(changed) or any(not torch.equal(before[name], now) for name, now in net.named_parameters())
         if not changed:
@@ -120,7 +121,7 @@ def learns(bench: MethodBench) -> None:
 
 
 def resumes(bench: MethodBench) -> None:
-    """A recipe built anew that is given ``state()`` goes on as the one it was taken from."""
+    """A new recipe that loads the ``state()`` of another continues as the other does."""
     first = _begin(bench, 0)
     lr, hr = _batch(first, bench.scale)
     for step in range(2):
@@ -129,7 +130,7 @@ def resumes(bench: MethodBench) -> None:
     other = _begin(bench, 1)
     for name, part in other.recipe.state().items():
         part.load_state_dict(saved[name])
-    for step in range(2, 4):  # on negatives: where gradients turn, what an optimizer remembers of the others counts
+    for step in range(2, 4):  # on negatives: gradients turn, so that a lost optimizer state shows
         first.step(step, 1 - lr, 1 - hr)
         other.step(step, 1 - lr, 1 - hr)
     theirs = other.net.state_dict()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def frozen(bench: Bench) -> None:
-    """The spec is one of the four, cannot be changed, and names files and methods that exist."""
+    """The spec is a plain frozen one, and names files and methods that exist."""
     spec: Any = bench.spec
     own = next(kind for kind in HOOKS.values() if isinstance(spec, kind))
     try:

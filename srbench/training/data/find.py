@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from srbench.data.find import find_dataset, with_images
-from srbench.data.image_sets import fetch_dataset
+from srbench.data.given_lr import remark_on
+from srbench.data.image_sets import fetch_dataset, show, tell
+from srbench.data.pairs import check_sizes, pair_hash
 from srbench.errors import AssetError, ImageError, UsageError, reason_of
+from srbench.images.degradations import BICUBIC
 from srbench.images.read import read_size
 from srbench.specs import Asset
 from srbench.store.archives import read_record
 from srbench.store.assets import local_path
-from srbench.store.hashes import digest, file_hash
+from srbench.store.hashes import digest
+from srbench.training.data.test_images import find_test_images
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
     from srbench.catalog.catalog import Catalog
+    from srbench.images.degradations import Degradation
     from srbench.specs import ImagePair
     from srbench.system.terminal import UI
 
@@ -39,6 +46,10 @@ class TrainingImage:
     path: Path
     height: int
     width: int
+    lr: Path | None = None
+    """The LR file of a set that brings LR; None: LR is made from HR."""
+    dataset: int = 0
+    """Index of its set."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,23 @@ class TrainingData:
     images: list[TrainingImage]
     sets: list[dict[str, Any]]
     held_out: tuple[TrainingImage, ...] = ()
+    test_images: Mapping[str, str] = field(default_factory=dict)
+    """Images that a test set has too: names of both."""
+
+    def without(self, left_out: Collection[Path]) -> list[dict[str, Any]]:
+        """Return the card's entries with the images counted that are trained on, and those that are not."""
+        faulty = Counter(image.dataset for image in self.images if image.path in left_out)
+        held = Counter(image.dataset for image in self.held_out)
+        return [
+            {**entry, "images": entry["images"] - faulty[i] - held[i], "left_out": entry["left_out"] + faulty[i]}
+            for i, entry in enumerate(self.sets)
+        ]
+
+    def made_by(self, degradation: Degradation) -> str:
+        """Return what makes the images' LR, for the card: ``as-given``, the degradation, or both."""
+        given = sum(image.lr is not None for image in self.images)
+        made = degradation.identity if given < len(self.images) else ""
+        return " and ".join(filter(None, (made, "as-given" if given else "")))
 
     def hold_out(self, seed: int) -> TrainingData:
         """Return the data with a seeded tenth of the images held out, at most `MOST_HELD_OUT`.
@@ -63,7 +91,15 @@ class TrainingData:
         return replace(self, images=[self.images[i] for i in sorted(order[count:])], held_out=held)
 
 
-def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int, scale: int, ui: UI) -> TrainingData:
+def find_images(
+    catalog: Catalog,
+    names: tuple[str, ...],
+    limit: int,
+    seed: int,
+    scale: int,
+    ui: UI,
+    degradation: Degradation = BICUBIC,
+) -> TrainingData:
     """Fetch the training sets and read the headers of their images.
 
     Args:
@@ -72,27 +108,34 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
         limit: size of the seeded subset of each set; 0 for all images.
         seed: chooses the subset.
         scale: scale of the training.
-        ui: is told which images are left out.
+        ui: is told which images are left out, and what users should know of the others.
+        degradation: makes LR; one other than bicubic replaces LR files of the sets.
 
     Raises:
         UsageError: a name is unknown, or a set has no usable image.
         AssetError: a file is not available.
     """
-    images: list[TrainingImage] = []
+    images: dict[TrainingImage, str] = {}
     sets = []
     specs = [find_dataset(catalog, name) for name in names]
     for spec in specs:  # before anything is fetched
         spec.check_scale(scale)
-    for name, reference in zip(names, specs, strict=True):
+    for index, (name, reference) in enumerate(zip(names, specs, strict=True)):
         spec = with_images(reference, ui)
         pairs = spec.pairs(scale)
         if limit and limit < len(pairs):
             order = np.random.default_rng((seed, len(pairs))).permutation(len(pairs))
             pairs = [pairs[i] for i in sorted(order[:limit].tolist())]
-        fetch_dataset([pair.hr for pair in pairs if isinstance(pair.hr, Asset)], spec.name, ui)
+        assets = [file for pair in pairs for file in (pair.hr, pair.lr) if isinstance(file, Asset)]
+        fetch_dataset(assets, spec.name, ui)
+        tell(spec, scale, ui)
+        for remark in remark_on(spec.name, pairs, scale, degradation):
+            show(remark, ui)
+        if degradation is not BICUBIC:
+            pairs = [replace(pair, lr=None) for pair in pairs]
         local = next((pair.hr for pair in pairs if not isinstance(pair.hr, Asset)), None)
         record = read_record(local.parent) if spec.archive and local else {}
-        inspect = partial(_inspect, spec.name, record.get("sha256", ""))
+        inspect = partial(_inspect, spec.name, record.get("sha256", ""), scale)
         with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
             inspected = list(pool.map(inspect, pairs))
         for fault in (item for item in inspected if isinstance(item, str)):
@@ -100,23 +143,38 @@ def find_images(catalog: Catalog, names: tuple[str, ...], limit: int, seed: int,
         good = [item for item in inspected if not isinstance(item, str)]
         if not good:
             raise UsageError(f"training set {name}: no image can be used")
-        images += [image for image, _ in good]
+        images |= {replace(image, dataset=index): file.partition("+")[0] for image, file in good}
         hashes = sorted(file for _, file in good)
-        entry = {"name": spec.name, "images": len(good), "hash": digest(hashes), "excluded": dict(spec.excluded)}
+        entry = {"name": spec.name, "images": len(good), "left_out": len(pairs) - len(good)}
+        entry |= {"hash": digest(hashes), "excluded": dict(spec.excluded)}
+        if given := sum(image.lr is not None for image, _ in good):
+            entry["lr_as_given"] = given
         if record:
             entry["archive"] = {key: record.get(key) for key in ("archive", "source", "sha256", "verified")}
         sets.append(entry)
-    return TrainingData(images, sets)
+    test_images = find_test_images(catalog, images)
+    _warn(test_images, ui)
+    return TrainingData(list(images), sets, test_images=test_images)
 
 
-def _inspect(dataset: str, archive: str, pair: ImagePair) -> tuple[TrainingImage, str] | str:
-    """Return an image and its file's hash (of archive and name for archived files), or an error message."""
+def _warn(test_images: Mapping[str, str], ui: UI) -> None:
+    """Name the first test images among the training images."""
+    if test_images:
+        shown = ", ".join(f"{name} ({twin})" for name, twin in list(test_images.items())[:3])
+        more = f" and {len(test_images) - 3} more" if len(test_images) > 3 else ""
+        ui.warn(f"trained on test images, so figures on those sets are not of unseen images: {shown}{more}")
+
+
+def _inspect(dataset: str, archive: str, scale: int, pair: ImagePair) -> tuple[TrainingImage, str] | str:
+    """Return an image and its files' hash (of archive and name for archived files), or an error message."""
     try:
         path = local_path(pair.hr)
         width, height = read_size(path)
-        return TrainingImage(f"{dataset}-{pair.name}", path, height, width), digest(
-            [archive, path.name]
-        ) if archive else file_hash(pair.hr)
+        lr = None if pair.lr is None else local_path(pair.lr)
+        if lr is not None:
+            check_sizes(path, (width - width % scale, height - height % scale), lr, read_size(lr), scale)
+        identity = digest([archive, path.name]) if archive else pair_hash(pair)
+        return TrainingImage(f"{dataset}-{pair.name}", path, height, width, lr), identity
     except OSError as error:
         return f"{pair.hr}: cannot be read ({reason_of(error)})"
     except (ImageError, AssetError) as error:

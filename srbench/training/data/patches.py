@@ -39,7 +39,8 @@ class Patches:
             as all of theirs.
         world: number of processes.
         crop: ``fixed`` cuts the HR patch unchanged and the LR patch from the benchmark LR of the whole image; of an
-            image smaller than the patch, the largest square is enlarged. ``random`` cuts a square of half to twice
+            image smaller than the patch, the largest square is enlarged. LR that the dataset has is cut as it is.
+            ``random`` cuts a square of half to twice
             the patch size, resizes it to the patch (bicubic) and makes LR from it. Objects then vary in size and
             sharpness.
         degradation: makes LR; its random values are drawn for each image (``fixed``) or each crop (``random``).
@@ -86,8 +87,12 @@ class Patches:
         lr = 0 if self.crop == "random" else height * width // self.scale**2
         return 3 * (height * width + lr)
 
-    def ready(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return HR of `size` from an image, ``(3, H, W)`` uint8, and its LR, or None if crops are random."""
+    def ready(self, image: torch.Tensor, given: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return HR of `size` from an image, ``(3, H, W)`` uint8, and its LR, or None if crops are random.
+
+        ``given`` is LR that the dataset has, ``(3, H // scale, W // scale)`` uint8. Crops are then fixed, and the image
+        is not smaller than the patch.
+        """
         if self.crop == "random":
             return image, None
         height, width = image.shape[-2:]
@@ -97,6 +102,8 @@ class Patches:
             hr = _resized(image[:, top : top + side, left : left + side], self.patch)
         else:
             hr = image[:, : height - height % self.scale, : width - width % self.scale]
+            if given is not None:
+                return hr, given
         return hr, self.degradation(hr, self.scale, self.seed)
 
 

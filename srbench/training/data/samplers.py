@@ -18,13 +18,14 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from srbench.errors import ImageError, SRBenchError, reason_of
+from srbench.errors import ImageError, SRBenchError, UsageError, reason_of
 from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
 from srbench.training.data.patches import Pool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from srbench.system.terminal import UI
     from srbench.training.data.find import TrainingImage
@@ -38,6 +39,9 @@ Ready = tuple[torch.Tensor, torch.Tensor | None]
 
 class Sampler(Protocol):
     """Draws the patches of a training."""
+
+    left_out: set[Path]
+    """HR files of images that are not drawn from; a streaming sampler learns of them as it goes."""
 
     def draw(self, step: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Return LR and HR patches of a step; see `Pool.draw`."""
@@ -61,13 +65,38 @@ def open_sampler(
     Raises:
         UsageError: no image can be used.
     """
+    given, images = images, _large_enough(images, patches, ui)
+    small_pairs = {image.path for image in given} - {image.path for image in images}
     if small := sum(min(image.height, image.width) < patches.patch for image in images):
-        ui.warn(f"{small} of {len(images)} images are smaller than {patches.patch} pixels: {_fate(patches)}")
+        parts = "smaller crops of them" if patches.crop == "random" else "their largest squares"
+        count = f"{small} of {len(images)} images are smaller than {patches.patch} pixels"
+        ui.warn(f"{count}: {parts} are enlarged to a patch")
     need = sum(patches.bytes(image.height, image.width) for image in images)
     if need <= memory:
-        return InMemory(images, patches, device, ui), False
+        in_memory = InMemory(images, patches, device, ui)
+        in_memory.left_out |= small_pairs
+        return in_memory, False
     ui.note(f"{len(images)} images need {_size(need)}, more than --data-memory {_size(memory)}: they are streamed")
-    return Streaming(images, patches, memory, device, ui), True
+    streaming = Streaming(images, patches, memory, device, ui)
+    streaming.left_out |= small_pairs
+    return streaming, True
+
+
+def _large_enough(images: list[TrainingImage], patches: Patches, ui: UI) -> list[TrainingImage]:
+    """Return the images without pairs smaller than a patch: LR that is given cannot be enlarged with its HR.
+
+    Raises:
+        UsageError: no image is left, or crops are random, of which LR cannot be given.
+    """
+    if patches.crop == "random" and any(image.lr for image in images):
+        raise UsageError("--crop random makes LR from its crops, but these data have LR of their own; use --crop fixed")
+    large = [image for image in images if not image.lr or min(image.height, image.width) >= patches.patch]
+    if small := len(images) - len(large):
+        text = f"{small} of {len(images)} images are smaller than {patches.patch} pixels, and their LR is given"
+        if not large:
+            raise UsageError(f"{text}; --patch sets a smaller size")
+        ui.warn(f"{text}: left out")
+    return large
 
 
 class InMemory:
@@ -75,6 +104,7 @@ class InMemory:
 
     def __init__(self, images: list[TrainingImage], patches: Patches, device: torch.device, ui: UI) -> None:
         self._pool = Pool([(image.height, image.width) for image in images], patches, device)
+        self.left_out: set[Path] = set()
         files = _Files(images, patches)
         with (
             ui.track("decoding images", len(images)) as advance,
@@ -83,6 +113,7 @@ class InMemory:
         ):
             for i, ready in enumerate(_ahead(threads, files, len(images))):
                 if isinstance(ready, str):
+                    self.left_out.add(images[i].path)
                     ui.warn(f"left out: {ready}")
                 else:
                     self._pool.put(i, *ready)
@@ -103,7 +134,7 @@ class Streaming:
         self, images: list[TrainingImage], patches: Patches, memory: int, device: torch.device, ui: UI
     ) -> None:
         self._images, self._patches, self._memory, self._device, self._ui = images, patches, memory, device, ui
-        self._warned: set[str] = set()
+        self.left_out: set[Path] = set()
         self._pool: Pool | None = None
         self._first = self._end = 0
         self._coming: _Coming | None = None
@@ -120,9 +151,9 @@ class Streaming:
                 self._coming = _Coming(self._schedule(step), self._images, self._patches, self._device)
             self._pool = None  # frees its memory before a third pool is started
             self._first, self._end, self._pool, faults = self._coming.next()
-            for fault in dict.fromkeys(faults):
-                if fault not in self._warned:
-                    self._warned.add(fault)
+            for path, fault in faults.items():
+                if path not in self.left_out:
+                    self.left_out.add(path)
                     self._ui.warn(f"left out: {fault}")
         return self._pool.draw(step)
 
@@ -184,7 +215,7 @@ class _Coming:
             signal.signal(signal.SIGCHLD, before)
         self._next = self._begin()
 
-    def next(self) -> tuple[int, int, Pool, list[str]]:
+    def next(self) -> tuple[int, int, Pool, dict[Path, str]]:
         """Wait for the next pool and start the one after it; return its first step, end step, pool and faults.
 
         Raises:
@@ -204,22 +235,22 @@ class _Coming:
         """Stop decoding."""
         self._stopped = True
 
-    def _begin(self) -> Future[tuple[int, int, Pool, list[str]]]:
-        future: Future[tuple[int, int, Pool, list[str]]] = Future()
+    def _begin(self) -> Future[tuple[int, int, Pool, dict[Path, str]]]:
+        future: Future[tuple[int, int, Pool, dict[Path, str]]] = Future()
         threading.Thread(target=self._fill, args=(future,), daemon=True).start()  # must not keep the program alive
         return future
 
-    def _fill(self, future: Future[tuple[int, int, Pool, list[str]]]) -> None:
+    def _fill(self, future: Future[tuple[int, int, Pool, dict[Path, str]]]) -> None:
         try:
             first, end, members = next(self._plan)
             pool = Pool([(self._images[i].height, self._images[i].width) for i in members], self._patches, self._device)
-            faults = []
-            for index in range(len(members)):
+            faults = {}
+            for index, member in enumerate(members):
                 if self._stopped:
                     break
                 ready: Ready | str = next(self._ready)
                 if isinstance(ready, str):
-                    faults.append(ready)
+                    faults[self._images[member].path] = ready
                 else:
                     pool.put(index, *ready)
             future.set_result((first, end, pool, faults))
@@ -248,15 +279,26 @@ class _Files(Dataset[Ready | str]):
         image = self.images[i]
         try:
             pixels = torch.from_numpy(planes(read_8bit(image.path)))
+            given = None if image.lr is None else torch.from_numpy(planes(read_8bit(image.lr)))
         except ImageError as error:
             return str(error)
-        if pixels.shape[1:] != (image.height, image.width):
-            height, width = pixels.shape[1:]
-            return (
-                f"{image.path}: was {image.width}x{image.height} by its header, is {width}x{height}: it changed while "
-                "training, or EXIF data behind its pixels turns it"
-            )
-        return self.patches.ready(pixels)
+        scale = self.patches.scale
+        if fault := _changed(image.path, pixels, image.height, image.width):
+            return fault
+        lr_size = image.height // scale, image.width // scale
+        if image.lr is not None and given is not None and (fault := _changed(image.lr, given, *lr_size)):
+            return fault
+        return self.patches.ready(pixels, given)
+
+
+def _changed(path: Path, pixels: torch.Tensor, height: int, width: int) -> str:
+    """Return a fault if an image has another size than its header said; else an empty text."""
+    if pixels.shape[1:] == (height, width):
+        return ""
+    return (
+        f"{path}: was {width}x{height} by its header, is {pixels.shape[2]}x{pixels.shape[1]}: it changed while "
+        "training, or EXIF data behind its pixels turns it"
+    )
 
 
 def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[Ready | str]:
@@ -273,12 +315,6 @@ def _ahead(threads: ThreadPoolExecutor, files: _Files, count: int) -> Iterator[R
 def _deaf(_worker: int) -> None:
     """Ignore Ctrl-C in a worker: the training handles it and ends its workers."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _fate(patches: Patches) -> str:
-    if patches.crop == "random":
-        return "smaller crops of them are enlarged"
-    return "their largest squares are enlarged to a patch"
 
 
 def _size(count: int) -> str:

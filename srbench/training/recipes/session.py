@@ -28,6 +28,8 @@ LOWERED = {"bf16-mixed": torch.bfloat16, "16-mixed": torch.float16}
 SCHEDULES = ("constant", "cosine", "onecycle")
 WARM_UP = 0.3
 """Fraction of a one-cycle schedule in which the learning rate rises (Smith 2018, arXiv:1708.07120)."""
+RISE = 150_000
+"""Steps in which a recipe's learning rate may rise by 1: faster, units die under the first large steps of Adam."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Settings:
     """Batches per step, one for each update of the critic."""
     best: str = defaults.PLANE[0]
     """Validation metric by which the best weights are chosen."""
+    rise: int = 0
+    """Fewest steps in which a one-cycle schedule rises; short trainings do not reach the peak."""
 
     def __post_init__(self) -> None:
         for name in ("lr", "batch", "patch", "steps"):
@@ -65,9 +69,11 @@ class Settings:
         done = step / max(1, self.steps)
         if self.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * done))
+        risen = min(1, step / max(1, self.rise, WARM_UP * self.steps))
+        up = 1 / 25 + (1 - 1 / 25) * 0.5 * (1 - math.cos(math.pi * risen))
         if done < WARM_UP:
-            return 1 / 25 + (1 - 1 / 25) * 0.5 * (1 - math.cos(math.pi * done / WARM_UP))
-        return 1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP)))
+            return up
+        return min(up, 1e-3 + (1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))))
 
 
 @dataclass(frozen=True)
@@ -165,6 +171,8 @@ class Training:
         self.part = 0
         self.step_number = 0
         self.settings: Settings | None = None
+        self.depends_on_steps = False
+        """Whether the recipe plans by the number of steps, so that the training cannot be extended."""
         self.default_loss = ""
         """The recipe's own loss, whatever the command line chose."""
         self.loss_networks: dict[str, str] = {}
@@ -174,6 +182,7 @@ class Training:
     @property
     def steps(self) -> int:
         """Number of steps of the training."""
+        self.depends_on_steps = True
         return self._settings.steps
 
     @property
@@ -198,12 +207,19 @@ class Training:
     def choose(self, defaults: Settings) -> Settings:
         """Return the recipe's settings, replaced by the command line's choices where given.
 
+        The recipe's learning rate is for its batch: a smaller batch, whose gradients are noisier, gets less, by the
+        square root of their ratio. A learning rate of the command line is used as it is.
+
         Raises:
             UsageError: a setting is out of range.
         """
         overrides = {name: value for name, value in asdict(self._overrides).items() if value is not None}
         self.default_loss = defaults.loss
         self.settings = replace(defaults, **overrides)
+        if "lr" not in overrides:
+            batch = self.settings.batch * self._fabric.world_size
+            lr = float(f"{self.settings.lr * min(1.0, math.sqrt(batch / defaults.batch)):.3g}")
+            self.settings = replace(self.settings, lr=lr, rise=math.ceil(lr * RISE))
         return self.settings
 
     def loss(self, text: str) -> expression.Expression:

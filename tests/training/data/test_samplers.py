@@ -7,6 +7,7 @@ import torch
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import SRBenchError, UsageError
+from srbench.images.degradations import get_degradation
 from srbench.system.terminal import Silent
 from srbench.training.data.find import find_images
 from srbench.training.data.patches import Patches
@@ -169,3 +170,60 @@ def test_a_killed_decoder_is_one_clear_error(photos):
     with pytest.raises(SRBenchError, match=r"decoding of training images failed: .*--resume continues"):
         list(map(sampler.draw, steps))
     sampler.close()
+
+
+@pytest.fixture
+def paired(tmp_path):
+    """Three pictures of one grey each; their LR is darker by 7."""
+    from PIL import Image
+
+    for i in range(3):
+        for folder, size, grey in (("HR", (25, 20), 40 * i + 20), ("LR", (12, 10), 40 * i + 13)):
+            path = tmp_path / "paired" / folder / f"p{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", size, (grey,) * 3).save(path)
+    return tmp_path / "paired"
+
+
+@pytest.mark.parametrize("memory", [2**20, 5000], ids=["kept", "streamed"])
+def test_lr_that_is_given_is_trained_on(paired, memory):
+    data = found(paired)
+    sampler, streams = open_sampler(data.images, Patches(2, 8, 16), memory, CPU, Silent())
+    assert streams is (memory < 2**20)
+    seen = set()
+    for step in range(12):
+        lr, hr = sampler.draw(step)
+        torch.testing.assert_close(hr[:, 0, 0, 0] - lr[:, 0, 0, 0], torch.full((16,), 7 / 255))
+        seen |= greys(hr)
+    sampler.close()
+    assert seen == {20, 60, 100}
+    assert data.sets[0]["lr_as_given"] == 3
+    assert data.made_by(get_degradation("bicubic")) == "as-given"
+
+
+def test_a_degradation_replaces_given_lr_and_says_so(paired):
+    ears = Ears()
+    degradation = get_degradation("crappify")
+    data = find_images(Catalog.load(), (str(paired),), 0, 0, 2, ears, degradation)
+    assert [image.lr for image in data.images] == [None] * 3
+    assert data.made_by(degradation) == "crappify/1"
+    assert "paired: 3 LR files not used: LR is made from HR by crappify" in ears.said
+
+
+def test_pairs_smaller_than_the_patch_are_left_out_or_refused(paired, photos):
+    images, ears = found(paired).images, Ears()
+    sampler, _ = open_sampler([*images, *found(photos).images], Patches(2, 24, 4), 2**20, CPU, ears)
+    assert greys(sampler.draw(0)[1]) <= {20 * i for i in range(12)}
+    assert ears.said == ["3 of 15 images are smaller than 24 pixels, and their LR is given: left out"]
+    with pytest.raises(UsageError, match="3 of 3 images are smaller than 24 pixels, and their LR is given; --patch"):
+        open_sampler(images, Patches(2, 24, 4), 2**20, CPU, ears)
+    with pytest.raises(UsageError, match="these data have LR of their own; use --crop fixed"):
+        open_sampler(images, Patches(2, 8, 4, crop="random"), 2**20, CPU, ears)
+
+
+def test_pairs_whose_sizes_do_not_match_are_left_out(paired, save_image):
+    save_image(paired / "LR" / "p1.png", 13, 10)
+    ears = Ears()
+    data = find_images(Catalog.load(), (str(paired),), 0, 0, 2, ears)
+    assert [image.name for image in data.images] == ["paired-p0", "paired-p2"]
+    assert any("p1.png: is 13x10, but x2 of it should be 24x20" in said for said in ears.said)

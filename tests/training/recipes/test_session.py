@@ -42,6 +42,24 @@ def test_settings_out_of_range_are_refused(wrong):
         session(**wrong).choose(DEFAULTS)
 
 
+@pytest.mark.parametrize(("batch", "lr"), [(8, 1e-2), (64, 1e-2), (2, 5e-3), (4, 7.07e-3)])
+def test_a_smaller_batch_gets_less_by_the_square_root(batch, lr):
+    chosen = session(batch=batch).choose(DEFAULTS)
+    assert (chosen.lr, chosen.rise) == (lr, math.ceil(150_000 * lr))
+    given = session(batch=batch, lr=0.5).choose(DEFAULTS)
+    assert (given.lr, given.rise) == (0.5, 0)  # used as it is
+
+
+def test_a_short_one_cycle_rises_no_faster_than_a_long_one():
+    short, long = (Settings("mse", 4e-3, 16, 96, steps, "onecycle", rise=600) for steps in (300, 2000))
+    rises = [b - a for a, b in zip(map(short.lr_factor, range(300)), map(short.lr_factor, range(1, 301)), strict=True)]
+    steepest = 0.96 * math.pi / 2 / 600  # of half a wave from 1/25 to 1 in 600 steps
+    assert max(rises) <= steepest * (1 + 1e-9)
+    assert min(map(short.lr_factor, range(301))) == pytest.approx(1e-3)
+    plain = Settings("mse", 4e-3, 16, 96, 2000, "onecycle")
+    assert [long.lr_factor(step) for step in range(2001)] == [plain.lr_factor(step) for step in range(2001)]
+
+
 def factors(schedule, steps=1000):
     settings = Settings("mse", 1, 1, 1, steps, schedule, 0, 0)
     return [settings.lr_factor(step) for step in range(steps + 1)]
