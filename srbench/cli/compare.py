@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import device_option, report_faults, split_choices
+from srbench.cli.options import device_option, report_faults, scale_or_file, split_choices
 from srbench.cli.parameters import Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
@@ -67,12 +67,13 @@ def compare_command(
         raise UsageError("--crop and --auto cannot be combined")
     if wrong := [path for path in outs if path.suffix.lower() not in compare.FORMATS]:
         raise UsageError(f"--out {wrong[0]}: the file must end in {', '.join(compare.FORMATS)}")
+    scale = scale_or_file(methods, scale, catalog)
     pair = _find(catalog, image, scale)
     ui = Terminal()
     picture, faults = compare.compare(
         catalog,
         pair,
-        list({catalog.models[name].name: catalog.models[name] for name in methods}.values()),
+        catalog.models.open_all(methods),
         scale,
         protocol=protocol,
         metrics=list({catalog.metrics[name].name: catalog.metrics[name] for name in metrics}.values()),
