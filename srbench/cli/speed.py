@@ -102,6 +102,10 @@ def speed_command(
     save(curves, out)
     _show(curves)
     click.echo(f"saved in {out}: speed.csv" + (", speed.png" if len(curves.table) else ""))
+    if len(curves.table) and (curves.table["roofline"] > 1).any():
+        click.echo(
+            "a share is above 100 %: other work slowed the matrix product that is its bound; time again", err=True
+        )
     for line in curves.stopped:
         click.echo(f"curve ends: {line}", err=True)
     for line in curves.failed:

@@ -36,7 +36,10 @@ class SpeedSettings:
 
 @dataclass(frozen=True)
 class Speed:
-    """Latency is per batch; throughput counts images and output megapixels; MACs and memory are per batch."""
+    """Figures of one input size: latency, MACs and memory per batch, throughput in images and output megapixels.
+
+    Latency and throughput are medians.
+    """
 
     latency_ms: float
     latency_p10_ms: float
@@ -101,7 +104,7 @@ def measure(
         peak = None if outside else _peak_bytes(eager, net, lr, device)
     latencies = _time(forward, settings.seconds)
     p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
-    per_s = settings.batch * len(latencies) / latencies.sum()
+    per_s = settings.batch * 1000 / median  # of the same statistic, so that they never contradict each other
     pixels = (size * scale) ** 2
     return Speed(
         latency_ms=float(median),

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 
+UNSTEADY = 1.5
+"""Ratio of the 90th to the 10th percentile of the latency above which a ranking says that timings spread widely."""
+
+
 def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
     """Return the columns to show: metrics with a value in this ranking, and cost if it was measured."""
     if board.shown:
@@ -108,6 +112,7 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
             remarks.append(_remark(row, text))
             row.update(dict.fromkeys(COST[1:]))
     ok = [row for row in rows if row["status"] == "ok"]
+    remarks += _unsteady(ok)
     marked = [name for name in columns if name not in ("method", "status", "interval", "vs_best")]
     marks = {name: _best(board, ok, name) for name in marked}
     texts, best = [], []
@@ -120,6 +125,21 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
             best.append([False] * len(columns))
             remarks.append(_remark(row, f"{row['method']} {row['status']}: {row['reason']}"))
     return Section(_title(rows[0], timed), columns, [heading(board, name) for name in columns], texts, best, remarks)
+
+
+def _unsteady(rows: list[Row]) -> list[Remark]:
+    """Return a remark on the methods whose timings spread widely, if there are any."""
+    ratios = {str(row["method"]): _spread(row) for row in rows}
+    wide = [f"{name} ({ratio:.1f})" for name, ratio in ratios.items() if ratio > UNSTEADY]
+    if not wide:
+        return []
+    text = f"timings of {', '.join(wide)} spread widely (90th by 10th percentile): time again on an idle machine"
+    return [Remark(unbroken(text))]
+
+
+def _spread(row: Row) -> float:
+    low, high = row["latency_p10_ms"], row["latency_p90_ms"]
+    return 1.0 if _is_missing(low) or _is_missing(high) or not low else float(high / low)
 
 
 def _remark(row: Row, text: str) -> Remark:
@@ -137,7 +157,8 @@ def _title(row: Row, timed: Row | None) -> str:
     if timed:
         size = int(timed["speed_size"])
         subject = "MACs" if _is_missing(timed["latency_ms"]) else "speed"
-        parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}")
+        statistic = "" if subject == "MACs" else " (medians)"
+        parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}{statistic}")
     return unbroken(" | ".join([*parts, f"{counted(int(row['images']), 'image')}"]))
 
 

@@ -58,7 +58,7 @@ def test_speeds_at_another_size_or_batch_are_not_shown_in_one_table(run, other):
         "other: speed was measured at another size or batch and is not shown"
     ]
     assert ("best", "MPix/s") in marked(section)
-    assert "| speed at LR 256x256, batch 1 |" in section.title
+    assert "| speed at LR 256x256, batch 1 (medians) |" in section.title
 
 
 def test_the_first_speed_of_a_table_says_at_which_size_it_stands(run):
@@ -68,11 +68,21 @@ def test_the_first_speed_of_a_table_says_at_which_size_it_stands(run):
     run.method("large", [1.0] * 10)
     run.speed("large", 6.0)
     (section,) = sections(run.board())
-    assert section.title == "set x4 | protocol y | cpu, one | fp32 | speed at LR 32x32, batch 4 | 10 images"
+    assert section.title == "set x4 | protocol y | cpu, one | fp32 | speed at LR 32x32, batch 4 (medians) | 10 images"
     assert [remark.text for remark in section.remarks] == [
         "large: speed was measured at another size or batch and is not shown"
     ]
     assert table(section)["never timed"]["MPix/s"] == "-"
+
+
+def test_timings_that_spread_widely_are_named(run):
+    for name, low, high in (("steady", 1.0, 1.4), ("busy", 1.0, 2.25)):
+        run.method(name, [2.0] * 10)
+        run.speed(name, 5.0, latency_p10_ms=low, latency_p90_ms=high)
+    (section,) = sections(run.board())
+    assert [remark.text for remark in section.remarks] == [
+        "timings of busy (2.2) spread widely (90th by 10th percentile): time again on an idle machine"
+    ]
 
 
 def test_without_speed_the_title_is_silent_about_it(run):
