@@ -8,6 +8,7 @@ large = srbench.load("bicubic", scale=4)(small)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -231,6 +232,8 @@ class Upscaler:
         self.weights: Weights | None = find_weights(spec, scale, weights, option)
         self.net: torch.nn.Module = build_net(spec, scale, self.device, self.weights.path if self.weights else None)
         self.tiler = Tiler(Enlarger.of(spec, self.net, scale), self.device, tile)
+        self._is_checked = False
+        """Whether the range of an output was looked at."""
 
     def __repr__(self) -> str:
         weights = f", {self.weights.origin} weights {self.weights.digest}" if self.weights else ""
@@ -265,6 +268,16 @@ class Upscaler:
             ImageError: the file cannot be read.
             MethodError: the method fails, or its output has a wrong shape or is not finite.
         """
+        sr = self._enlarged(image, seed)
+        if not self._is_checked and (remark := self.tiler.enlarger.take_remark()):
+            warnings.warn(f"{self.spec.name}: {remark}", stacklevel=2)
+        self._is_checked = True
+        return sr
+
+    def _enlarged(
+        self, image: str | Path | Image.Image | torch.Tensor | Array, seed: int
+    ) -> Image.Image | torch.Tensor | Array:
+        """Enlarge an image of any of the types."""
         if isinstance(image, torch.Tensor):
             return self._tensor(image, seed)
         if isinstance(image, str | Path):

@@ -122,6 +122,11 @@ def several(names: Sequence[str], shown: int = 3) -> str:
     return f"{', '.join(names[:shown])}{more}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 image" and "1,200 images"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def one_line(text_or_error: object) -> str:
     """Return a text from outside srbench, or of an exception, as one printable line of at most `LONGEST` characters."""
     try:

@@ -9,12 +9,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srbench.errors import SRBenchError, UsageError, say
+from srbench.errors import MethodError, SRBenchError, UsageError, say
 from srbench.specs import NAME, ModelSpec
 from srbench.store.home import users_path
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import torch
 
     from srbench.specs.model import ModelFileSpec
 
@@ -75,3 +77,14 @@ def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (file.name, file.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")
     return opened
+
+
+def unreadable(file: ModelFile, error: UsageError) -> ModelSpec:
+    """Return a method that stands for a file that cannot be opened; its build fails with the reason."""
+
+    def build(_scale: int) -> torch.nn.Module:
+        raise MethodError(str(error))
+
+    return ModelSpec(
+        name=file.name, summary="a file that cannot be opened", scales=range(2, 17), build=build, file=file.path
+    )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from srbench.catalog.in_process import REGISTERED
-from srbench.catalog.model_files import ModelFile, open_file, parse
+from srbench.catalog.model_files import ModelFile, open_file, parse, unreadable
 from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
 from srbench.errors import UsageError, unknown
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
@@ -80,8 +81,16 @@ class Models(Shelf[ModelSpec]):
             return self.opened[name]
         file = parse(name)
         if file is None or name in self:
+            self._refuse_bare_file(name)
             return super().__getitem__(name)
         return self._open(file)
+
+    def _refuse_bare_file(self, name: str) -> None:
+        """Raise a `UsageError` with the prefix to write if a name is that of a file without one."""
+        suffix = Path(name).suffix.lower()
+        kinds = [prefix for prefix, spec in self.files.specs.items() if suffix in spec.suffixes]
+        if kinds and name not in self:
+            raise UsageError(f"{name} is a file: write {' or '.join(f'{prefix}:{name}' for prefix in kinds)}")
 
     def _open(self, file: ModelFile) -> ModelSpec:
         """Open a file, and keep its method by name."""
@@ -101,6 +110,41 @@ class Models(Shelf[ModelSpec]):
 
     def __contains__(self, name: str) -> bool:
         return name in self.opened or name in REGISTERED or super().__contains__(name)
+
+    def open_all(self, names: Iterable[str]) -> list[ModelSpec]:
+        """Look up several methods; a file that cannot be opened becomes a method that fails with the reason.
+
+        Raises:
+            UsageError: a name or a file does not exist, or no file can be opened.
+        """
+        specs: dict[str, ModelSpec] = {}
+        faults: dict[str, UsageError] = {}
+        for name in names:
+            try:
+                spec = self[name]
+            except UsageError as error:
+                file = parse(name)
+                if file is None or file.prefix not in self.files.specs or not file.path.is_file():
+                    raise
+                faults[name], spec = error, unreadable(file, error)
+            specs[spec.name] = spec
+        if faults and len(faults) == len(specs):
+            raise next(iter(faults.values()))
+        for name in faults:
+            file = parse(name)
+            if file is not None and file.name not in self.opened:
+                self.opened[file.name] = specs[file.name]
+                self.owners[file.name] = self.files.owners[file.prefix]
+        return list(specs.values())
+
+    def scales_of_files(self, names: Iterable[str], default: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the scales to run at if none is asked for: those of files of one scale, else the default.
+
+        Raises:
+            UsageError: as `open_all`.
+        """
+        files = [spec for spec in self.open_all(names) if spec.file is not None and len(spec.scales) == 1]
+        return tuple(sorted({scale for spec in files for scale in spec.scales})) or default
 
     def choices(self, choices: Mapping[str, str], methods: Iterable[ModelSpec]) -> dict[str, str]:
         """Return the choices of weights by the methods' canonical names.

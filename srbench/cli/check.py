@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import device_option, format_option
-from srbench.cli.parameters import FiniteNumber
+from srbench.cli.parameters import FiniteNumber, Name
 from srbench.cli.plugins import plugin_option
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
 @click.command("check")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", type=Name("models", "losses", "datasets", "metrics"))
 @click.option("--all", "everything", is_flag=True, help="Check every installed plugin.")
 @click.option(
     "--timeout",

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import device_option, report_faults, split_choices
-from srbench.cli.parameters import Names
+from srbench.cli.options import device_option, report_faults, scale_or_file, split_choices
+from srbench.cli.parameters import Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("image")
+@click.argument("image", type=Name("datasets"))
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")
@@ -67,12 +67,13 @@ def compare_command(
         raise UsageError("--crop and --auto cannot be combined")
     if wrong := [path for path in outs if path.suffix.lower() not in compare.FORMATS]:
         raise UsageError(f"--out {wrong[0]}: the file must end in {', '.join(compare.FORMATS)}")
+    scale = scale_or_file(methods, scale, catalog)
     pair = _find(catalog, image, scale)
     ui = Terminal()
     picture, faults = compare.compare(
         catalog,
         pair,
-        list({catalog.models[name].name: catalog.models[name] for name in methods}.values()),
+        catalog.models.open_all(methods),
         scale,
         protocol=protocol,
         metrics=list({catalog.metrics[name].name: catalog.metrics[name] for name in metrics}.values()),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from srbench.cli.parameters import Name
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("export")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.option("--onnx", type=click.Path(path_type=Path), metavar="PATH", help="ONNX file to write.")
 @click.option(
     "--safetensors",
@@ -103,7 +104,7 @@ def _write_onnx(spec: ModelSpec, chosen: int, weights_file: Weights | None, targ
     import torch
 
     from srbench.errors import MethodError
-    from srbench.inference.build import build_net
+    from srbench.inference.build import build_net, random_weights
     from srbench.inference.onnx import check_ready, export_onnx
     from srbench.version import __version__
 
@@ -113,15 +114,18 @@ def _write_onnx(spec: ModelSpec, chosen: int, weights_file: Weights | None, targ
         "method": spec.name,
         "scale": str(chosen),
         "multiple": str(spec.multiple),
+        "smallest": str(spec.smallest),
         "weights": weights_file.digest if weights_file else "",
         "card": json.dumps(dict(weights_file.card) if weights_file else {}),
     }
     try:
         net = build_net(spec, chosen, torch.device("cpu"), weights_file.path if weights_file else None)
-        exported = export_onnx(net, spec.multiple, target, facts)
+        exported = export_onnx(net, spec.multiple, target, facts, spec.smallest)
     except MethodError as error:
         raise MethodError(f"{spec.name} x{chosen}: {error}") from error
     used = f", {weights_file.origin} weights {weights_file.digest}" if weights_file else ""
     click.echo(f"{spec.name} x{chosen}{used}: {exported.path}")
+    for remark in filter(None, (random_weights(spec, net, chosen), exported.remark)):
+        click.echo(f"warning: {spec.name}: {remark}", err=True)
     click.echo(f"onnxruntime matches torch to within {exported.difference:.1g}")
     click.echo(f"score it: srbench run --methods bicubic,onnx:{shlex.quote(str(target))} --scale {chosen}")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from srbench.cli.parameters import SCALES
+from srbench.cli.parameters import SCALES, Name
 from srbench.cli.plugins import load_catalog, plugin_option
 
 
 @click.command("fetch")
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", type=Name("datasets", "backbones"))
 @click.option("--scale", "scales", type=SCALES, help="Scales of datasets to fetch [default: all]")
 @plugin_option
 def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plugins: tuple[str, ...]) -> None:
@@ -23,7 +23,7 @@ def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plu
     """
     from srbench.data.find import with_images
     from srbench.data.image_sets import fetch_dataset
-    from srbench.errors import UsageError
+    from srbench.errors import UsageError, counted
     from srbench.specs import Asset
     from srbench.store.backbones import BACKBONES, fetch_backbone
     from srbench.system.terminal import Terminal
@@ -43,9 +43,9 @@ def fetch_command(*, names: tuple[str, ...], scales: tuple[int, ...] | None, plu
         spec = catalog.datasets[name]
         if spec.archive is not None:
             spec = with_images(spec, ui)
-            ui.note(f"{name}: {len(spec.pairs(min(spec.scales)))} images are in the cache")
+            ui.note(f"{name}: {counted(len(spec.pairs(min(spec.scales))), 'image')} in the cache")
             continue
         pairs = [pair for scale in (scales or sorted(spec.scales)) for pair in spec.pairs(scale)]
         files = dict.fromkeys(f for pair in pairs for f in (pair.hr, pair.lr) if isinstance(f, Asset))
         fetch_dataset(list(files), name, ui)
-        ui.note(f"{name}: {len(files)} files are in the cache" if files else f"{name}: nothing to fetch")
+        ui.note(f"{name}: {counted(len(files), 'file')} in the cache" if files else f"{name}: nothing to fetch")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srbench.cli.options import format_option
+from srbench.cli.parameters import Name
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
 
@@ -37,7 +38,7 @@ MEANINGS = {
 
 
 @click.command("info")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
 @format_option("terminal", "json")
 @plugin_option
@@ -80,6 +81,8 @@ class Facts:
     network: Network
     recipe: Description | None
     weights: Weights | None
+    random: str
+    """Remark on parameters that are random, see `srbench.inference.build.random_weights`."""
 
 
 def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
@@ -91,7 +94,7 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     import torch
 
     from srbench.errors import SpecError
-    from srbench.inference.build import build_net
+    from srbench.inference.build import build_net, random_weights
     from srbench.inference.layers import inspect_network
     from srbench.store.weights import find_weights
     from srbench.training.describe import describe
@@ -102,8 +105,9 @@ def gather(spec: ModelSpec, scale: int, catalog: Catalog) -> Facts:
     except SpecError as error:
         raise SpecError(f"plugin {plugin}: {error}") from error
     net = build_net(replace(spec, recipe=None), scale, torch.device("cpu"))
-    network, recipe = inspect_network(net, spec.multiple), describe(spec, scale, catalog)
-    return Facts(spec, scale, plugin, about, network, recipe, find_weights(spec, scale))
+    network, recipe = inspect_network(net, spec.multiple, spec.smallest), describe(spec, scale, catalog)
+    remark = random_weights(spec, net, scale)
+    return Facts(spec, scale, plugin, about, network, recipe, find_weights(spec, scale), remark)
 
 
 def to_json(facts: Facts) -> dict[str, Any]:
@@ -120,9 +124,11 @@ def to_json(facts: Facts) -> dict[str, Any]:
         "scales": sorted(spec.scales),
         "scale": facts.scale,
         "multiple": spec.multiple,
+        "smallest": spec.smallest,
         "halo": spec.halo,
         "start_from": spec.start_from,
         "network": asdict(facts.network),
+        "random_weights": facts.random,
         "recipe": asdict(facts.recipe) if facts.recipe else None,
         "published": [asdict(figure) for figure in spec.published],
         "weights": weights
@@ -170,7 +176,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     console.print(f"parameters: {network.params:,}; multiply-accumulates: {macs}")
     part("Training")
     if facts.recipe is None:
-        console.print("Cannot be trained: the method is a model file." if spec.file else "Has no parameters to train.")
+        _show_untrainable(facts, console)
     else:
         _show_recipe(facts, facts.recipe, console, plain=plain)
     if spec.published:
@@ -180,6 +186,17 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     if facts.recipe is not None or spec.file is not None:
         part(f"Weights that a run uses at x{facts.scale}")
         _show_weights(facts, console, plain=plain)
+
+
+def _show_untrainable(facts: Facts, console: Console) -> None:
+    if facts.spec.file:
+        console.print("Cannot be trained: the method is a model file.")
+    elif facts.network.params:
+        console.print("Cannot be trained: its spec has no recipe.")
+    else:
+        console.print("Has no parameters to train.")
+    if facts.random:
+        console.print(printable(facts.random))
 
 
 def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: bool) -> None:

@@ -11,8 +11,9 @@ from srbench.cli.parameters import FiniteNumber, Names, TileOption
 from srbench.runs.options import OPTIONS, UNBOUNDED, default_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+    from srbench.catalog.catalog import Catalog
     from srbench.runs.options import Kind
     from srbench.system.terminal import Terminal
 
@@ -119,3 +120,25 @@ def report_faults(faults: list[str], ui: Terminal) -> None:
         ui.warn(fault)
     if faults:
         raise click.exceptions.Exit(1)
+
+
+def scales_or_files(methods: Sequence[str], scales: tuple[int, ...], catalog: Catalog) -> tuple[int, ...]:
+    """Return the scales to run at: those given, else those of methods that are files of one scale, else the default.
+
+    Raises:
+        UsageError: a method or a file does not exist.
+    """
+    context = click.get_current_context()
+    name = next(name for name in ("scales", "scale") if name in context.params)
+    is_default = context.get_parameter_source(name) is click.core.ParameterSource.DEFAULT
+    return catalog.models.scales_of_files(methods, scales) if is_default else scales
+
+
+def scale_or_file(methods: Sequence[str], scale: int, catalog: Catalog) -> int:
+    """Return the one scale to run at, see `scales_or_files`; the default if files differ.
+
+    Raises:
+        UsageError: a method or a file does not exist.
+    """
+    scales = scales_or_files(methods, (scale,), catalog)
+    return scales[0] if len(scales) == 1 else scale

@@ -40,6 +40,35 @@ def _is_path(text: str) -> bool:
         return False
 
 
+def complete(shelves: tuple[str, ...], ctx: click.Context, incomplete: str, head: str = "") -> list[CompletionItem]:
+    """Return the names in shelves of the catalog that begin as given; if there is none, files."""
+    from srbench.catalog.catalog import Catalog
+    from srbench.store.backbones import BACKBONES
+
+    catalog = Catalog.load(ctx.params.get("plugins") or ())
+    names = [name for shelf in shelves if shelf != "backbones" for name in getattr(catalog, shelf).specs]
+    names += list(BACKBONES) if "backbones" in shelves else []
+    items = [CompletionItem(f"{head}{name}") for name in dict.fromkeys(names) if name.startswith(incomplete.lower())]
+    return items or [CompletionItem(f"{head}{incomplete}", type="file")]
+
+
+class Name(click.ParamType[str]):
+    """A name that the shell can complete; whether it exists is checked later.
+
+    Args:
+        shelves: shelves of the catalog that have such names, or ``backbones``.
+    """
+
+    name = "NAME"
+
+    def __init__(self, *shelves: str) -> None:
+        self.shelves = shelves
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete the name."""
+        return complete(self.shelves, ctx, incomplete)
+
+
 class Names(click.ParamType[tuple[str, ...]]):
     """A comma-separated list of names; duplicates are dropped, and commas in existing paths are part of them."""
 
@@ -65,11 +94,8 @@ class Names(click.ParamType[tuple[str, ...]]):
         """Complete the last name of the list."""
         if not self.shelf:
             return []
-        from srbench.catalog.catalog import Catalog
-
         head, comma, last = incomplete.rpartition(",")
-        specs = getattr(Catalog.load(ctx.params.get("plugins") or ()), self.shelf).specs
-        return [CompletionItem(f"{head}{comma}{name}") for name in specs if name.startswith(last)]
+        return complete((self.shelf,), ctx, last, f"{head}{comma}")
 
 
 class Counts(click.ParamType[tuple[int, ...]]):

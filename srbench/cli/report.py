@@ -8,6 +8,7 @@ import click
 
 from srbench.cli.options import sort_option
 from srbench.cli.parameters import Memory
+from srbench.errors import counted
 
 
 @click.command("report")
@@ -53,4 +54,4 @@ def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int
     written = write_report(runs, target, ui, sort, max_size or MAX_BYTES)
     for remark in written.remarks:
         ui.warn(remark)
-    click.echo(f"report: {target} ({written.bytes / 1e6:.1f} MB, {written.images} images)")
+    click.echo(f"report: {target} ({written.bytes / 1e6:.1f} MB, {counted(written.images, 'image')})")

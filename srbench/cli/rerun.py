@@ -44,6 +44,7 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
         ui.warn(remark)
     command = shlex.join(["srbench", *sys.argv[1:]])
     failed: dict[Part, Failure] = {}
+    unsupported: dict[str, str] = {}
     missing: dict[str, str] = {}
     for again in requests:
         request = replace(again.request, command=command, device=device or again.request.device, sort=sort)
@@ -54,7 +55,9 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
             ui.note(f"stopped; finished rows are saved in {out}. To resume: {resume}")
             raise click.exceptions.Exit(130) from None
         failed |= scored.outcome.failed
+        unsupported |= scored.outcome.unsupported
         missing |= scored.outcome.missing
     from srbench.cli.run import finish
 
-    finish(replace(scored, outcome=replace(scored.outcome, failed=failed, missing=missing)), out, sort, report=False)
+    outcome = replace(scored.outcome, failed=failed, unsupported=unsupported, missing=missing)
+    finish(replace(scored, outcome=outcome), out, sort, report=False)

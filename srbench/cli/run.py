@@ -16,6 +16,7 @@ from srbench.cli.options import (
     device_option,
     precision_option,
     run_option,
+    scales_or_files,
     sort_option,
     split_choices,
     threads_option,
@@ -76,8 +77,8 @@ def run_command(
 ) -> None:
     """Score and time methods on datasets; save and show the leaderboard.
 
-    The same command on the same --out continues where it stopped. Exit code 1 when a method failed; the others'
-    rows stand.
+    The same command on the same --out continues where it stopped. Exit code 1 when a method failed or does none of
+    what is asked for; the others' rows stand. Without --scale, files of one scale are run at theirs.
 
     \b
     Examples:
@@ -96,6 +97,7 @@ def run_command(
 
     ui = Terminal()
     catalog = load_catalog(plugins)
+    options["scales"] = scales_or_files(options["methods"], options["scales"], catalog)
     out = options.pop("out") or new_folder()
     command = shlex.join(["srbench", *sys.argv[1:]])
     request = Request(
@@ -134,9 +136,11 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
         write_and_say((out,), page, sort)
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
+    for method, reason in scored.outcome.unsupported.items():
+        click.echo(f"{method} was not run: {reason}", err=True)
     for metric, reason in scored.outcome.missing.items():
         click.echo(f"{metric} was asked for and could not be computed: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
-    if scored.outcome.failed or scored.outcome.missing:
+    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing:
         raise click.exceptions.Exit(1)

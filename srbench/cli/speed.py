@@ -11,6 +11,7 @@ from srbench.cli.options import (
     compile_option,
     device_option,
     precision_option,
+    scale_or_file,
     split_choices,
     threads_option,
     weights_option,
@@ -95,6 +96,7 @@ def speed_command(
     catalog = load_catalog(plugins)
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
     session = Session(device, threads, files, precision, compiled)
+    options["scale"] = scale_or_file(options["methods"], options["scale"], catalog)
     request = Sweep(session=session, out=out, weights=split_choices(weights), **options)
     curves = sweep(request, catalog, Terminal())
     save(curves, out)

@@ -12,12 +12,13 @@ import click
 
 from srbench import defaults
 from srbench.cli.options import degradation_option, device_option
-from srbench.cli.parameters import FiniteNumber, Memory, Names
+from srbench.cli.parameters import FiniteNumber, Memory, Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
+from srbench.errors import counted
 
 
 @click.command("train")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.option(
     "--data",
     type=Names("datasets"),
@@ -135,12 +136,15 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
         else:
             ui.note("stopped before the first step; nothing was saved")
         raise click.exceptions.Exit(130) from None
+    steps = counted(trained.steps, "step")
     figures = beside_baseline(trained.figures, trained.baseline)
     if trained.has_learnt:
-        click.echo(f"{spec.name} x{scale}: {trained.steps} steps; best at step {trained.best_step}: {figures}")
+        click.echo(
+            f"{spec.name} x{scale}: {counted(trained.steps, 'step')}; best at step {trained.best_step}: {figures}"
+        )
         click.echo(f"best weights: {trained.weights}")
     else:
-        click.echo(f"{spec.name} x{scale}: {trained.steps} steps; at step {trained.best_step}: {figures}")
+        click.echo(f"{spec.name} x{scale}: {steps}; at step {trained.best_step}: {figures}")
         ui.warn(
             f"the weights are no better than {defaults.BASELINE}; try more --steps, a lower --lr, a larger --batch or "
             "other --data"

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from functools import partial, reduce
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from srbench.cli.options import device_option, report_faults, tile_option
-from srbench.cli.parameters import SCALE
+from srbench.cli.options import device_option, report_faults, scale_or_file, tile_option
+from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from srbench.system.terminal import UI
 
 PASS = 2**29
 """Most bytes of one tile's forward pass on a CPU: larger tiles are no faster and only take more memory."""
 
 
 @click.command("upscale")
-@click.argument("method")
+@click.argument("method", type=Name("models"))
 @click.argument("source", type=click.Path(path_type=Path), metavar="IN")
 @click.argument("target", type=click.Path(path_type=Path), metavar="OUT")
 @click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
@@ -66,7 +71,8 @@ def upscale_command(
     from srbench.inference.files import each, outputs, passes
     from srbench.system.terminal import Terminal
 
-    spec = load_catalog(plugins).models[method]
+    catalog = load_catalog(plugins)
+    spec, scale = catalog.models[method], scale_or_file((method,), scale, catalog)
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
         raise UsageError("--samples cannot be combined with --repeat")
@@ -88,6 +94,7 @@ def upscale_command(
     }
 
     from srbench.api import Upscaler
+    from srbench.inference.build import random_weights
     from srbench.inference.enlarger import Enlarger
     from srbench.inference.files import tiles_of, upscale_file
     from srbench.inference.tiler import Tiler
@@ -97,6 +104,7 @@ def upscale_command(
     loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")
+    _warn(spec.name, (random_weights(spec, loaded[s].net, s) for s in scales), ui)
     enlargers = [Enlarger.of(spec, loaded[s].net, s, sample=bool(samples)) for s in scales]
     target_device = loaded[scales[0]].device
     tiler = Tiler(reduce(Enlarger.then, enlargers), target_device, tile, PASS if target_device.type == "cpu" else 0)
@@ -113,4 +121,10 @@ def upscale_command(
 
         for seed, files in pairs.items():
             faults += each(files, partial(enlarge, seed=seed))
+    _warn(spec.name, [tiler.enlarger.take_remark()], ui)
     report_faults(faults, ui)
+
+
+def _warn(name: str, remarks: Iterable[str], ui: UI) -> None:
+    for remark in filter(None, remarks):
+        ui.warn(f"{name}: {remark}")

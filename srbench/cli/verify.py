@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from srbench.cli.options import other_device_option
+from srbench.errors import counted
 
 if TYPE_CHECKING:
     from srbench.runs.verify import Check
@@ -42,9 +43,8 @@ def verify_command(*, run: Path, sample: int, device: str) -> None:
     if verified.differing:
         _table(verified.differing)
     differ = f"{len(verified.differing)} differ" if verified.differing else "all agree"
-    click.echo(
-        f"{len(verified.checks)} values of {verified.rescored} saved and {verified.repeated} repeated outputs: {differ}"
-    )
+    values = counted(len(verified.checks), "value")
+    click.echo(f"{values} of {verified.rescored} saved and {verified.repeated} repeated outputs: {differ}")
     if verified.differing:
         raise click.exceptions.Exit(1)
 

@@ -11,7 +11,7 @@ import torch
 
 from srbench.conformance.outcome import FaultError
 from srbench.inference.build import build_net
-from srbench.inference.upscale import upscale
+from srbench.inference.upscale import accepted, upscale
 from srbench.resize import imresize
 
 if TYPE_CHECKING:
@@ -63,33 +63,38 @@ class MethodBench(Bench):
         """Build the network as a run does, with the shipped weights.
 
         Without weights, parameters that are all zero are drawn at random: a last layer of zeros would hide the others.
+        A file that is a method has its weights, and parameters of a network outside torch serve only to be counted.
         """
         weights = self.spec.shipped.get(scale)
         file = weights if weights is not None and weights.is_file() else None
         net = build_net(replace(self.spec, recipe=None), scale, device or self.device, file)
-        if file is None:
+        if file is None and self.spec.file is None and not is_outside_torch(net):
             generator = torch.Generator().manual_seed(1)
             for parameter in net.parameters():
                 if not parameter.detach().any():
                     drawn = torch.empty(parameter.shape).normal_(0, 0.02, generator=generator)
-                    parameter.data.copy_(drawn.to(parameter.device))
+                    parameter.data = drawn.to(parameter)  # assigned, because elements may share memory (`expand`)
         return net
 
     def net(self, scale: int) -> torch.nn.Module:
-        """Return the network of a scale, which checks share."""
+        """Return the network of a scale, which checks share. One that computes outside torch is checked on the CPU."""
         if scale not in self.nets:
             self.nets[scale] = self.build(scale)
+            if is_outside_torch(self.nets[scale]):
+                self.device = torch.device("cpu")
+                self.nets[scale].to(self.device)
         return self.nets[scale]
 
     def lr(self, seed: int = 0, height: int = SIDE, width: int = SIDE) -> torch.Tensor:
-        """Return an LR picture ``(1, 3, h, w)`` in [0, 1], its sides rounded up to the ``multiple`` of the spec."""
-        multiple = self.spec.multiple
-        return picture(height + -height % multiple, width + -width % multiple, seed).to(self.device)
+        """Return an LR picture ``(1, 3, h, w)`` in [0, 1], its sides rounded up to what the spec says."""
+        self.net(self.scale)  # decides the device
+        height, width = (accepted(side, self.spec.multiple, self.spec.smallest) for side in (height, width))
+        return picture(height, width, seed).to(self.device)
 
     def sr(self, lr: torch.Tensor, scale: int | None = None, seed: int = 0) -> torch.Tensor:
         """Return the SR ``(N, 3, h*scale, w*scale)`` of an LR batch, upscaled as in a run."""
         scale = scale or self.scale
-        return upscale(self.net(scale), lr, scale, self.spec.multiple, seed)
+        return upscale(self.net(scale), lr, scale, self.spec.multiple, seed, self.spec.smallest)
 
 
 @dataclass
@@ -134,6 +139,11 @@ BENCHES: dict[str, type[Bench]] = {
     "metric": MetricBench,
     "dataset": DatasetBench,
 }
+
+
+def is_outside_torch(net: torch.nn.Module) -> bool:
+    """Return whether a network computes outside torch."""
+    return bool(getattr(net, "outside_torch", False))
 
 
 def picture(height: int, width: int, seed: int = 0) -> torch.Tensor:

@@ -52,7 +52,7 @@ METHOD = (
     Check(
         "odd sizes",
         "methods:odd_sizes",
-        "accept any height and width, or give the spec multiple=N: srbench then pads and crops",
+        "accept any height and width, or give the spec multiple=N or smallest=N: srbench then pads and crops",
         ("output",),
     ),
     Check(
@@ -174,8 +174,8 @@ DATASET = (
 )
 PLUGIN = (
     Check("loads", "", "the reason names the line or the hook"),
-    Check("lazy imports", "", "import it inside build and recipe, so that 'srbench list' stays quick"),
-    Check("import", "", "importing a module must change nothing outside it"),
-    Check("repeatable", "", "a hook must return the same specs each time it is called"),
+    Check("lazy imports", "", "import it inside build and recipe, so that 'srbench list' stays quick", ("loads",)),
+    Check("import", "", "importing a module must change nothing outside it", ("loads",)),
+    Check("repeatable", "", "a hook must return the same specs each time it is called", ("loads",)),
 )
 CHECKS = {"plugin": PLUGIN, "method": METHOD, "loss": LOSS, "metric": METRIC, "dataset": DATASET}

@@ -11,7 +11,7 @@ from srbench.images.degradations import get_degradation
 from srbench.store.weights import Weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from srbench.catalog.plugin import Plugin
     from srbench.specs import ImagePair
@@ -27,7 +27,12 @@ HERE = "differs here from where the run was started"
 
 
 def compare(
-    expected: Mapping[str, str], plugin: Plugin, weights: str, pairs: Mapping[str, ImagePair], degradation: str
+    expected: Mapping[str, str],
+    plugin: Plugin,
+    weights: str,
+    pairs: Mapping[str, ImagePair],
+    degradation: str,
+    more_files: Sequence[Path] = (),
 ) -> None:
     """Check that this machine has what a job expects.
 
@@ -38,6 +43,7 @@ def compare(
         weights: the job's weights file, or empty.
         pairs: the job's images on this machine, by name.
         degradation: name of the degradation that makes LR.
+        more_files: files that belong to the weights file.
 
     Raises:
         OtherMachineError: a file is missing here, or differs.
@@ -48,7 +54,7 @@ def compare(
         file = Path(weights)
         if not file.exists():
             raise OtherMachineError(f"{file}: no such weights here")
-        if Weights(file, "file").digest != expected["weights"]:
+        if Weights(file, "file", more=tuple(more_files)).digest != expected["weights"]:
             raise OtherMachineError(f"the weights file {file} {HERE}")
     if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
         raise OtherMachineError(

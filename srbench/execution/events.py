@@ -39,6 +39,23 @@ class ImageDone:
 
 
 @dataclass(frozen=True)
+class MetricsBegun:
+    """SR is there, and is scored from now on: time is the metrics' until the next event, not the method's."""
+
+    kind: ClassVar[str] = "metrics"
+
+
+@dataclass(frozen=True)
+class Remarked:
+    """What users should know of a method's results, such as that its output is not in [0, 1]."""
+
+    kind: ClassVar[str] = "remark"
+    topic: str
+    """What it is about: ``weights`` or ``range``; one remark of each is kept."""
+    text: str
+
+
+@dataclass(frozen=True)
 class SpeedMeasured:
     """The cost of one forward pass, by the names of `srbench.inference.speed.Speed`."""
 
@@ -110,7 +127,17 @@ class Refused:
 
 
 Event: TypeAlias = (
-    ValueScored | ImageDone | SpeedMeasured | PeakMeasured | TimeSpent | JobDone | JobFailed | Environment | Refused
+    ValueScored
+    | ImageDone
+    | MetricsBegun
+    | Remarked
+    | SpeedMeasured
+    | PeakMeasured
+    | TimeSpent
+    | JobDone
+    | JobFailed
+    | Environment
+    | Refused
 )
 Emit: TypeAlias = Callable[[Event], object]
 """Receives each event as soon as it is known."""
@@ -118,7 +145,7 @@ Emit: TypeAlias = Callable[[Event], object]
 _CLASSES: dict[str, type[Any]] = {
     event.kind: event
     for event in (
-        *(ValueScored, ImageDone, SpeedMeasured, PeakMeasured, TimeSpent, JobDone, JobFailed),
+        *(ValueScored, ImageDone, MetricsBegun, Remarked, SpeedMeasured, PeakMeasured, TimeSpent, JobDone, JobFailed),
         *(Environment, Refused),
     )
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 from srbench.errors import Failure, SRBenchError
-from srbench.execution.events import JobDone, JobFailed
+from srbench.execution.events import JobDone, JobFailed, MetricsBegun
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -59,5 +59,6 @@ def pass_on(event: Event, emit: Emit) -> bool:
         raise JobFailedError(event.failure)
     if isinstance(event, JobDone):
         return True
-    emit(event)
+    if not isinstance(event, MetricsBegun):  # of concern to the executor alone
+        emit(event)
     return False

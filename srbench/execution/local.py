@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from srbench.errors import Code, Failure, SRBenchError
-from srbench.execution.events import Environment, JobFailed, decode
+from srbench.execution.events import Environment, JobFailed, MetricsBegun, decode
 from srbench.execution.executor import JobFailedError, pass_on
 from srbench.execution.worker import Worker, run_and_report
 from srbench.system.child import Child, Exit
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from srbench.execution.jobs import Job, Session
 
 POLL_S = 0.05
+METRICS_S = 600.0
+"""Seconds that metrics may take for an image where the method's limit is shorter: the first one loads networks."""
 
 
 class OneAtATime:
@@ -109,21 +111,24 @@ class WorkerExecutor(OneAtATime):
     def _run(self, job: Job, emit: Emit) -> None:
         process = self._started()
         process.send(job.to_json())
-        last_event = time.monotonic()
+        last_event, limit_s = time.monotonic(), self._timeout_s
         while True:
             answer = process.receive(POLL_S)
             if answer is None:
                 if (code := process.ended()) is not None:  # a child of it may still hold the pipe
                     raise self._ended(Exit(code))
-                if self._timeout_s and time.monotonic() - last_event > self._timeout_s:
+                if self._timeout_s and time.monotonic() - last_event > limit_s:
                     process.kill()
-                    reason = f"timed out: no result for {self._timeout_s:g} s (--timeout)"
+                    subject = "no result" if limit_s == self._timeout_s else "no value of a metric"
+                    reason = f"timed out: {subject} for {limit_s:g} s (--timeout)"
                     raise JobFailedError(Failure(Code.TIMED_OUT, reason))
             elif isinstance(answer, Exit):
                 raise self._ended(answer)
             else:
                 last_event = time.monotonic()
                 event = decode(answer)
+                is_scoring = isinstance(event, MetricsBegun)
+                limit_s = max(self._timeout_s, METRICS_S) if is_scoring else self._timeout_s
                 if isinstance(event, JobFailed) and event.fatal:
                     process.kill()
                 if pass_on(event, emit):

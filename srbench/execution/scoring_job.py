@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import MethodError
-from srbench.execution.events import ImageDone, ValueScored
+from srbench.execution.events import ImageDone, MetricsBegun, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_8bit, to_picture
 from srbench.images.write import write
@@ -84,6 +84,8 @@ class ImageScoring:
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
+                if tiler is not None and (remark := tiler.enlarger.take_remark()):
+                    emit(Remarked("range", remark))
             finally:
                 decoders.shutdown(cancel_futures=True)
                 self.scorer.forget()
@@ -134,6 +136,7 @@ class ImageScoring:
             name: [Criterion.of(metrics[cell.metric], cell.protocol) for cell in job.images[name]] for name in group
         }
         keys = {name: f"{job.dataset}/{name}" for name in group}
+        emit(MetricsBegun())
         with self.stopwatch("metrics"):
             for name, criterion, score in score_samples(
                 self.scorer, group, outputs, criteria, keys, lambda metric: metrics.owner(metric).home

@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.catalog.blame import explain
-from srbench.errors import Code, SRBenchError
+from srbench.errors import Code, SRBenchError, counted
 from srbench.execution.events import (
     Environment,
     JobDone,
     JobFailed,
     PeakMeasured,
+    Remarked,
     SpeedMeasured,
     TimeSpent,
     encode,
@@ -66,6 +67,8 @@ class Worker:
         self.stopwatch = Stopwatch()
         self.scoring = ImageScoring(self.catalog, self.device, self.stopwatch)
         self.nets: OrderedDict[tuple[str, int, str], tuple[Inference, Tiler]] = OrderedDict()
+        self.remarks: dict[tuple[str, int, str], str] = {}
+        """Remarks on the weights of networks."""
         self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -85,11 +88,13 @@ class Worker:
             from srbench.execution.agreement import compare
 
             plugin = self.catalog.models.owner(job.reference or job.method)
-            compare(job.expected, plugin, job.weights, pairs, job.degradation)
+            compare(job.expected, plugin, job.weights, pairs, job.degradation, self._spec(job).more_files)
         if job.outputs:
             self.scoring.run(job, None, pairs, emit)
             return
         net, tiler = self._net(job)
+        if remark := self.remarks[_key(job)]:
+            emit(Remarked("weights", remark))
         if job.speed is None:
             self.scoring.run(job, tiler, pairs, emit, stochastic=self._spec(job).stochastic)
         else:
@@ -115,7 +120,7 @@ class Worker:
 
         device = f"{self.device.type}, {device_name(self.device)}"
         if self.device.type == "cpu":
-            device += f", {torch.get_num_threads()} threads"
+            device += f", {counted(torch.get_num_threads(), 'thread')}"
         versions = {"srbench": __version__, "python": platform.python_version()}
         versions |= {package: version(package) for package in PACKAGES}
         return Environment(device, platform.platform(), torch.version.cuda, versions)
@@ -127,6 +132,7 @@ class Worker:
         torch.set_num_threads(self.threads)
         torch.set_default_dtype(torch.float32)
         torch.set_default_device(None)  # not "cpu": that would add overhead to each call of torch
+        torch.set_float32_matmul_precision("highest")
         torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
         torch.backends.cudnn.allow_tf32 = False
 
@@ -134,17 +140,19 @@ class Worker:
         return self.catalog.models[job.reference or job.method]
 
     def _net(self, job: Job) -> tuple[Inference, Tiler]:
-        from srbench.inference.build import build_net
+        from srbench.inference.build import build_net, random_weights
         from srbench.inference.enlarger import Enlarger
         from srbench.inference.precision import Inference
         from srbench.inference.tiler import Tiler
         from srbench.system.memory import available
 
-        key = job.method, job.scale, job.weights
+        key = _key(job)
         if key not in self.nets:
             with self.stopwatch("build"):
                 spec, session = self._spec(job), self.session
                 module = build_net(spec, job.scale, self.device, Path(job.weights) if job.weights else None)
+                if key not in self.remarks:
+                    self.remarks[key] = random_weights(spec, module, job.scale)
                 net = Inference(module, self.device, session.precision, compiled=session.compiled)
                 max_bytes = max(1, available(self.device, session.max_memory) // 2) if session.max_memory else 0
                 fill = session.compiled and not net.outside_torch
@@ -174,11 +182,17 @@ class Worker:
         settings = SpeedSettings(**(job.speed or {}))
         if not settings.timed:
             with self.stopwatch("speed"):
-                emit(SpeedMeasured(count(net, self._spec(job).multiple, settings)))
+                spec = self._spec(job)
+                emit(SpeedMeasured(count(net, spec.multiple, settings, spec.smallest)))
             return
         with self.stopwatch("speed"):
-            speed = measure(net, job.scale, self._spec(job).multiple, self.device, settings)
+            spec = self._spec(job)
+            speed = measure(net, job.scale, spec.multiple, self.device, settings, smallest=spec.smallest)
         emit(SpeedMeasured(speed.as_dict()))
+
+
+def _key(job: Job) -> tuple[str, int, str]:
+    return job.method, job.scale, job.weights
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:

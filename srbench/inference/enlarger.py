@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from srbench.inference.output_range import OutputRange
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import SEED, upscale
 
@@ -35,6 +36,8 @@ class Enlarger:
     """Radius of the receptive field in LR pixels; None if the network cannot run on tiles."""
     why: str = ""
     """Why the network cannot run on tiles, if there is no halo."""
+    ranges: tuple[OutputRange, ...] = field(default_factory=lambda: (OutputRange(),))
+    """The ranges of what it was given and returned, one for each network that it runs."""
 
     @classmethod
     def of(cls, spec: ModelSpec, net: Any, scale: int, *, sample: bool = False) -> Enlarger:
@@ -43,15 +46,30 @@ class Enlarger:
         answer = net.sample if sample else net
         plain = net.eager() if isinstance(net, Inference) else answer
         outside = getattr(net, "outside_torch", False)
+        output_range = OutputRange()
+        sizes = {"multiple": spec.multiple, "smallest": spec.smallest}
+
+        def run(lr: torch.Tensor, seed: int) -> torch.Tensor:
+            sr = upscale(answer, lr, scale, seed=seed, **sizes)
+            output_range.see(lr, sr)
+            return sr
+
         return cls(
             name=spec.name,
-            run=lambda lr, seed: upscale(answer, lr, scale, spec.multiple, seed),
-            probe=None if outside else partial(upscale, plain, scale=scale, multiple=spec.multiple),
+            run=run,
+            probe=None
+            if outside
+            else partial(upscale, plain, scale=scale, multiple=spec.multiple, smallest=spec.smallest),
             scale=scale,
             multiple=spec.multiple,
             halo=None if why else spec.halo,
             why=why,
+            ranges=(output_range,),
         )
+
+    def take_remark(self) -> str:
+        """Return what is wrong with the range of the outputs since the last call; empty if nothing is."""
+        return next(filter(None, [output_range.take() for output_range in self.ranges]), "")
 
     def then(self, second: Enlarger) -> Enlarger:
         """Return an enlarger that applies a second one to the output of this one, clamped to [0, 1]."""
@@ -70,4 +88,5 @@ class Enlarger:
             multiple=math.lcm(self.multiple, multiple),
             halo=(halos[0] or 0) + math.ceil((halos[1] or 0) / self.scale) if known else None,
             why=self.why or second.why,
+            ranges=(*self.ranges, *second.ranges),
         )

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from srbench.errors import SRBenchError, say
+from srbench.inference.macs import MacCounter
+from srbench.inference.upscale import accepted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,22 +43,23 @@ class Network:
     layers: list[Layer]
     params: int
     macs: int | None
-    """Multiply-accumulates of convolutions and matrix products in one forward pass; None outside torch."""
+    """Multiply-accumulates of one forward pass, see `srbench.inference.macs`; None outside torch."""
     lr: tuple[int, ...]
     sr: tuple[int, ...]
 
 
-def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
+def inspect_network(net: nn.Module, multiple: int = 1, smallest: int = 1) -> Network:
     """Run a network once on the CPU and describe it.
 
     Args:
         net: maps ``(1, 3, h, w)`` to ``(1, 3, h*scale, w*scale)``.
         multiple: what h and w must be multiples of.
+        smallest: what h and w must be at least.
 
     Raises:
         SRBenchError: the network fails.
     """
-    size = SIZE + -SIZE % multiple
+    size = accepted(SIZE, multiple, smallest)
     lr = torch.rand(1, 3, size, size, generator=torch.Generator().manual_seed(0))
     shapes: dict[nn.Module, tuple[int, ...]] = {}
 
@@ -67,14 +69,14 @@ def inspect_network(net: nn.Module, multiple: int = 1) -> Network:
 
     hooks = [module.register_forward_hook(see) for module in net.modules()]
     try:
-        with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        with torch.inference_mode(), MacCounter() as counter:
             sr = net(lr)
     except Exception as error:  # a plugin may raise anything
         raise SRBenchError(f"the network fails on LR of {size}x{size}: {say(error)}") from error
     finally:
         for hook in hooks:
             hook.remove()
-    macs = None if getattr(net, "outside_torch", False) else counter.get_total_flops() // 2
+    macs = None if getattr(net, "outside_torch", False) else counter.macs
     layers = list(_inside(net, "", 0, shapes))
     return Network(layers, _params(net), macs, tuple(lr.shape[1:]), tuple(sr.shape[1:]))
 

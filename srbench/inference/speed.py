@@ -5,6 +5,7 @@ Every iteration is synchronised with the device before the clock is read.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import time
 from dataclasses import asdict, dataclass
@@ -12,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
+from srbench.inference.macs import MacCounter
 from srbench.inference.precision import TYPES, Inference
-from srbench.inference.upscale import upscale
+from srbench.inference.upscale import accepted, upscale
 from srbench.system.memory import held_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,13 @@ def synchronise(device: torch.device) -> None:
         torch.mps.synchronize()
 
 
-def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings) -> Speed:
-    """Measure a network on random LR images, their size rounded up to the network's multiple.
+def measure(
+    net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings, smallest: int = 1
+) -> Speed:
+    """Measure a network on random LR images, their size rounded up to what the network takes.
 
-    After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. MACs are the
-    multiply-accumulates of convolutions and matrix products (half of torch's FLOP count). Memory is the peak of tensor
+    After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. MACs are
+    counted as in `srbench.inference.macs`. Memory is the peak of tensor
     memory during one forward pass, including weights, buffers and input: on CUDA as the allocator reports it, elsewhere
     the sum of live tensor storages.
 
@@ -73,7 +76,7 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         MethodError: the output has a wrong shape or is not finite.
     """
     generator = torch.Generator().manual_seed(0)
-    size = settings.size + -settings.size % multiple
+    size = accepted(settings.size, multiple, smallest)
     lr = torch.rand(settings.batch, 3, size, size, generator=generator).to(device)
     params = sum(parameter.numel() for parameter in net.parameters())
 
@@ -90,10 +93,12 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         synchronise(device)
 
     plain = net.eager() if isinstance(net, Inference) else net
-    with FlopCounterMode(display=False) as counter:
-        eager()
+    counted = net.eager("fp32") if isinstance(net, Inference) else net  # torch's counter fails with some autocast
+    with torch.inference_mode(), MacCounter() as counter:
+        counted(lr)
     outside = getattr(net, "outside_torch", False)
-    peak = None if outside else _peak_bytes(eager, net, lr, device)
+    with _no_fast_path(net):
+        peak = None if outside else _peak_bytes(eager, net, lr, device)
     latencies = _time(forward, settings.seconds)
     p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
     per_s = settings.batch * len(latencies) / latencies.sum()
@@ -106,12 +111,23 @@ def measure(net: torch.nn.Module, scale: int, multiple: int, device: torch.devic
         mpix_per_s=float(per_s * pixels / 1e6),
         iterations=len(latencies),
         params=params,
-        macs=None if outside else counter.get_total_flops() // 2,
+        macs=None if outside else counter.macs,
         peak_mem_mib=None if peak is None else peak / 2**20,
     )
 
 
-def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings) -> dict[str, float | None]:
+@contextlib.contextmanager
+def _no_fast_path(net: torch.nn.Module) -> Iterator[None]:
+    """Run torch's transformer layers step by step: under autocast, their fast path fails while memory is traced."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(before and getattr(net, "precision", "fp32") == "fp32")
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)
+
+
+def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest: int = 1) -> dict[str, float | None]:
     """Count parameters and multiply-accumulates, as `measure` does, without computing a pass where torch allows it.
 
     Shapes alone decide the counts: the pass runs on torch's meta device, which holds no values, unless the network
@@ -124,7 +140,7 @@ def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings) -> dict[
     params = sum(parameter.numel() for parameter in plain.parameters())
     if getattr(net, "outside_torch", False):
         return {"params": params, "macs": None}
-    size = settings.size + -settings.size % multiple
+    size = accepted(settings.size, multiple, smallest)
     lr = torch.zeros(settings.batch, 3, size, size)
     try:
         macs = _macs(copy.deepcopy(plain).to("meta"), lr.to("meta"))
@@ -136,9 +152,10 @@ def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings) -> dict[
 
 @torch.inference_mode()
 def _macs(net: torch.nn.Module, lr: torch.Tensor) -> int:
-    with FlopCounterMode(display=False) as counter:
+    counter = MacCounter()
+    with counter:
         net(lr)
-    return int(counter.get_total_flops() // 2)
+    return counter.macs
 
 
 def peak_flops(device: torch.device, precision: str, seconds: float) -> float:

@@ -19,9 +19,14 @@ SEED = 0
 
 @torch.inference_mode()
 def upscale(
-    net: Callable[[torch.Tensor], torch.Tensor], lr: torch.Tensor, scale: int, multiple: int = 1, seed: int = SEED
+    net: Callable[[torch.Tensor], torch.Tensor],
+    lr: torch.Tensor,
+    scale: int,
+    multiple: int = 1,
+    seed: int = SEED,
+    smallest: int = 1,
 ) -> torch.Tensor:
-    """Run a network on LR of any size, padding (edges replicated) to the multiple it needs.
+    """Run a network on LR of any size, padding (edges replicated) to a size it takes.
 
     Args:
         net: the method's network, or its ``sample``.
@@ -29,6 +34,7 @@ def upscale(
         scale: the scale factor.
         multiple: h and w are padded to multiples of this.
         seed: random seed of stochastic networks.
+        smallest: h and w are padded to at least this.
 
     Returns:
         ``(N, 3, h*scale, w*scale)``, float32, not clamped.
@@ -37,7 +43,7 @@ def upscale(
         MethodError: the output has a wrong type or shape, or is not finite.
     """
     height, width = lr.shape[-2:]
-    down, right = -height % multiple, -width % multiple
+    down, right = (accepted(side, multiple, smallest) - side for side in (height, width))
     padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr
     _seed(seed, lr.device)
     sr = net(padded)
@@ -52,6 +58,12 @@ def upscale(
     if not bool(torch.isfinite(sr).all()):
         raise MethodError("output has NaN or infinite values")
     return sr
+
+
+def accepted(side: int, multiple: int, smallest: int = 1) -> int:
+    """Return the next side that a network takes: at least the smallest, and a multiple."""
+    side = max(side, smallest)
+    return side + -side % multiple
 
 
 def _seed(seed: int, device: torch.device) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, say
 from srbench.images.tensors import to_8bit, to_picture
-from srbench.inference.build import build_net
+from srbench.inference.build import build_net, random_weights
 from srbench.inference.enlarger import Enlarger
 from srbench.inference.tiler import Tiler
 from srbench.protocols import get_protocol
@@ -142,7 +142,7 @@ def compare(
                     file = sr_files(method.file, dataset, scale, [pair])[pair.name]
                     outputs[method.name] = read_sr(file, pair, scale, target)
                 else:
-                    outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target)
+                    outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target, ui)
             except (MethodError, ImageError) as error:
                 faults.append(f"{method.name} failed: {error}")
             advance(method.name)
@@ -153,8 +153,8 @@ def compare(
     return Picture(draw(f"{pair.name} x{scale}, protocol {protocol}", hr, panels, window), window), faults
 
 
-def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.device) -> torch.Tensor:
-    """Return SR as ``(3, H, W)`` uint8.
+def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.device, ui: UI) -> torch.Tensor:
+    """Return SR as ``(3, H, W)`` uint8; warn where its range or the weights cannot be right.
 
     Raises:
         MethodError: the method does not support this scale, has no weights, or fails.
@@ -166,11 +166,15 @@ def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.devic
     try:
         net = build_net(method, scale, device, weights.path if weights else None)
         tiler = Tiler(Enlarger.of(method, net, scale), device)
-        return upscale_samples(lambda lr: tiler(lr, to_8bit), [sample])[0]
+        sr = upscale_samples(lambda lr: tiler(lr, to_8bit), [sample])[0]
+        remarks = random_weights(method, net, scale), tiler.enlarger.take_remark()
     except SRBenchError:
         raise
     except Exception as error:  # a plugin may raise anything
         raise MethodError(say(error)) from error
+    for remark in filter(None, remarks):
+        ui.warn(f"{method.name}: {remark}")
+    return sr
 
 
 def panels_of(sample: Sample, outputs: Mapping[str, torch.Tensor], columns: Sequence[Criterion]) -> list[Panel]:

@@ -6,8 +6,10 @@ Colours are Okabe and Ito's, which colour-blind readers can distinguish. Each me
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from srbench.report.labels import Box, place
 from srbench.report.svg import INK, RC
@@ -25,6 +27,9 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 WIDTH = 358
 """Pixels: a phone's width, so that text is never scaled below 12 pixels."""
+
+LONGEST = 24
+"""Most characters of a name in a plot; the middle of a longer one is left out."""
 
 LARGEST = 17.0
 """Radius in points of the bubble of the largest network."""
@@ -69,6 +74,30 @@ def points(rows: Sequence[Row], x: Axis, y: Axis) -> list[Point]:
     ]
 
 
+def inner_range(values: Sequence[float]) -> tuple[float, float]:
+    """Return the smallest and largest value without outliers that would squeeze the others into a third or less.
+
+    Outliers are more than three interquartile ranges from the quartiles (Tukey 1977, "far out").
+    """
+    low, high = min(values), max(values)
+    first, third = np.percentile(values, [25, 75])
+    reach = 3 * (third - first)
+    kept = [value for value in values if first - reach <= value <= third + reach]
+    inner = min(kept), max(kept)
+    return inner if 0 < inner[1] - inner[0] < (high - low) / 3 else (low, high)
+
+
+def shown_at(point: Point, y_range: tuple[float, float]) -> Point:
+    """Return a point as it is drawn: an outlier at the edge, with its value in the label; long names shortened."""
+    name = point.method
+    if len(name) > LONGEST:
+        name = f"{name[: LONGEST // 2]}…{name[-(LONGEST // 2 - 1) :]}"
+    y = min(max(point.y, y_range[0]), y_range[1])
+    if y != point.y:
+        name = f"{name} {'↓' if point.y < y else '↑'} {point.y:.4g}"
+    return replace(point, method=name, y=y)
+
+
 def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
     """Return the colour and the marker of each method, for all plots of a page."""
     names = sorted(set(methods))
@@ -78,7 +107,14 @@ def looks(methods: Sequence[str]) -> dict[str, tuple[str, str]]:
 def scatter(
     shown: Sequence[Point], x: Axis, y: Axis, look: Mapping[str, tuple[str, str]], *, bubbles: bool = False
 ) -> Figure:
-    """Draw methods as labelled points, the front as a dashed line; areas of bubbles are proportional to parameters."""
+    """Draw methods as labelled points, the front as a dashed line; areas of bubbles are proportional to parameters.
+
+    Outliers stand at the edge of the plot with their value, see `inner_range`.
+    """
+    colours = [look[point.method] for point in shown]
+    if shown:
+        y_range = inner_range([point.y for point in shown])
+        shown = [shown_at(point, y_range) for point in shown]
     with figure_style(RC):
         figure, axes = _frame(WIDTH, 300)
         if x.log:
@@ -90,7 +126,7 @@ def scatter(
         line.set_gid("front")
         most = max((point.params for point in shown), default=0)
         for i, point in enumerate(shown):
-            colour, marker = look[point.method]
+            colour, marker = colours[i]
             if bubbles and point.params:
                 radius = LARGEST * math.sqrt(point.params / most)
                 bubble = axes.plot(point.x, point.y, "o", ms=2 * radius, color=colour, alpha=0.2, mec="none", zorder=1)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from srbench import defaults
+from srbench.errors import counted
 from srbench.report.plots import Axis, looks, points, scatter
 from srbench.report.svg import to_svg
 from srbench.results import formats
@@ -189,7 +190,7 @@ def _titles(shown: Sequence[Point], x: Axis, y: Axis) -> dict[str, str]:
 
 def _described(shown: Sequence[Point], x: Axis, y: Axis) -> str:
     front = ", ".join(p.method for p in shown if p.front)
-    return f"{y.label} against {x.label} of {len(shown)} methods; on the Pareto front: {front}"
+    return f"{y.label} against {x.label} of {counted(len(shown), 'method')}; on the Pareto front: {front}"
 
 
 def copies(board: Board) -> dict[str, Any]:

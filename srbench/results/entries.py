@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from srbench.results.rows import Row
 
 
+KEYS = ("method", "scale", "device", "precision")
 SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
 
 
@@ -83,36 +84,58 @@ class _Scores:
             self.undefined[metric][image] = row["reason"]
 
 
+@dataclass
+class _Rows:
+    """The rows of a run by group; of a score only its value is kept, for there may be millions."""
+
+    run: Row
+    jobs: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+    """By ``KEYS`` and dataset."""
+    scores: dict[tuple[Any, ...], _Scores] = field(default_factory=lambda: defaultdict(_Scores))
+    """By ``KEYS``, dataset, plugin, weights and protocol."""
+    speeds: dict[tuple[Any, ...], Row] = field(default_factory=dict)
+    """By ``KEYS``, plugin and weights."""
+    remarks: dict[tuple[Any, ...], dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """By ``KEYS``, dataset, plugin and weights: texts by topic."""
+
+    def read(self, rows: Iterable[Row]) -> None:
+        """Read rows; of each kind and group the last counts."""
+        identify, placed = itemgetter(*KEYS), itemgetter(*KEYS, "dataset", "plugin", "weights", "protocol", "metric")
+        names = {metric["identity"]: name for name, metric in self.run["metrics"].items()}
+        images: dict[tuple[Any, ...], dict[str, str]] = {}
+        for row in rows:
+            kind = row["kind"]
+            if kind == "score" and row["metric"] in names:
+                group = placed(row)
+                if group not in images:
+                    images[group] = _described(self.run, row)["images"]
+                if images[group].get(row["image"]) == row["image_sha256"]:
+                    self.scores[group[:-1]].add(names[row["metric"]], row)
+            elif kind == "speed":
+                identity = (*identify(row), row["plugin"], row["weights"])
+                self.speeds[identity] = comparable(self.speeds.get(identity, {}), row)
+            elif kind == "remark":
+                part = (*identify(row), row["dataset"], row["plugin"], row["weights"])
+                self.remarks[part][row["topic"]] = row["text"]
+            elif kind == "job":
+                self.jobs[(*identify(row), row["dataset"])] = row
+
+
 def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
-    """Group rows. Of each (method, dataset, scale, device, precision), only the last code and weights count."""
-    keys = ("method", "scale", "device", "precision")
-    identify, placed = itemgetter(*keys), itemgetter(*keys, "dataset", "plugin", "weights", "protocol", "metric")
-    names = {metric["identity"]: name for name, metric in run["metrics"].items()}
-    jobs: dict[tuple[Any, ...], Row] = {}
-    scores: dict[tuple[Any, ...], _Scores] = defaultdict(_Scores)
-    speeds: dict[tuple[Any, ...], Row] = {}
-    images: dict[tuple[Any, ...], dict[str, str]] = {}
-    for row in rows:  # there may be millions: only the value of a score is kept
-        kind = row["kind"]
-        if kind == "score" and row["metric"] in names:
-            group = placed(row)
-            if group not in images:
-                images[group] = _described(run, row)["images"]
-            if images[group].get(row["image"]) == row["image_sha256"]:
-                scores[group[:-1]].add(names[row["metric"]], row)
-        elif kind == "speed":
-            identity = (*identify(row), row["plugin"], row["weights"])
-            speeds[identity] = comparable(speeds.get(identity, {}), row)
-        elif kind == "job":
-            jobs[(*identify(row), row["dataset"])] = row
-    for group, job in jobs.items():
-        variant = (job["plugin"], job["weights"])  # of the last job; other code may have run in between
-        speed = speeds.get((*group[:4], *variant), {})
+    """Group rows; of each (method, dataset, scale, device, precision) only the latest code and weights count."""
+    groups = _Rows(run)
+    groups.read(rows)
+    scores = groups.scores
+    for group, job in groups.jobs.items():
+        variant = (job["plugin"], job["weights"])  # of the last job, though other code may have run in between
+        speed = groups.speeds.get((*group[:4], *variant), {})
         for name, protocol in run["protocols"].items():
             parts = [scores[(*group, *variant, of)] for of in ("", name) if (*group, *variant, of) in scores]
             entry = _entry(job, _described(run, job), protocol, parts, speed)
             if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
                 entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
+            for text in groups.remarks.get((*group, *variant), {}).values():
+                entry.notes.append(f"{job['method']} on {job['dataset']} x{job['scale']}: {text}")
             yield entry
 
 

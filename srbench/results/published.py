@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srbench import defaults
+from srbench.errors import counted
 from srbench.results.sections import Remark, Section
 
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _protocol(printed: Published, row: Row, rows: Iterable[Row]) -> str:
 def _trained(card: Mapping[str, Any]) -> str:
     try:
         images = sum(int(entry["images"]) for entry in card["data"])
-        return f"{int(card['steps_done']):,} steps on {images:,} images"
+        return f"{counted(int(card['steps_done']), 'step')} on {counted(images, 'image')}"
     except (KeyError, TypeError, ValueError):  # a card of another tool
         return ""
 

@@ -32,6 +32,7 @@ FORMS: dict[str, Fields] = {
         IDENTITY,
         {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
     ),
+    "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
     "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
 }
 """The JSON form of rows, by kind."""

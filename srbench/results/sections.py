@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from srbench.errors import unbroken
+from srbench.errors import counted, unbroken
 from srbench.results.board import COST, QUALITY
 from srbench.results.columns import HEADINGS, metric_heading
 
@@ -138,7 +138,7 @@ def _title(row: Row, timed: Row | None) -> str:
         size = int(timed["speed_size"])
         subject = "MACs" if _is_missing(timed["latency_ms"]) else "speed"
         parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}")
-    return unbroken(" | ".join([*parts, f"{int(row['images'])} images"]))
+    return unbroken(" | ".join([*parts, f"{counted(int(row['images']), 'image')}"]))
 
 
 def _is_missing(value: float | None) -> bool:

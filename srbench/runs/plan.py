@@ -83,6 +83,8 @@ class Plan:
                 self.note_status(row)
             elif row["kind"] == "picture":
                 self.pictures |= last_pictures([row])
+            elif row["kind"] == "remark":
+                continue
             elif row.get("missing"):
                 self.noted.add(row["key"])
             elif not row.get("shared"):  # shared timings cannot be compared: measure again
@@ -209,6 +211,11 @@ class Plan:
         """Return a job row for a part with this status."""
         identity = self.identity(self.catalog.models[part.method], part.scale)
         return {"kind": "job", **identity, "dataset": part.dataset, "status": status}
+
+    def remark_row(self, part: Part, topic: str) -> Row:
+        """Return the row of a remark on a part, without its text."""
+        identity = self.identity(self.catalog.models[part.method], part.scale)
+        return {"kind": "remark", **identity, "dataset": part.dataset, "topic": topic}
 
     def _picture(self, images: ImageSet, method: ModelSpec, image: str) -> Row:
         identity = {**self.identity(method, images.scale), "dataset": images.name, "image": image}

@@ -73,7 +73,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
     Raises:
         UsageError: a name, or a dataset at a scale, does not exist.
     """
-    methods = {catalog.models[name].name: catalog.models[name] for name in request.methods}
+    methods = catalog.models.open_all(request.methods)
     metrics = {catalog.metrics[name].name: catalog.metrics[name] for name in request.metrics}
     protocols = list({get_protocol(name).name: get_protocol(name) for name in request.protocols}.values())
     degradation = get_degradation(request.degradation)
@@ -82,7 +82,7 @@ def find_specs(request: Request, catalog: Catalog) -> Specs:
         check_out(request.out, spec)
         for scale in request.scales:
             spec.check_scale(scale)  # before anything is fetched
-    return Specs(list(methods.values()), list(metrics.values()), protocols, datasets, degradation)
+    return Specs(methods, list(metrics.values()), protocols, datasets, degradation)
 
 
 def list_images(specs: Specs, scales: Sequence[int], images: Sequence[str] = ()) -> Listings:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from srbench import defaults
 from srbench.errors import Code, Failure, SRBenchError, reason_of
-from srbench.execution.events import ImageDone, SpeedMeasured, TimeSpent, ValueScored
+from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpent, ValueScored
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
@@ -46,10 +46,12 @@ QUIET_S = 5.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a run: the failures by part, and the seconds spent by kind of work."""
+    """The outcome of a run: the failures by part, the seconds spent by kind of work, and what is unsupported."""
 
     failed: Mapping[Part, Failure]
     seconds: Mapping[str, float]
+    unsupported: Mapping[str, str] = field(default_factory=dict)
+    """Methods of which nothing could be run, with the reason."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Metrics that were asked for and could not be computed, with the reason; the default ones may be missing."""
 
@@ -176,6 +178,10 @@ class _Run:
     ui: UI
     failures: dict[Part, Failure] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    remarked: set[tuple[Part, str]] = field(default_factory=set)
+    """Parts and topics of the remarks made."""
+    unsupported: dict[str, str] = field(default_factory=dict)
+    """Methods of which no part is supported, with the reason."""
     missing: dict[str, str] = field(default_factory=dict)
     """Metrics that could not be computed, with the reason."""
 
@@ -190,14 +196,22 @@ class _Run:
                     if part not in self.failures:
                         self._end(part, "ok")
                 self._measure(speeds, advance)
+        elif self.unsupported.keys() >= {method.name for method in self.plan.methods}:
+            self.ui.note("nothing was scored: unsupported")
         elif not self.failures and not self.missing:
             self.ui.note("nothing to do: all results exist already (--force scores them again)")
         asked = self.plan.request.metrics != defaults.METRICS
-        return Outcome(self.failures, dict(self.seconds), self.missing if asked else {})
+        missing = self.missing if asked else {}
+        return Outcome(self.failures, dict(self.seconds), self.unsupported, missing)
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:
         """Return the cells still to score, by part and image; record the parts without work."""
         todo = {}
+        scales = {images.scale for images in self.plan.sets}
+        for method in self.plan.methods:
+            reasons = [self.plan.unsupported(method, scale) for scale in scales]
+            if all(reasons):
+                self.unsupported[method.name] = reasons[0]
         for images in self.plan.sets:
             for method in self.plan.methods:
                 part = Part(method.name, images.name, images.scale)
@@ -242,6 +256,8 @@ class _Run:
                 if event.saved:
                     self.results.append({**self.plan.picture(part, event.image), "time": now()})
                 advance(f"{part} {event.image}")
+            elif isinstance(event, Remarked):
+                self._remark(part, event)
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
             elif isinstance(event, End):
@@ -278,6 +294,13 @@ class _Run:
         if event.tile:
             row["tile"] = event.tile
         self.results.append({**row, "time": now()})
+
+    def _remark(self, part: Part, event: Remarked) -> None:
+        """Record a remark on a part, the first of each topic in this run: each of its jobs may make one."""
+        if (part, event.topic) not in self.remarked:
+            self.remarked.add((part, event.topic))
+            self.ui.warn(f"{part}: {event.text}")
+            self.results.append({**self.plan.remark_row(part, event.topic), "text": event.text, "time": now()})
 
     def _fail(self, part: Part, failure: Failure) -> None:
         """Record that a part failed, once: its other running jobs may fail too."""

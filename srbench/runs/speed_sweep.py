@@ -75,7 +75,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
         UsageError: a method or its weights do not exist, or it does not support the scale or the precision.
         SRBenchError: there is no such device, or the folder cannot be written.
     """
-    methods = list({catalog.models[name].name: catalog.models[name] for name in request.methods}.values())
+    methods = catalog.models.open_all(request.methods)
     for method in methods:
         if reason := method.lacks_scale(request.scale):
             raise UsageError(f"{method.name} {reason}")

@@ -116,6 +116,8 @@ class ModelSpec:
     """Radius of the receptive field in LR pixels, by which tiles overlap; None if unknown or global: never tiled."""
     multiple: int = 1
     """LR height and width must be multiples of this number; the harness pads by replicating edges, and crops."""
+    smallest: int = 1
+    """Smallest LR height and width; the harness pads smaller images by replicating edges, and crops."""
     stochastic: bool = False
     """True if ``forward`` draws from torch's generator, which the harness seeds before each call; never tiled."""
     precisions: Collection[str] = PRECISIONS
@@ -124,6 +126,8 @@ class ModelSpec:
     """Name of the method whose weights training starts from; empty: training starts from random weights."""
     file: Path | None = None
     """For a method from a `ModelFileSpec`, the file with network and weights, which ``build`` reads; else None."""
+    more_files: Sequence[Path] = ()
+    """Files that belong to ``file``, such as weights that an ONNX file keeps beside it; hashed with it."""
     outputs: bool = False
     """True if ``file`` is a folder of SR images that some tool made: they are scored, and nothing is built or timed."""
     card: Mapping[str, Any] = field(default_factory=dict)
@@ -137,6 +141,8 @@ class ModelSpec:
             check_callable(self, "recipe")
         require(isinstance(self.about, str | Path), self, "about must be a text or the Path of a Markdown file")
         require(type(self.multiple) is int and self.multiple >= 1, self, "multiple must be at least 1")
+        require(type(self.smallest) is int and self.smallest >= 1, self, "smallest must be at least 1")
+        object.__setattr__(self, "more_files", tuple(self.more_files))
         require(self.halo is None or (type(self.halo) is int and self.halo >= 0), self, "halo must be >= 0")
         object.__setattr__(self, "precisions", frozenset(self.precisions))
         require(

@@ -5,6 +5,7 @@ Weights are safetensors files; the card is a JSON file beside them that describe
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -49,11 +50,14 @@ class Weights:
     path: Path
     origin: str
     card: Mapping[str, Any] = field(default_factory=dict)
+    more: tuple[Path, ...] = ()
+    """Files that belong to it."""
 
     @property
     def digest(self) -> str:
-        """First 16 hex digits of the file's SHA-256; of a folder, over all images in it."""
-        return (tree_hash if self.path.is_dir() else sha256)(self.path)[:16]
+        """First 16 hex digits of the file's SHA-256; of a folder, over all images in it; of several files, of all."""
+        whole = [(tree_hash if path.is_dir() else sha256)(path) for path in (self.path, *self.more)]
+        return whole[0][:16] if len(whole) == 1 else hashlib.sha256("".join(whole).encode()).hexdigest()[:16]
 
     @property
     def remark(self) -> str:
@@ -102,7 +106,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
     if spec.file is not None:
         if choice:
             raise UsageError(f"{option}: {spec.name} is a file that holds its weights")
-        return Weights(spec.file, "file", spec.card)
+        return Weights(spec.file, "file", spec.card, tuple(spec.more_files))
     if spec.recipe is None and not spec.shipped:
         if choice:
             raise UsageError(f"{option}: {spec.name} has no parameters to load")

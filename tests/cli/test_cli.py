@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.shell_completion import ShellComplete
 
 import srbench
-from srbench.cli import COMMANDS, main
+from srbench.cli import COMMANDS, cli, main
 
 
 def call(monkeypatch, *args):
@@ -100,3 +101,24 @@ def test_output_that_cannot_be_written_is_one_line():
             [sys.executable, "-m", "srbench", "list"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert (done.returncode, done.stderr) == (1, "error: the output cannot be written: No space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "completed"),
+    [
+        ([], "lead", ["leaderboard"]),
+        (["upscale"], "espc", ["espcn"]),
+        (["info"], "ESPC", ["espcn"]),
+        (["train"], "rrdb-", ["rrdb-small"]),
+        (["export"], "edsr-", ["edsr-large"]),
+        (["compare"], "samp", ["samples"]),
+        (["fetch"], "set", ["set5", "set14"]),
+        (["fetch"], "alex", ["alexnet"]),
+        (["check"], "psn", ["psnr"]),
+        (["run", "--methods"], "bicubic,espc", ["bicubic,espcn"]),
+        (["info"], "onnx:", ["onnx:"]),
+    ],
+)
+def test_names_are_completed(before, typed, completed):
+    shell = ShellComplete(cli, {}, "srbench", "_SRBENCH_COMPLETE")
+    assert sorted(item.value for item in shell.get_completions(before, typed)) == sorted(completed)

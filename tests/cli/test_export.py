@@ -121,6 +121,60 @@ class Drifts(torch.nn.Module):
         return lr.repeat_interleave(2, -1).repeat_interleave(2, -2) + 0.001 * self.calls
 
 
+def nearest(lr):
+    return lr.repeat_interleave(2, -1).repeat_interleave(2, -2)
+
+
+class Branches(torch.nn.Module):
+    """Does another thing where a side is (not) a multiple of 8, or large."""
+
+    def __init__(self, condition):
+        super().__init__()
+        self.condition = condition
+
+    def forward(self, lr):
+        return nearest(lr) * (0.4 if self.condition(*lr.shape[-2:]) else 1)
+
+
+class Explodes(torch.nn.Module):
+    """Sound on photographs; white noise, whose neighbours have nothing in common, makes it reach 1e20."""
+
+    def forward(self, lr):
+        steps = (lr[..., 1:] - lr[..., :-1]).abs().mean()
+        return nearest(lr) + 1e22 * torch.relu(steps - 0.25) ** 2
+
+
+BRANCHES = {
+    "height": lambda height, width: height % 8 == 0,
+    "both": lambda height, width: height % 8 == 0 and width % 8 == 0,
+    "wide": lambda height, width: width > height,
+}
+
+
+@pytest.mark.parametrize("condition", BRANCHES)
+def test_a_branch_by_the_size_is_found(tmp_path, condition):
+    with pytest.raises(MethodError, match=r"'if h % 8:'|cannot be exported"):
+        export_onnx(Branches(BRANCHES[condition]).eval(), 1, tmp_path / "net.onnx", {})
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_network_that_white_noise_breaks_is_exported(tmp_path):
+    noise = torch.rand(1, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    assert float(Explodes()(noise).max()) > 1e18
+    exported = export_onnx(Explodes().eval(), 1, tmp_path / "net.onnx", {})
+    assert exported.difference <= 1e-6
+    assert not exported.remark
+
+
+def test_a_smallest_size_and_a_range_are_heeded(tmp_path):
+    class Picky(torch.nn.Module):
+        def forward(self, lr):
+            return 255 * nearest(lr) + 0 * torch.nn.functional.avg_pool2d(lr, 20, 1).mean()
+
+    exported = export_onnx(Picky().eval(), 1, tmp_path / "net.onnx", {}, smallest=20)
+    assert "it looks like 0..255" in exported.remark
+
+
 @pytest.mark.parametrize(
     ("net", "said"),
     [

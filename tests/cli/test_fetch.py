@@ -19,7 +19,7 @@ def call(monkeypatch, *args):
 def test_fetches_datasets_and_backbones(monkeypatch, capsys, mirror, tmp_path):
     monkeypatch.setenv("SRBENCH_HOME", str(tmp_path))
     assert call(monkeypatch, "fetch", "set5", "alexnet", "--scale", 4) == 0
-    assert "5 files are in the cache" in capsys.readouterr().err
+    assert "5 files in the cache" in capsys.readouterr().err
     assert len(list((tmp_path / "datasets" / "set5" / "image_SRF_4").glob("*.png"))) == 5
     assert (tmp_path / "weights" / "alexnet_features.safetensors").is_file()
 

@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from srbench import ModelSpec
 from srbench.conformance import check
+from srbench.conformance.bench import MethodBench
 from srbench.conformance.checklist import CHECKS
 from srbench.errors import UsageError
 
@@ -90,7 +94,49 @@ def test_a_name_that_a_broken_file_might_have_brought(tmp_path):
     (tmp_path / "net.py").write_text("import nowhere")
     results = check("mynet", plugins=[tmp_path / "net.py"])
     assert results[0].reason == "cannot be imported: ModuleNotFoundError: No module named 'nowhere' (net.py:1)"
-    assert [result.status for result in results] == ["failed", "passed", "passed", "passed"]
+    assert [result.status for result in results] == ["failed", "skipped", "skipped", "skipped"]
+
+
+def nearest_as_onnx(path):
+    """Write nearest-neighbour enlargement x2, as a transposed convolution whose weights are those of the file."""
+    onnx = pytest.importorskip("onnx", reason="needs the extra srbench[onnx]")
+    pytest.importorskip("onnxruntime", reason="needs the extra srbench[onnx]")
+    helper, types = onnx.helper, onnx.TensorProto
+    node = helper.make_node("ConvTranspose", ["lr", "weight"], ["sr"], strides=[2, 2], group=3)
+    weight = onnx.numpy_helper.from_array(np.ones((3, 1, 2, 2), np.float32), "weight")
+    given = helper.make_tensor_value_info("lr", types.FLOAT, ["n", 3, "h", "w"])
+    graph = helper.make_graph([node], "g", [given], [helper.make_tensor_value_info("sr", types.FLOAT, None)], [weight])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), str(path))
+    return f"onnx:{path}"
+
+
+def compact_checkpoint(path):
+    pytest.importorskip("spandrel", reason="needs the extra srbench[spandrel]")
+    from spandrel.architectures.Compact import Compact
+
+    torch.manual_seed(0)
+    torch.save(Compact(num_in_ch=3, num_out_ch=3, num_feat=8, num_conv=2, upscale=2).state_dict(), path)
+    return f"spandrel:{path}"
+
+
+def test_files_that_are_methods_pass(tmp_path):
+    files = nearest_as_onnx(tmp_path / "net.onnx"), compact_checkpoint(tmp_path / "net.pth")
+    results = [result for result in check(*files) if result.subject.kind == "method"]
+    assert {result.subject.name for result in results} == {"onnx:net", "spandrel:net"}
+    asked = {"spec", "builds", "output", "range", "input", "deterministic", "batch", "odd sizes", "global state"}
+    assert {result.check for result in results if result.status == "passed"} >= asked
+    assert not [result for result in results if result.status == "failed"]
+
+
+def test_parameters_whose_elements_share_memory_are_drawn_apart(tmp_path):
+    def build(scale):
+        net = torch.nn.Upsample(scale_factor=scale)
+        net.counted = torch.nn.Parameter(torch.zeros(()).expand(5, 5))
+        return net
+
+    spec = ModelSpec(name="shared", summary="for tests", scales={2}, build=build)
+    net = MethodBench(spec, None, torch.device("cpu")).net(2)
+    assert net.counted.unique().numel() == 25
 
 
 def test_two_files_of_one_name_are_refused(tmp_path):

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from srbench.errors import Code, SRBenchError
-from srbench.execution.events import ImageDone
+from srbench.execution.events import ImageDone, ValueScored
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Cell, Job, Session
 from srbench.execution.local import WorkerExecutor
@@ -87,3 +87,36 @@ def test_device_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(SRBenchError, match="device 'cuda:99' is not available"):
         executor.environment()
     executor.shutdown()
+
+
+SLOW_METRIC = """
+import time
+from srbench import MetricSpec, hookimpl
+
+class Slow:
+    def __init__(self):
+        time.sleep(3)
+    def prepare(self, hr, protocol):
+        return hr
+    def score(self, sr, prepared):
+        return 0.5
+
+@hookimpl
+def srbench_metrics():
+    return [MetricSpec(name="slow", summary="for tests", build=Slow, better="lower")]
+"""
+
+
+def test_a_metrics_start_is_not_the_methods_time(tmp_path, save_image):
+    (tmp_path / "slow.py").write_text(SLOW_METRIC)
+    save_image(tmp_path / "set" / "a.png")
+    session = Session("cpu", plugins=(str(tmp_path / "slow.py"),))
+    executor = WorkerExecutor(session, tmp_path / "log", timeout_s=2)
+    try:
+        executor.environment()
+        heard = []
+        cells = {"a": [Cell("k", "slow", "y")]}
+        executor.submit(Job("nearest", 2, str(tmp_path / "set"), cells), heard.append).result(timeout=60)
+    finally:
+        executor.shutdown()
+    assert [event.value for event in heard if isinstance(event, ValueScored)] == [0.5]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
+import importlib.machinery
+import io
 import os
 import re
+import subprocess
+import sys
+import types
 import warnings
 from importlib.util import find_spec
 
+import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner
+from PIL import Image
 from safetensors.torch import save_file
 
 from srbench.catalog.catalog import Catalog
@@ -127,7 +135,7 @@ def test_what_is_no_sr_network_is_refused_with_the_reason(tmp_path, monkeypatch)
         "tensor.pth": "contains a Tensor, not the weights of a network",
         "grey.pth": "for 1 to 1 channels; a method takes and returns RGB",
         "same.pth": "it is not an SR network",
-        "junk.safetensors": "is damaged or no safetensors file",
+        "junk.safetensors": "is damaged or no safetensors file|is cut off",
         "torn.pth": "resembles a known architecture, but does not fit it",
     }.items():
         with pytest.raises(UsageError, match=said) as error:
@@ -136,6 +144,164 @@ def test_what_is_no_sr_network_is_refused_with_the_reason(tmp_path, monkeypatch)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(UsageError, match=r"pip install 'srbench\[spandrel\]'"):
         Catalog.load().models[f"spandrel:{tmp_path / 'grey.pth'}"]
+
+
+def prefixed(prefix, state):
+    return {f"{prefix}{name}": value for name, value in state.items()}
+
+
+def other(state):
+    """Other weights of the same network, such as those before they were averaged."""
+    return {name: value + 1 for name, value in state.items()}
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: prefixed("_orig_mod.", state),
+        lambda state: {"state_dict": prefixed("model.", state), "epoch": 1, "pytorch-lightning_version": "2.1"},
+        lambda state: {"state_dict": {**prefixed("net_g.", state), **prefixed("net_d.", {"w": torch.ones(2)})}},
+        lambda state: {"meta": {}, "state_dict": prefixed("generator.", state)},
+        lambda state: {
+            "state_dict": {
+                **prefixed("generator.", other(state)),
+                **prefixed("generator_ema.", state),
+                "step_counter": torch.tensor(1),
+            }
+        },
+        lambda state: {"params": other(state), "params_ema": state},
+        lambda state: {
+            "net": prefixed("module._orig_mod.", state),
+            "optimizer": {"state": {0: {"exp": torch.ones(3)}}},
+        },
+        lambda state: {"g": {"weights": prefixed("net._orig_mod.", state)}, "step": 5},
+    ],
+)
+def test_prefixes_and_keys_of_frameworks_are_taken_off(tmp_path, wrap):
+    from spandrel import ModelLoader
+
+    torch.save(wrap(compact()), tmp_path / "net.ckpt")
+    spec = Catalog.load().models[f"spandrel:{tmp_path / 'net.ckpt'}"]
+    lr = torch.rand(1, 3, 8, 8)
+    expected = ModelLoader("cpu").load_from_state_dict(compact())(lr)  # spandrel's own reading of the bare weights
+    torch.testing.assert_close(build_net(spec, 2, CPU, spec.file)(lr), expected.detach(), rtol=0, atol=0)
+
+
+def test_numbers_of_numpy_beside_the_weights_are_read(tmp_path):
+    facts = {"best_psnr": np.float64(28.4), "step": np.int64(5), "losses": np.zeros(3, np.float32)}
+    torch.save({"params": compact(), **facts}, tmp_path / "net.pth")
+    assert Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"].scales == {2}
+    torch.save({"params": compact(), **facts}, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert Catalog.load().models[f"spandrel:{tmp_path / 'old.pth'}"].scales == {2}
+
+
+def test_other_contents_are_named_with_the_line_that_converts(tmp_path, srbench):
+    path = tmp_path / "net.pth"
+    content = {"args": argparse.Namespace(lr=1e-4), "opt": [{"dir": tmp_path}], "state_dict": compact()}
+    torch.save(content, path)
+    with pytest.raises(UsageError) as error:
+        Catalog.load().models[f"spandrel:{path}"]
+    said = str(error.value)
+    assert (
+        "it holds argparse.Namespace at 'args' and 1 more; if you trust it, save its weights alone: python -c" in said
+    )
+    program = said.partition('python -c "')[2].removesuffix('"')
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    assert Catalog.load().models[f"spandrel:{tmp_path / 'weights.pth'}"].scales == {2}
+    torch.save(content, path, _use_new_zipfile_serialization=False)
+    with pytest.raises(UsageError, match=r"it holds argparse\.Namespace at 'args' and 1 more"):
+        Catalog.load().models[f"spandrel:{path}"]
+    torch.save(torch.nn.Linear(2, 2), path)
+    with pytest.raises(UsageError, match=r"holds torch\.nn\.modules\.linear\.Linear at its top.*\.state_dict\(\)"):
+        Catalog.load().models[f"spandrel:{path}"]
+
+
+def test_empty_cut_off_and_other_files_are_told_apart(tmp_path):
+    torch.save(compact(), tmp_path / "whole.pth")
+    torch.save(compact(), tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    save_file(compact(), tmp_path / "whole.safetensors")
+    whole, old, safe = ((tmp_path / name).read_bytes() for name in ("whole.pth", "old.pth", "whole.safetensors"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch advises torch.export instead
+        torch.jit.script(torch.nn.Linear(2, 2)).save(tmp_path / "script.pt")
+    torch.save({"epoch": 3}, tmp_path / "bare.pth")
+    for name, content, said in (
+        ("empty.pth", b"", r"is empty \(0 bytes\)"),
+        ("empty.safetensors", b"", r"is empty \(0 bytes\)"),
+        ("cut.pth", whole[: len(whole) // 2], "is cut off: .* bytes of an archive without its end"),
+        ("cut-old.pth", old[:300], "is cut off after 300 bytes"),
+        ("cut.safetensors", safe[:-100], "is cut off: .* fewer than its header says"),
+        ("cut-head.safetensors", safe[:50], "is cut off: 50 bytes are fewer than its header says"),
+        ("page.pth", b"<!DOCTYPE html><html>", "is a web page, not a checkpoint"),
+        ("lfs.pth", b"version https://git-lfs.github.com/spec/v1\noid sha256:1", "is a pointer of Git LFS"),
+        ("junk.pth", b"junk" * 9, "is damaged, or no checkpoint of PyTorch"),
+        ("script.pt", None, "is a TorchScript program, which is code and is not run; save its weights alone: python"),
+        ("bare.pth", None, "holds no tensors"),
+    ):
+        if content is not None:
+            (tmp_path / name).write_bytes(content)
+        with pytest.raises(UsageError, match=said):
+            Catalog.load().models[f"spandrel:{tmp_path / name}"]
+
+
+def test_a_file_without_its_prefix_is_told_the_prefix():
+    with pytest.raises(UsageError, match=r"nets/compact\.pth is a file: write spandrel:nets/compact\.pth"):
+        Catalog.load().models["nets/compact.pth"]
+    with pytest.raises(UsageError, match=r"net\.onnx is a file: write onnx:net\.onnx"):
+        Catalog.load().models["net.onnx"]
+
+
+def test_extra_architectures_are_used_where_they_are_installed(tmp_path, monkeypatch):
+    from spandrel import Architecture, ArchSupport, ImageModelDescriptor
+
+    class Doubler(Architecture):
+        def __init__(self):
+            super().__init__(id="Doubler", detect=lambda state: "doubles" in state)
+
+        def load(self, state):
+            facts = {"purpose": "SR", "tags": [], "supports_half": False, "supports_bfloat16": False}
+            channels = {"scale": 2, "input_channels": 3, "output_channels": 3}
+            net = torch.nn.Upsample(scale_factor=2)
+            net.register_buffer("doubles", torch.ones(1))
+            return ImageModelDescriptor(net, state, self, **facts, **channels)
+
+    extra = types.ModuleType("spandrel_extra_arches")
+    extra.__spec__ = importlib.machinery.ModuleSpec("spandrel_extra_arches", None)
+    extra.EXTRA_REGISTRY = [ArchSupport.from_architecture(Doubler())]
+    torch.save({"doubles": torch.ones(1)}, tmp_path / "net.pth")
+    with pytest.raises(UsageError, match="its weights begin with doubles"):
+        Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"]
+    monkeypatch.setitem(sys.modules, "spandrel_extra_arches", extra)
+    assert "Doubler" in Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"].summary
+
+
+def test_tiles_are_taken_where_spandrel_supports_them(tmp_path, save_image, here):
+    torch.save(compact(), tmp_path / "net.pth")
+    spec = Catalog.load().models[f"spandrel:{tmp_path / 'net.pth'}"]
+    assert spec.halo == 8  # four convolutions of 3x3 reach 4 pixels, and 8 is the least that is tried
+    save_image(tmp_path / "set" / "photo.png", 160, 120)
+    for name, tile in (("whole", "off"), ("tiles", 16)):
+        options = ("--scale", 2, "--tile", tile, "--device", "cpu")
+        assert here("upscale", "spandrel:net.pth", "set/photo.png", f"{name}.png", *options).returncode == 0
+    files = (tmp_path / "whole.png", tmp_path / "tiles.png")
+    whole, tiles = (np.asarray(Image.open(io.BytesIO(file.read_bytes()))).astype(int) for file in files)
+    assert whole.shape == (240, 320, 3)
+    gap = np.abs(whole - tiles)
+    assert gap.max() <= 1  # float32 sums in another order, on the edge between two values of 8 bits
+    assert (gap > 0).mean() < 1e-4
+    options = ("--dataset", "./set", "--metrics", "psnr", "--no-speed", "--tile", 16, "--out", "o")
+    assert here("run", "--methods", "spandrel:net.pth", *options).returncode == 0
+
+
+def test_a_network_that_sees_all_of_an_image_is_not_cut(tmp_path):
+    from spandrel.architectures.RCAN import RCAN
+
+    torch.manual_seed(0)
+    net = RCAN(
+        scale=2, n_resgroups=1, n_resblocks=1, n_feats=16, reduction=4
+    )  # channel attention pools the whole image
+    torch.save(net.state_dict(), tmp_path / "rcan.pth")
+    assert Catalog.load().models[f"spandrel:{tmp_path / 'rcan.pth'}"].halo is None
 
 
 def test_info_and_upscale_take_a_checkpoint(tmp_path, save_image):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from srbench.report.labels import Box, place
-from srbench.report.plots import COLOURS, Axis, Point, curve, looks, points, scatter
+from srbench.report.plots import COLOURS, Axis, Point, curve, inner_range, looks, points, scatter, shown_at
 from srbench.report.rankings import SPEED, rankings
 from srbench.report.svg import to_svg
 from srbench.results.board import load_board
@@ -165,3 +165,27 @@ def test_a_ranking_draws_only_speeds_that_its_table_shows(made_run):
     for plot in ranking.plots[:2]:
         named = {m for m in run.methods if f">{m}: speed" in plot}
         assert named == set(shown)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([28.4, 30.6, 31.2, 31.7, 6.1], (28.4, 31.7)),
+        ([28.4, 30.6, 31.2, 31.7, 26.3], (26.3, 31.7)),
+        ([28.4, 30.6, 31.2, 31.7, 90.0], (28.4, 31.7)),
+        ([30.0, 31.0], (30.0, 31.0)),
+        ([30.0, 30.0, 30.0, 5.0], (5.0, 30.0)),
+        ([30.0], (30.0, 30.0)),
+    ],
+)
+def test_an_outlier_does_not_squeeze_the_others(values, expected):
+    assert inner_range(values) == expected
+
+
+def test_an_outlier_stands_at_the_edge_with_its_value_and_long_names_are_cut():
+    point = Point("spandrel:a-very-long-name-of-a-checkpoint_x4.pth", 1.0, 6.1234, 0, front=False)
+    drawn = shown_at(point, (28.4, 31.7))
+    assert (drawn.x, drawn.y) == (1.0, 28.4)
+    assert drawn.method == "spandrel:a-v…oint_x4.pth ↓ 6.123"
+    inside = Point("unet", 1.0, 30.0, 0, front=True)
+    assert shown_at(inside, (28.4, 31.7)) == inside

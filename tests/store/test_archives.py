@@ -208,7 +208,7 @@ def plugin(tmp_path):
 def test_fetch_and_run_take_an_archive_as_any_dataset(here, plugin):
     assert "tiny" in here("list", "datasets", *plugin).stdout
     fetched = here("fetch", "tiny", *plugin, SRBENCH_MIRROR="mirror")
-    assert (fetched.returncode, fetched.stderr) == (0, "tiny: 7 images are in the cache\n")
+    assert (fetched.returncode, fetched.stderr) == (0, "tiny: 7 images in the cache\n")
     options = ["run", "--methods", "nearest", "--metrics", "psnr", "--no-speed", "--out", "out", *plugin]
     done = here(*options, "--dataset", "t")
     assert done.returncode == 0, done.stderr

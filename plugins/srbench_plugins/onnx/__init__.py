@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 ABOUT = Path(__file__).with_name("about.md")
 
 
-def build(path: Path, scale: int) -> nn.Module:
-    from srbench_plugins.onnx.network import OnnxNetwork
+def build(path: Path, _scale: int) -> nn.Module:
+    from srbench_plugins.onnx.network import OnnxNetwork, examine
 
-    return OnnxNetwork(path, scale)
+    return OnnxNetwork(path, examine(path))
 
 
 def open_file(name: str, path: Path) -> ModelSpec:
@@ -34,16 +34,19 @@ def open_file(name: str, path: Path) -> ModelSpec:
 
     properties = examine(path)
     origin = f", exported from {properties.method}" if properties.method else ""
+    form = f" ({properties.form.description})" if properties.form.description else ""
     return ModelSpec(
         name=name,
-        summary=f"{path.name}, run by onnxruntime{origin}",
+        summary=f"{path.name}, run by onnxruntime{form}{origin}",
         scales={properties.scale},
         build=partial(build, path),
         about=ABOUT,
         family="onnx",
         precisions={"fp32"},
         multiple=properties.multiple,
+        smallest=properties.smallest,
         file=path,
+        more_files=properties.more_files,
         card=properties.card,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,14 +14,17 @@ import torch
 from torch import nn
 
 from srbench.errors import MethodError, UsageError
+from srbench_plugins.onnx.form import Form, in_tiles, with_colour
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from srbench_plugins.onnx.form import Array
+
 MULTIPLES = (1, 2, 4, 8, 16, 32, 64)
 """Multiples of LR height and width that are tried, in this order."""
-TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
-"""NumPy's type by the type of the graph's input."""
+LEAST = (16, 64)
+"""Smallest LR sides that are tried, in this order."""
 FLOATS = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.BFLOAT16, onnx.TensorProto.DOUBLE)
 """Types of weights that count as parameters."""
 
@@ -37,6 +41,14 @@ class Properties:
     """Name of the method that srbench exported; empty for files of other tools."""
     card: dict[str, Any]
     """Card of the exported weights; empty for files of other tools."""
+    smallest: int
+    """Smallest LR height and width that it takes."""
+    form: Form
+    """What it takes."""
+    is_wide: bool
+    """Whether its output for uint8 is floating point in 0..255."""
+    more_files: tuple[Path, ...]
+    """Files beside it with its weights."""
 
 
 def session(path: Path, threads: int) -> onnxruntime.InferenceSession:
@@ -59,28 +71,72 @@ def examine(path: Path) -> Properties:
     """Return the properties of an SR network; the scale is measured by running it.
 
     Raises:
-        UsageError: the file is not an SR network for RGB images of any size.
+        UsageError: the file is not an SR network for RGB or luma; states the reason.
     """
+    more_files = _external_files(path)
     opened = session(path, 1)
-    _check_form(path, opened)
+    form = Form.of(path, opened)
     metadata = opened.get_modelmeta().custom_metadata_map
     stated = metadata.get("srbench.multiple", "")
+    multiples = (int(stated),) if stated.isdigit() and int(stated) else (1,) if form.is_fixed else MULTIPLES
     fault = ""
-    for multiple in (int(stated),) if stated.isdigit() and int(stated) else MULTIPLES:
-        height, width = (multiple * ((16 // multiple | 1) + more) for more in (0, 2))  # odd multiples
+    for multiple, least in ((multiple, least) for multiple in multiples for least in LEAST):
+        odd = [multiple * ((least // multiple | 1) + more) for more in (0, 2)]  # odd multiples
+        height, width = (side or free for side, free in zip(form.sides, odd, strict=True))
         try:
-            sr = _run(opened, np.full((1, 3, height, width), 0.5, np.float32))
+            output = _run_raw(opened, form, np.full((1, form.channels, height, width), 0.5, np.float32))
         except Exception as error:  # noqa: BLE001  (the graph does not support this size)
             fault = _line(error)
             continue
+        is_wide = form.dtype is np.uint8 and output.dtype != np.uint8 and float(output.mean()) > 4
+        sr = form.decode(output, is_wide=is_wide)
         scale = sr.shape[-1] // width
-        if sr.shape == (1, 3, height * scale, width * scale):
+        if sr.shape == (1, form.channels, height * scale, width * scale):
             if scale < 2:
                 raise UsageError(f"{path}: the output is as large as the input; it is not a super-resolution network")
             method, card = metadata.get("srbench.method", ""), metadata.get("srbench.card", "")
-            return Properties(scale, multiple, method, _parse_card(card))
-        fault = f"its output is {tuple(sr.shape)} for an input of (1, 3, {height}, {width})"
-    raise UsageError(f"{path}: is not a network that enlarges RGB images by a whole factor ({fault})")
+            smallest = 1 if form.is_fixed else _smallest(opened, form, scale, multiple, min(height, width))
+            return Properties(scale, multiple, method, _parse_card(card), smallest, form, is_wide, more_files)
+        fault = f"its output is {tuple(output.shape)} for an input of {(1, form.channels, height, width)}"
+    raise UsageError(f"{path}: is not a network that enlarges images by a whole factor ({fault})")
+
+
+def _smallest(opened: onnxruntime.InferenceSession, form: Form, scale: int, multiple: int, works: int) -> int:
+    """Return the smallest LR side that a graph takes, a multiple of its multiple; larger ones are tried first."""
+    for side in range(works - multiple, 0, -multiple):
+        try:
+            lr = np.full((1, form.channels, side, side), 0.5, np.float32)
+            sr = form.decode(_run_raw(opened, form, lr), is_wide=False)
+        except Exception:  # noqa: BLE001  (onnxruntime's exceptions have no common base class)
+            return side + multiple
+        if sr.shape[-2:] != (side * scale, side * scale) or not np.isfinite(sr).all():
+            return side + multiple
+    return 1
+
+
+def _external_files(path: Path) -> tuple[Path, ...]:
+    """Return the files in which a graph keeps its weights; those of one file are its own.
+
+    Raises:
+        UsageError: one does not exist beside it.
+    """
+    try:
+        weights = onnx.load(str(path), load_external_data=False).graph.initializer
+    except Exception as error:  # damaged files raise of any type
+        raise UsageError(f"{path}: is damaged or no ONNX file ({_line(error)})") from error
+    places = {
+        entry.value
+        for weight in weights
+        if weight.data_location == onnx.TensorProto.EXTERNAL
+        for entry in weight.external_data
+        if entry.key == "location"
+    }
+    files = tuple(path.parent / place for place in sorted(places))
+    if lost := [file for file in files if not file.is_file() or file.resolve().parent != path.resolve().parent]:
+        raise UsageError(
+            f"{path}: keeps its weights in {lost[0].name}, which is not beside it: copy both files together"
+        )
+    return files
 
 
 def _parse_card(text: str) -> dict[str, Any]:
@@ -92,36 +148,13 @@ def _parse_card(text: str) -> dict[str, Any]:
     return card if isinstance(card, dict) else {}
 
 
-def _check_form(path: Path, opened: onnxruntime.InferenceSession) -> None:
-    """Check that a graph contains its weights, and has one input of RGB images of any size and one output.
-
-    Raises:
-        UsageError: it does not; states the reason.
-    """
-    weights = onnx.load(str(path), load_external_data=False).graph.initializer
-    if any(weight.data_location == onnx.TensorProto.EXTERNAL for weight in weights):
-        raise UsageError(f"{path}: keeps its weights in another file; save both in one file with onnx.save_model")
-    inputs, outputs = opened.get_inputs(), opened.get_outputs()
-    if len(inputs) != 1 or len(outputs) != 1:
-        raise UsageError(f"{path}: has {len(inputs)} inputs and {len(outputs)} outputs; a method has one of each")
-    shape, dtype = inputs[0].shape, inputs[0].type
-    if dtype not in TYPES:
-        raise UsageError(f"{path}: takes {dtype}; a method takes floating-point RGB in [0, 1]")
-    if len(shape) != 4 or shape[3] == 3 != shape[1]:
-        raise UsageError(f"{path}: takes images of shape {shape}; a method takes (N, 3, h, w)")
-    if isinstance(shape[1], int) and shape[1] != 3:
-        raise UsageError(f"{path}: takes {shape[1]} channels; srbench gives RGB")
-    if fixed := [side for side in shape[2:] if isinstance(side, int)]:
-        raise UsageError(f"{path}: takes images of one size only ({fixed[0]}); export it with free height and width")
-
-
-def _run(opened: onnxruntime.InferenceSession, lr: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Return SR as float32 ``(N, 3, H, W)``; a graph with a batch size of 1 is run for each image."""
-    node = opened.get_inputs()[0]
-    images = [lr[i : i + 1] for i in range(len(lr))] if node.shape[0] == 1 else [lr]
-    outputs = [opened.run(None, {node.name: np.ascontiguousarray(image, TYPES[node.type])})[0] for image in images]
-    sr: np.ndarray[Any, Any] = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
-    return sr.astype(np.float32, copy=False)
+def _run_raw(opened: onnxruntime.InferenceSession, form: Form, planes: Array) -> Array:
+    """Return the output for ``(N, C, h, w)`` in [0, 1]; a graph with a batch size of 1 is run for each image."""
+    name = opened.get_inputs()[0].name
+    images = [planes[i : i + 1] for i in range(len(planes))] if form.batch == 1 else [planes]
+    outputs = [opened.run(None, {name: form.encode(image)})[0] for image in images]
+    output: Array = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
+    return output
 
 
 def _line(error: Exception) -> str:
@@ -134,14 +167,14 @@ class OnnxNetwork(nn.Module):
 
     Args:
         path: the file.
-        scale: its scale factor.
+        properties: its properties.
     """
 
     outside_torch = True
 
-    def __init__(self, path: Path, scale: int) -> None:
+    def __init__(self, path: Path, properties: Properties) -> None:
         super().__init__()
-        self.path, self.scale = path, scale
+        self.path, self.properties = path, properties
         self.session = session(path, torch.get_num_threads())
         weights = onnx.load(str(path), load_external_data=False).graph.initializer
         sizes = [tuple(weight.dims) for weight in weights if weight.data_type in FLOATS and weight.dims]
@@ -152,4 +185,12 @@ class OnnxNetwork(nn.Module):
     def forward(self, lr: torch.Tensor) -> torch.Tensor:  # (N, 3, h, w) -> (N, 3, h*scale, w*scale)
         if lr.device.type != "cpu":
             raise MethodError(f"onnx methods run on the CPU, not on {lr.device.type}: choose --device cpu")
-        return torch.from_numpy(_run(self.session, lr.numpy()))
+        form, scale = self.properties.form, self.properties.scale
+        enlarge = partial(in_tiles, sides=form.sides, enlarge=self._run, scale=scale) if form.is_fixed else self._run
+        return with_colour(lr, enlarge) if form.channels == 1 else enlarge(lr)
+
+    def _run(self, planes: torch.Tensor) -> torch.Tensor:
+        """Run the graph on ``(N, C, h, w)``."""
+        form = self.properties.form
+        output = _run_raw(self.session, form, planes.numpy())
+        return torch.from_numpy(np.ascontiguousarray(form.decode(output, is_wide=self.properties.is_wide)))

@@ -32,7 +32,7 @@ def open_file(name: str, path: Path) -> ModelSpec:
     """
     if importlib.util.find_spec("spandrel") is None:
         raise UsageError("spandrel:PATH needs spandrel, which is not installed: pip install 'srbench[spandrel]'")
-    from srbench_plugins.spandrel.network import load
+    from srbench_plugins.spandrel.network import load, measure_halo
 
     descriptor = load(path)
     tags = f" ({', '.join(descriptor.tags)})" if descriptor.tags else ""
@@ -46,6 +46,7 @@ def open_file(name: str, path: Path) -> ModelSpec:
         build=partial(build, path),
         about=template.format(architecture=architecture, tiling=descriptor.tiling.name.lower()),
         family="spandrel",
+        halo=measure_halo(descriptor),
         multiple=descriptor.size_requirements.multiple_of,
         precisions={"fp32", *(precision for precision, works in supported.items() if works)},
         file=path,

@@ -11,10 +11,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from srbench.conformance.bench import picture, require, require_same
+from srbench.conformance.bench import is_outside_torch, picture, require, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
 from srbench.errors import Code, MethodError, one_line, say
+from srbench.inference.output_range import OutputRange
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import upscale
 from srbench.store.weights import load_weights, save_weights
@@ -74,6 +75,10 @@ def in_range(bench: MethodBench) -> None:
         outside = float(((sr < -0.5) | (sr > 1.5)).float().mean())
         reach = f"from {float(sr.min()):.3g} to {float(sr.max()):.3g}"
         require(outside <= OUTSIDE, f"x{scale}: output reaches {reach}, LR was in [0, 1]")
+        output_range = OutputRange()
+        output_range.see(bench.lr(), sr)
+        remark = output_range.take()
+        require(not remark, f"x{scale}: {remark}")
 
 
 def input_stays(bench: MethodBench) -> None:
@@ -131,6 +136,7 @@ def odd_sizes(bench: MethodBench) -> None:
     for scale in bench.scales:
         more = ((8, 11), (72, 80)) if scale == bench.scale else ()
         for height, width in ((23, 17), (16, 35), (33, 16), *more):
+            bench.net(scale)
             lr = picture(height, width).to(bench.device)
             try:
                 bench.sr(lr, scale)
@@ -149,7 +155,7 @@ def precisions(bench: MethodBench) -> None:
     for name in claimed:
         net = Inference(bench.build(scale), bench.device, name)
         try:
-            sr = upscale(net, lr, scale, bench.spec.multiple)
+            sr = upscale(net, lr, scale, bench.spec.multiple, smallest=bench.spec.smallest)
         except (MethodError, RuntimeError) as error:
             raise FaultError(f"claims {name}, and in it {one_line(error)[:200]}") from error
         gap = float((sr - whole).abs().mean())
@@ -158,6 +164,8 @@ def precisions(bench: MethodBench) -> None:
 
 def devices(bench: MethodBench) -> None:
     """CPU and GPU give the same. Without a GPU, all tensors must move with the network."""
+    if is_outside_torch(bench.net(bench.scale)):
+        raise SkipError("it computes outside torch, on the CPU")
     if not torch.cuda.is_available():
         _moves(bench)
         raise SkipError("there is no CUDA device here")
@@ -213,6 +221,8 @@ def halo(bench: MethodBench) -> None:
 
 def weights(bench: MethodBench) -> None:
     """Weights that are saved and loaded into a new network give the same output; shipped files fit the network."""
+    if bench.spec.file is not None:
+        raise SkipError("its weights are in the file that it is")
     for scale in bench.scales:
         net = bench.net(scale)
         if not net.state_dict():

@@ -121,7 +121,7 @@ def _measure(
 
     @torch.inference_mode()
     def run(lr: torch.Tensor) -> torch.Tensor:
-        return to_8bit(upscale(net, lr, scale, bench.spec.multiple))
+        return to_8bit(upscale(net, lr, scale, bench.spec.multiple, smallest=bench.spec.smallest))
 
     for pair in catalog.datasets[dataset].pairs(scale):
         sample = load_sample(pair, scale, bench.device)
