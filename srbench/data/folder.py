@@ -6,7 +6,6 @@ import re
 from functools import partial
 from typing import TYPE_CHECKING
 
-from srbench.data.layouts import read_name
 from srbench.data.listing import list_pairs
 from srbench.data.match import image_names
 from srbench.errors import one_line
@@ -25,7 +24,7 @@ def folder_dataset(folder: Path, name: str = "") -> DatasetSpec:
 
     Args:
         folder: the folder.
-        name: name of the dataset; by default the folder's, after its parent's where it says no more than HR or x4.
+        name: name of the dataset; by default the folder's.
 
     Raises:
         UsageError: the folder cannot be read; its listing raises where it has no images, or HR and LR do not pair up.
@@ -42,12 +41,9 @@ def folder_dataset(folder: Path, name: str = "") -> DatasetSpec:
 
 
 def name_of(folder: Path, parents: int = 0) -> str:
-    """Return the name of a dataset from its folder and so many parents, and more of them if it says little."""
+    """Return the name of a dataset from its folder and so many of its parents."""
     parts = [folder.name]
-    for parent in folder.parents:
-        known = read_name(parts[0], folder=True)
-        if len(parts) > parents and (known.key or not (known.role or known.scale)):
-            break
+    for parent in list(folder.parents)[:parents]:
         parts.insert(0, parent.name)
     name = re.sub(r"[^a-z0-9._-]+", "-", "-".join(parts).lower()).strip("-._")
     return name if NAME.fullmatch(name) else "folder"

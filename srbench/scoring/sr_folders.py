@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from srbench.errors import MethodError, UsageError, several
@@ -27,7 +28,8 @@ def folder_of(root: Path, dataset: str, scale: int) -> Path:
     """
     at = f"x{scale}"
     plain = dataset.partition("+")[0]
-    for name in dict.fromkeys((dataset, plain)):
+    of_folder = re.sub(r"(-(hr|gt|gtmod\d+|x\d+))+$", "", plain)  # a folder Set5/HR is called set5-hr
+    for name in dict.fromkeys((dataset, plain, of_folder)):
         for parts in ((name, at), (f"{name}_{at}",), (at, name), (name,)):
             if name and (folder := _below(root, parts)):
                 return folder

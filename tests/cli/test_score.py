@@ -167,7 +167,10 @@ def test_output_can_be_piped_apart_from_messages(srbench, folders):
     done = srbench("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")
     assert done.returncode == 1
     assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", "a", "c"]
-    assert done.stderr == f"warning: {Path('sr/b.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF or PPM image\n"
+    assert (
+        done.stderr
+        == f"warning: {Path('sr/b.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"
+    )
 
 
 def test_score_of_a_published_method_is_matlabs(call, reference):

@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from srbench.data.folder import folder_dataset
+from srbench.data.folder import folder_dataset, name_of
 from srbench.data.layouts import read_name
 from srbench.data.listing import list_hr, list_lr, list_pairs
 from srbench.errors import UsageError
@@ -246,5 +246,6 @@ def test_names_are_taken_apart(name, role, scale, base):
 
 def test_folders_of_one_name_are_told_apart_by_their_parents(make):
     folder = make(["A/HR/a.png", "B/HR/b.png", "C/x4/GT/a.png"])
-    names = [folder_dataset(folder / below).name for below in ("A/HR", "B/HR", "C/x4/GT")]
-    assert names == ["a-hr", "b-hr", "c-x4-gt"]
+    assert [folder_dataset(folder / below).name for below in ("A/HR", "B/HR")] == ["hr", "hr"]
+    assert [name_of(folder / below, 1) for below in ("A/HR", "B/HR")] == ["a-hr", "b-hr"]
+    assert name_of(folder / "C" / "x4" / "GT", 2) == "c-x4-gt"

@@ -72,13 +72,13 @@ def test_own_protocols_go_together_and_cards_say_how_long_was_trained(tmp_path, 
         "    def build(scale):\n"
         "        from srbench_plugins import interpolation\n"
         "        return interpolation.build('bicubic', scale)\n"
-        "    figures = [Published('hr', 4, 'psnr', 99.0, p, 'nobody') for p in ('y', 'y-uint8', 'rgb', 'theirs')]\n"
+        "    figures = [Published('photos', 4, 'psnr', 99.0, p, 'nobody') for p in ('y', 'y-uint8', 'rgb', 'theirs')]\n"
         "    return [ModelSpec(name='same', summary='s', scales={4}, build=build, published=figures)]\n"
     )
     assert spec.published
     for i in range(2):
-        save_image(tmp_path / "hr" / f"{i}.png", 48, 48, seed=i)
-    run = ["--methods", "same", "--plugin", plugin, "--dataset", tmp_path / "hr", "--metrics", "psnr", "--no-speed"]
+        save_image(tmp_path / "photos" / f"{i}.png", 48, 48, seed=i)
+    run = ["--methods", "same", "--plugin", plugin, "--dataset", tmp_path / "photos", "--metrics", "psnr", "--no-speed"]
     invoke(run_command, *run, "--protocol", "y,rgb", "--inline", "--out", tmp_path / "run")
     file = tmp_path / "run" / "run.json"
     found = ["--against-published", "--plugin", plugin, "--format", "json"]

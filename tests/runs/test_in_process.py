@@ -30,11 +30,11 @@ def repeat(lr):
 @pytest.fixture
 def run(tmp_path, save_image, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    save_image(tmp_path / "hr" / "a.png", 40, 36)
+    save_image(tmp_path / "photos" / "a.png", 40, 36)
 
     def run(methods, **options):
         settings = {"scale": 2, "metrics": "psnr", "speed": False, "out": "run", "quiet": True}
-        return srbench.run(methods, "hr", **settings | options).set_index("method")
+        return srbench.run(methods, "photos", **settings | options).set_index("method")
 
     return run
 
@@ -65,8 +65,8 @@ def test_new_weights_are_scored_anew_and_the_same_are_not(run, tmp_path):
 
 def test_its_output_is_the_networks(run, tmp_path):
     run(srbench.method(Twice(0.5), name="mine", scale=2), save_images=True)
-    lr = np.asarray(Pillow.open(tmp_path / "run" / "images" / "hr_x2" / "LR" / "a.png")).astype(float)
-    sr = np.asarray(Pillow.open(tmp_path / "run" / "images" / "hr_x2" / "mine" / "a.png"))
+    lr = np.asarray(Pillow.open(tmp_path / "run" / "images" / "photos_x2" / "LR" / "a.png")).astype(float)
+    sr = np.asarray(Pillow.open(tmp_path / "run" / "images" / "photos_x2" / "mine" / "a.png"))
     expected = np.floor(lr / 2 + 0.5).repeat(2, axis=0).repeat(2, axis=1)
     assert np.abs(sr - expected).max() <= 1  # halves of float32 round either way
 

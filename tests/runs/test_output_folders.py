@@ -15,9 +15,9 @@ from srbench.scoring.sr_folders import folder_of
 
 @pytest.fixture
 def outputs(tmp_path, save_image):
-    """hr/ with three images, and out/ with SR of them by the names that another tool gave."""
+    """photos/ with three images, and out/ with SR of them by the names that another tool gave."""
     for seed, name in enumerate(("baby", "bird", "head")):
-        save_image(tmp_path / "hr" / f"{name}.png", 41, 43, seed=seed)
+        save_image(tmp_path / "photos" / f"{name}.png", 41, 43, seed=seed)
         save_image(tmp_path / "out" / f"{name}_x4_TOOL.png", 40, 40, seed=seed + 10)
     return tmp_path
 
@@ -30,7 +30,7 @@ def board(folder):
 def expected_psnr(folder, names=("baby", "bird", "head")):
     values = []
     for name in names:
-        hr = np.asarray(Pillow.open(folder / "hr" / f"{name}.png"))[4:36, 4:36]
+        hr = np.asarray(Pillow.open(folder / "photos" / f"{name}.png"))[4:36, 4:36]
         sr = np.asarray(Pillow.open(folder / "out" / f"{name}_x4_TOOL.png"))[4:36, 4:36]
         values.append(skimage.metrics.peak_signal_noise_ratio(hr, sr, data_range=255))
     return np.mean(values)
@@ -41,7 +41,7 @@ RUN = (
     "--methods",
     "bicubic,files:out",
     "--dataset",
-    "hr",
+    "photos",
     "--metrics",
     "psnr",
     "--protocol",
@@ -78,20 +78,22 @@ def test_verify_rerun_report_and_compare_know_such_a_row(here, outputs):
     assert done.returncode == 0, done.stderr
     assert board(outputs / "again")["files:out"]["psnr"] == board(outputs / "run")["files:out"]["psnr"]
     assert here("report", "again").returncode == 0
-    assert here("compare", "hr/baby.png", "--methods", "bicubic,mine=files:out", "--metrics", "psnr").returncode == 0
+    assert (
+        here("compare", "photos/baby.png", "--methods", "bicubic,mine=files:out", "--metrics", "psnr").returncode == 0
+    )
 
 
 def test_several_sets_scales_and_degradations_have_folders_of_their_own(here, outputs):
-    shutil.copytree(outputs / "out", outputs / "all" / "HR" / "x4")
-    shutil.copytree(outputs / "hr", outputs / "two")
+    shutil.copytree(outputs / "out", outputs / "all" / "Photos" / "x4")
+    shutil.copytree(outputs / "photos", outputs / "two")
     shutil.copytree(outputs / "two", outputs / "all" / "two_x4")
     common = ("--metrics", "psnr", "--protocol", "rgb", "--no-speed", "--out", "run")
-    done = here("run", "--methods", "files:all", "--dataset", "hr,two", *common)
+    done = here("run", "--methods", "files:all", "--dataset", "photos,two", *common)
     assert done.returncode == 0, done.stderr
     with (outputs / "run" / "leaderboard.csv").open(encoding="utf-8") as file:
         values = {row["dataset"]: float(row["psnr"]) for row in csv.DictReader(file)}
-    assert values == {"hr": pytest.approx(expected_psnr(outputs)), "two": float("inf")}
-    done = here("run", "--methods", "files:all", "--dataset", "hr", "--degradation", "blur+noise", *common)
+    assert values == {"photos": pytest.approx(expected_psnr(outputs)), "two": float("inf")}
+    done = here("run", "--methods", "files:all", "--dataset", "photos", "--degradation", "blur+noise", *common)
     assert done.returncode == 0, done.stderr
 
 
@@ -108,10 +110,10 @@ def test_a_missing_output_costs_the_row_and_exits_1(here, outputs):
     ("args", "code", "said"),
     [
         (["run", "--methods", "files:nowhere"], 2, "nowhere: no such folder"),
-        (["upscale", "files:out", "hr", "large"], 1, "files:out is a folder of SR images: it can be scored"),
+        (["upscale", "files:out", "photos", "large"], 1, "files:out is a folder of SR images: it can be scored"),
         (["export", "files:out", "--onnx", "a.onnx"], 1, "files:out is a folder of SR images"),
         (["speed", "--methods", "files:out"], 1, "files:out is a folder of SR images"),
-        (["train", "files:out", "--data", "hr"], 2, "files:out"),
+        (["train", "files:out", "--data", "photos"], 2, "files:out"),
     ],
 )
 def test_what_needs_a_network_says_that_there_is_none(here, outputs, args, code, said):
@@ -123,3 +125,5 @@ def test_what_needs_a_network_says_that_there_is_none(here, outputs, args, code,
 def test_the_folder_of_a_set_is_found(tmp_path, parts):
     (tmp_path / parts).mkdir(parents=True, exist_ok=True)
     assert folder_of(tmp_path, "set5+crappify", 4).samefile(tmp_path / parts)
+    if "crappify" not in parts:
+        assert folder_of(tmp_path, "set5-hr", 4).samefile(tmp_path / parts)

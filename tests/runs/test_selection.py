@@ -10,10 +10,10 @@ import pytest
 @pytest.fixture
 def run(here, tmp_path, save_image):
     for seed, name in enumerate(("Baby", "bird", "head")):
-        save_image(tmp_path / "hr" / f"{name}.png", seed=seed)
+        save_image(tmp_path / "photos" / f"{name}.png", seed=seed)
         save_image(tmp_path / "two" / f"{name}-2.png", seed=seed + 10)
 
-    def call(*options, out="run", datasets="hr"):
+    def call(*options, out="run", datasets="photos"):
         common = ["--dataset", datasets, "--scale", 2, "--metrics", "psnr", "--no-speed", "--out", out]
         return here("run", "--methods", "bicubic", *common, *options)
 
@@ -30,8 +30,8 @@ def test_the_means_are_those_of_the_chosen_images(run, tmp_path):
     for name in ("Baby", "bird", "head"):
         done = run("--images", name.upper(), out=name)
         assert done.returncode == 0, done.stderr
-        assert "hr x2: 1 of 3 images are scored" in done.stderr
-        assert "hr x2: 1 of 3 images: compare with no published figure" in done.stdout
+        assert "photos x2: 1 of 3 images are scored" in done.stderr
+        assert "photos x2: 1 of 3 images: compare with no published figure" in done.stdout
         alone.append(float(rows(tmp_path / name)[0]["psnr"]))
     assert run("--limit-images", 2).returncode == 0
     (row,) = rows(tmp_path / "run")
@@ -44,9 +44,9 @@ def test_the_means_are_those_of_the_chosen_images(run, tmp_path):
 
 
 def test_images_of_several_sets_are_named_with_their_set(run, here, tmp_path):
-    done = run("--images", "hr/bird,two/head-2,two/bird-2", "--limit-images", 1, datasets="hr,two")
+    done = run("--images", "photos/bird,two/head-2,two/bird-2", "--limit-images", 1, datasets="photos,two")
     assert done.returncode == 0, done.stderr
-    assert [(row["dataset"], row["images"]) for row in rows(tmp_path / "run")] == [("hr", "1"), ("two", "1")]
+    assert [(row["dataset"], row["images"]) for row in rows(tmp_path / "run")] == [("photos", "1"), ("two", "1")]
     assert here("verify", "run").returncode == 0
     assert here("rerun", "run", "--out", "again").returncode == 0
     assert [row["psnr"] for row in rows(tmp_path / "again")] == [row["psnr"] for row in rows(tmp_path / "run")]
@@ -55,9 +55,9 @@ def test_images_of_several_sets_are_named_with_their_set(run, here, tmp_path):
 @pytest.mark.parametrize(
     ("options", "datasets", "said"),
     [
-        (["--images", "brid"], "hr", "unknown image 'brid'; did you mean 'bird'?"),
-        (["--images", "bird"], "hr,two", "dataset two has none of --images bird; it has Baby-2, bird-2, head-2"),
-        (["--limit-images", "-1"], "hr", "Invalid value for '--limit-images'"),
+        (["--images", "brid"], "photos", "unknown image 'brid'; did you mean 'bird'?"),
+        (["--images", "bird"], "photos,two", "dataset two has none of --images bird; it has Baby-2, bird-2, head-2"),
+        (["--limit-images", "-1"], "photos", "Invalid value for '--limit-images'"),
     ],
 )
 def test_what_is_in_no_set_is_refused(run, options, datasets, said):
