@@ -63,7 +63,7 @@ def check_command(
         click.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
     counts = Counter(result.status for result in results)
     if style == "table":
-        click.echo(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+        click.echo(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
     if counts["failed"]:
         raise click.exceptions.Exit(1)
 
