@@ -61,9 +61,9 @@ def check_command(
         results = list(_printed(examiner.run_all())) if style == "table" else list(examiner.run_all())
     if style == "json":
         click.echo(json.dumps([asdict(result) for result in results], indent=2, ensure_ascii=False))
-    counts = Counter(result.status for result in results)
+    counts: Counter[str] = Counter(result.status for result in results)
     if style == "table":
-        click.echo(f"{counts['passed']} passed, {counts['failed']} failed, {counts['skipped']} skipped")
+        click.echo(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]))
     if counts["failed"]:
         raise click.exceptions.Exit(1)
 
