@@ -128,7 +128,7 @@ def test_load_equals_the_command_upscale(srbench, save_image, tmp_path):
 )
 def test_arrays_keep_their_kind(shape, dtype):
     random = np.random.default_rng(0)
-    image = random.random(shape).astype(dtype) if "float" in dtype else random.integers(0, 255, shape).astype(dtype)
+    image = random.random(shape).astype(dtype) if "float" in dtype else random.integers(8, 255, shape).astype(dtype)
     large = package.load("nearest", scale=2)(image)
     assert large.dtype == image.dtype
     repeated = image[..., :3].repeat(2, 0).repeat(2, 1) if image.ndim == 3 else image.repeat(2, 0).repeat(2, 1)
