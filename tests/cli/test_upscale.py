@@ -87,8 +87,8 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
         (["nearest", "a.png", "a.png"], 2, "a.png exists already; nothing was written (--overwrite replaces)"),
         (["nearest", "a.png", "b.png", "--scale", "5"], 2, "nearest does not do x5; it does x2, x3, x4, x8"),
         (["nearest", "a.png", "b.png", "--scale", "1"], 2, "--scale"),
-        (["nearest", "a.png", "b.xyz"], 1, "cannot write .xyz; use .png"),
-        (["nearest", "a.png", "b.png", "--device", "abacus"], 1, "device 'abacus' is not available"),
+        (["nearest", "a.png", "b.xyz"], 2, "cannot write .xyz; use .png"),
+        (["nearest", "a.png", "b.png", "--device", "abacus"], 2, "unknown device 'abacus'; there are: auto, cpu, cuda"),
         (["nearest", "empty", "out"], 2, "empty: holds no image file"),
     ],
 )

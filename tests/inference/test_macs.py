@@ -160,7 +160,8 @@ def test_a_transformer_in_half_precision_and_in_info_counts_the_same():
 def test_counting_does_not_import_torchs_compiler():
     """It takes seconds, in every process that scores."""
     code = (
-        "import sys, torch; from srbench.inference.macs import MacCounter; from srbench.system.memory import LiveStorages\n"
+        "import sys, torch; from srbench.inference.macs import MacCounter\n"
+        "from srbench.system.memory import LiveStorages\n"
         "with MacCounter() as counter, LiveStorages(): torch.nn.Conv2d(3, 4, 3)(torch.rand(1, 3, 8, 8))\n"
         "assert counter.macs == 3 * 4 * 9 * 36, counter.macs\n"
         "assert 'torch._dynamo' not in sys.modules\n"
