@@ -170,7 +170,7 @@ def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.devic
         remarks = random_weights(method, net, scale), tiler.enlarger.take_remark()
     except SRBenchError:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         raise MethodError(say(error)) from error
     for remark in filter(None, remarks):
         ui.warn(f"{method.name}: {remark}")
