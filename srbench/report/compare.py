@@ -140,7 +140,9 @@ def compare(
             try:
                 if method.outputs and method.file:
                     file = sr_files(method.file, dataset, scale, [pair])[pair.name]
-                    outputs[method.name] = read_sr(file, pair, scale, target)
+                    outputs[method.name], remarks = read_sr(file, pair, sample.hr, scale)
+                    for remark in remarks.values():
+                        ui.warn(f"{method.name}: {remark}")
                 else:
                     outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target, ui)
             except (MethodError, ImageError) as error:
