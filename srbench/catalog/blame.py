@@ -71,7 +71,7 @@ def blaming(name: str, home: Path | None) -> Iterator[None]:
         yield
     except SRBenchError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if location := location_of(error, home):
             raise MethodError(f"{name} failed: {say(error)}{location}") from error
         raise

@@ -72,7 +72,7 @@ def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
         opened = spec.open(file.name, file.path)
     except SRBenchError:
         raise
-    except Exception as error:  # plugins and readers of damaged files may raise anything
+    except (Exception, SystemExit) as error:  # plugins and readers of damaged files may raise anything
         raise UsageError(f"{what}: cannot be opened ({say(error)})") from error
     if not isinstance(opened, ModelSpec) or (opened.name, opened.file) != (file.name, file.path):
         raise SRBenchError(f"{what}: open(name, path) must return a ModelSpec with that name and file=path")

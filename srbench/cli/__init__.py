@@ -8,6 +8,7 @@ import sys
 
 import click
 
+from srbench.cli.exits import no_silent_exit
 from srbench.errors import SRBenchError, printable, unknown
 from srbench.version import __version__
 
@@ -88,7 +89,8 @@ def main() -> None:
     _open_missing_streams()
     os.environ["MPLBACKEND"] = "agg"  # figures go to files; a notebook's backend may not be installed here
     try:
-        code = cli.main(standalone_mode=False) or 0
+        with no_silent_exit():
+            code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         code, message = error.exit_code, error.format_message()
@@ -143,7 +145,8 @@ def _explain(error: BaseException) -> tuple[int | None, str]:
         return 1, f"error: {error.filename or 'the output cannot be written'}: {error.strerror}"
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return 130, "stopped"
-    if not isinstance(error, Exception) or os.environ.get("SRBENCH_DEBUG"):
+    if isinstance(error, SystemExit) or os.environ.get("SRBENCH_DEBUG"):
         return None, ""
+    what = "srbench itself failed, a bug to report" if isinstance(error, Exception) else "a plugin ended the command"
     message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-    return 1, f"error: srbench itself failed, a bug to report: {message} (SRBENCH_DEBUG=1 shows the traceback)"
+    return 1, f"error: {what}: {message} (SRBENCH_DEBUG=1 shows the traceback)"

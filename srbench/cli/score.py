@@ -102,7 +102,7 @@ def score_command(
     from srbench.protocols import get_protocol
     from srbench.scoring.folders import score_folders
     from srbench.scoring.hr_files import find_hr
-    from srbench.scoring.pairing import list_names, pair_files
+    from srbench.scoring.pairing import list_names, pair_files, passed_over
     from srbench.system.devices import find_device
     from srbench.system.terminal import Terminal
 
@@ -115,6 +115,9 @@ def score_command(
         kind = "folder" if sr_dir.is_dir() else "file"
         ui.warn(f"SR_DIR and HR are the same {kind}, {sr_dir}: each image is compared with itself")
     sr_files, references = list_names(sr_dir, sr_suffix), find_hr(catalog, hr, scale, ui, hr_suffix)
+    for folder in (sr_dir, Path(hr)):
+        for text in passed_over(folder):
+            ui.warn(text)
     if sr_dir.is_file() and Path(hr).is_file():  # two files are a pair, whatever their names
         references = references._replace(files=dict(zip(sr_files, references.files.values(), strict=True)))
     pairing = pair_files(sr_files, references.files, scale, references.aliases)

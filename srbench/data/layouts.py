@@ -30,10 +30,10 @@ RUN_FILE = "run.json"
 
 _LR_KIND = r"(?:bicubic|bic|bi|bd|dn|blur|unknown|mild|difficult|wild|nearest)"
 ROLE_WORDS: tuple[tuple[Role, str], ...] = (
-    # EDSR, DIV2K, NTIRE: LR_bicubic, LR_unknown; RCAN: LRBI, LRBD, LRDN; BasicSR: LRbicx4, LQ; ESRGAN: bicLRx4
-    ("LR", rf"(?:bic|bi)?l[rq](?:[ _-]?{_LR_KIND}(?![a-wyz]))?|low[ _-]?res(?:olution)?"),
+    # EDSR, DIV2K, NTIRE: LR_bicubic, LR_unknown; RCAN: LRBI, LRBD, LRDN; BasicSR: LRbicx4, LQ, BIx4; ESRGAN: bicLRx4
+    ("LR", rf"(?:bic|bi)?l[rq](?:[ _-]?{_LR_KIND}(?![a-wyz]))?|low?[ _-]?res(?:olution)?|b[di](?=x\d)"),
     # BasicSR: GTmod12, HQ; Kaggle: high_res
-    ("HR", r"hr|hq|gt(?:[ _-]?mod[ _-]?\d+)?|high[ _-]?res(?:olution)?|ground[ _-]?truth"),
+    ("HR", r"hr|hq|gt(?:[ _-]?mod[ _-]?\d+)?|hi(?:gh)?[ _-]?res(?:olution)?|ground[ _-]?truth"),
     ("SR", r"sr"),
 )
 """Words between letters of other words, in any case."""
@@ -218,6 +218,8 @@ def _by_file(group: Group) -> list[Group]:
         other = large.get(name.key)
         if not name.role and name.scale and other and other != file and _scale_of(file, other) == name.scale:
             roles[file] = "LR"
+    for file, other in _unmarked_lr(names).items():
+        roles[file], large[names[file].key] = "LR", other
     if not any(roles.values()):
         shrunk = shrunk_copies(group.files)
         if 2 * len(shrunk) == len(group.files):  # baby.png with baby_small.png, throughout
@@ -242,6 +244,13 @@ def _by_file(group: Group) -> list[Group]:
         replace(group, role=role, kind=kind, scale=scale or group.scale, files=tuple(files), by_file=True)
         for (role, kind, scale), files in parts.items()
     ]
+
+
+def _unmarked_lr(names: dict[Path, Name]) -> dict[Path, Path]:
+    """Return the files whose names say nothing and that are LR of a file whose name says HR: a.png with a_HR.png."""
+    marked = {name.key: file for file, name in names.items() if name.role == "HR"}
+    pairs = {file: marked[name.key] for file, name in names.items() if not name.role and name.key in marked}
+    return {file: hr for file, hr in pairs.items() if _scale_of(file, hr)}
 
 
 def _may_be_hr(name: Name) -> bool:

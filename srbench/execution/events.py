@@ -51,7 +51,7 @@ class Remarked:
 
     kind: ClassVar[str] = "remark"
     topic: str
-    """What it is about: ``weights`` or ``range``; one remark of each is kept."""
+    """What it is about: ``weights``, ``range``, ``size`` or ``colour``; one remark of each is kept."""
     text: str
 
 

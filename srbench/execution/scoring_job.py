@@ -77,7 +77,7 @@ class ImageScoring:
             writing: list[tuple[str, Future[None]]] = []
             try:
                 for group in self._groups(job, pending, 1 if stochastic else self.batch):
-                    outputs = self._upscale(tiler, group) if tiler else self._read(job, group, pairs)
+                    outputs = self._upscale(tiler, group) if tiler else self._read(job, group, pairs, emit)
                     self._score(job, group, outputs, tiler.used if tiler else 0, emit)
                     for name, sample in group.items():
                         if target := job.save_to.get(name):
@@ -122,10 +122,18 @@ class ImageScoring:
             synchronise(self.device)
         return dict(zip(group, sr, strict=True))
 
-    def _read(self, job: Job, group: dict[str, Sample], pairs: Mapping[str, ImagePair]) -> dict[str, torch.Tensor]:
-        """Return SR from the job's files, ``(3, H, W)`` uint8 each."""
+    def _read(
+        self, job: Job, group: dict[str, Sample], pairs: Mapping[str, ImagePair], emit: Emit
+    ) -> dict[str, torch.Tensor]:
+        """Return SR from the job's files, ``(3, H, W)`` uint8 each, and emit what is odd about them."""
         with self.stopwatch("decode"):
-            return {name: read_sr(Path(job.outputs[name]), pairs[name], job.scale, self.device) for name in group}
+            images = {
+                name: read_sr(Path(job.outputs[name]), pairs[name], sample.hr, job.scale)
+                for name, sample in group.items()
+            }
+        for topic, text in {item for image in images.values() for item in image.remarks.items()}:
+            emit(Remarked(topic, text))
+        return {name: image.pixels for name, image in images.items()}
 
     def _score(
         self, job: Job, group: dict[str, Sample], outputs: dict[str, torch.Tensor], tile: int, emit: Emit

@@ -37,7 +37,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
         net = spec.build(scale)
     except MethodError:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         raise MethodError(f"the network cannot be built at x{scale}: {say(error)}") from error
     if not isinstance(net, torch.nn.Module):
         raise MethodError(f"build({scale}) returned {type(net).__name__}, not a torch.nn.Module")
@@ -59,7 +59,7 @@ def random_weights(spec: ModelSpec, net: torch.nn.Module, scale: int) -> str:
     torch.manual_seed(SEED + 1)
     try:
         other = dict(spec.build(scale).named_parameters())
-    except Exception:  # noqa: BLE001  (it was built once: what fails the second time says nothing of its weights)
+    except (Exception, SystemExit):  # noqa: BLE001  (it was built once: what fails the second time says nothing of its weights)
         return ""
     drawn = [name for name, value in parameters.items() if name in other and not _equal(value, other[name])]
     if not drawn:

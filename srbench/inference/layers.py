@@ -71,7 +71,7 @@ def inspect_network(net: nn.Module, multiple: int = 1, smallest: int = 1) -> Net
     try:
         with torch.inference_mode(), MacCounter() as counter:
             sr = net(lr)
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         raise SRBenchError(f"the network fails on LR of {size}x{size}: {say(error)}") from error
     finally:
         for hook in hooks:

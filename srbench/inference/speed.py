@@ -147,7 +147,7 @@ def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest
     lr = torch.zeros(settings.batch, 3, size, size)
     try:
         macs = _macs(copy.deepcopy(plain).to("meta"), lr.to("meta"))
-    except Exception:  # noqa: BLE001  (whatever needs values says so in its own way)
+    except (Exception, SystemExit):  # noqa: BLE001  (whatever needs values says so in its own way)
         device = next((tensor.device for tensor in (*plain.parameters(), *plain.buffers())), lr.device)
         macs = _macs(plain, lr.to(device))
     return {"params": params, "macs": macs}

@@ -144,7 +144,9 @@ def compare(
             try:
                 if method.outputs and method.file:
                     file = sr_files(method.file, dataset, scale, [pair])[pair.name]
-                    outputs[method.name] = read_sr(file, pair, scale, target)
+                    outputs[method.name], remarks = read_sr(file, pair, sample.hr, scale)
+                    for remark in remarks.values():
+                        ui.warn(f"{method.name}: {remark}")
                 else:
                     choice = choices.get(method.name, "")
                     outputs[method.name] = _upscale(method, sample, choice, str(target), precision, ui)
@@ -177,7 +179,7 @@ def _upscale(method: ModelSpec, sample: Sample, choice: str, device: str, precis
         remarks = random_weights(method, upscaler.net, scale), tiler.enlarger.take_remark()
     except SRBenchError:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         raise MethodError(say(error)) from error
     for remark in filter(None, remarks):
         ui.warn(f"{method.name}: {remark}")

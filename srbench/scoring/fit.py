@@ -9,6 +9,8 @@ from srbench.errors import ImageError
 if TYPE_CHECKING:
     from srbench.images.picture import Picture
 
+GREY_SR = "SR is grey, but HR has colours: rgb and LPIPS count the missing colours as errors"
+
 Size = tuple[int, int]
 """Width and height."""
 

@@ -11,7 +11,7 @@ from srbench.errors import Code, SRBenchError
 from srbench.images.picture import has_colour
 from srbench.images.read import read_8bit
 from srbench.images.tensors import planes
-from srbench.scoring.fit import fit
+from srbench.scoring.fit import GREY_SR, fit
 from srbench.scoring.outputs import criteria, score_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import Sample
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from srbench.specs import MetricSpec
 
 STORE_BYTES = 256 * 2**20
-GREY_SR = "SR is grey, but HR has colours: rgb and LPIPS count the missing colours as errors"
 
 
 @dataclass(frozen=True)

@@ -107,7 +107,7 @@ def score_samples(
             )
         except AssetError as error:
             return [Score(None, str(error), Code.MISSING_BACKBONE)] * len(images)
-        except Exception as error:  # noqa: BLE001  (a plugin may raise anything)
+        except (Exception, SystemExit) as error:  # noqa: BLE001  (a plugin may raise anything)
             traceback.print_exc()
             if len(images) > 1:  # one of them failed, or a smaller batch fits in memory
                 torch.cuda.empty_cache()

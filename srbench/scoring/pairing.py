@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
-from srbench.errors import UsageError, several
+from srbench.data.layouts import scan
+from srbench.data.remarks import suffixes, title
+from srbench.errors import UsageError, counted, several
 from srbench.images.read import list_folder
 from srbench.scoring.names import pair_names
 
@@ -88,6 +90,15 @@ def pair_files(
     if others:
         notes.append(f"{others} files with other names are left out")
     return Pairing(pairs, sr_alone, hr_alone, notes)
+
+
+def passed_over(folder: Path) -> list[str]:
+    """Return a line on the files of kinds that are not read in a folder, as in a run; none if there are none."""
+    unread = scan(folder).unread if folder.is_dir() else []
+    kinds = "of kinds that are not read"
+    return (
+        [f"{title(folder)}: passed over: {counted(len(unread), 'file')} {kinds}: {suffixes(unread)}"] if unread else []
+    )
 
 
 def list_names(folder: Path, suffix: str = "") -> dict[str, Path]:

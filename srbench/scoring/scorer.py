@@ -95,7 +95,7 @@ class Scorer:
             return []  # scoring each alone shows which
         except AssetError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if is_out_of_memory(error):
                 self._one_by_one.add((spec.name, shape))
                 self.forget()

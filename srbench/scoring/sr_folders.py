@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.errors import MethodError, UsageError, several
+from srbench.images.picture import has_colour
 from srbench.images.read import read_8bit, read_size
-from srbench.scoring.fit import fit
+from srbench.scoring.fit import GREY_SR, fit
 from srbench.scoring.pairing import list_names, pair_files
 from srbench.store.assets import local_path
 
@@ -70,8 +71,22 @@ def sr_files(root: Path, dataset: str, scale: int, pairs: Sequence[ImagePair]) -
     return found
 
 
-def read_sr(file: Path, pair: ImagePair, scale: int, device: torch.device) -> torch.Tensor:
-    """Return SR of an image as it is scored, ``(3, H, W)`` uint8, cropped as its HR is.
+class SRImage(NamedTuple):
+    """SR of an image as it is scored, ``(3, H, W)`` uint8, and what is odd about its file."""
+
+    pixels: torch.Tensor
+    remarks: dict[str, str]
+    """By topic: ``size`` and ``colour``."""
+
+
+def read_sr(file: Path, pair: ImagePair, hr: torch.Tensor, scale: int) -> SRImage:
+    """Read SR of an image from a file, cropped as its HR is.
+
+    Args:
+        file: the SR file.
+        pair: the image.
+        hr: its HR as it is scored, ``(3, H, W)`` uint8; SR is returned on its device.
+        scale: the scale factor.
 
     Raises:
         ImageError: the file cannot be used, or has another size than HR.
@@ -80,5 +95,9 @@ def read_sr(file: Path, pair: ImagePair, scale: int, device: torch.device) -> to
 
     from srbench.images.tensors import planes
 
-    hr = local_path(pair.hr)
-    return torch.from_numpy(planes(fit(read_8bit(file), read_size(hr), scale, str(file), hr.name).sr)).to(device)
+    path = local_path(pair.hr)
+    fitted = fit(read_8bit(file), read_size(path), scale, str(file), path.name)
+    remarks = {"size": fitted.remark} if fitted.remark else {}
+    if bool((hr != hr[:1]).any()) and not has_colour(fitted.sr):
+        remarks["colour"] = GREY_SR
+    return SRImage(torch.from_numpy(planes(fitted.sr)).to(hr.device), remarks)

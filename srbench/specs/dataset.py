@@ -188,7 +188,7 @@ class DatasetSpec:
             pairs = list(self.images(scale))
         except SRBenchError:
             raise
-        except Exception as error:  # a plugin may raise anything
+        except (Exception, SystemExit) as error:  # a plugin may raise anything
             raise UsageError(f"dataset {self.name}: images({scale}) failed: {say(error)}") from error
         if strangers := [pair for pair in pairs if not isinstance(pair, ImagePair)]:
             raise UsageError(f"dataset {self.name}: images({scale}) gave {strangers[0]!r:.60}, which is no ImagePair")

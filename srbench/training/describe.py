@@ -101,7 +101,7 @@ def describe(spec: ModelSpec, scale: int, catalog: Catalog) -> Description | Non
         recipe = spec.recipe(spec.build(scale), reading)
     except SRBenchError:
         raise
-    except Exception as error:  # a plugin may raise anything
+    except (Exception, SystemExit) as error:  # a plugin may raise anything
         where = location_of(error, catalog.models.owner(spec.name).home)
         raise MethodError(f"the recipe of {spec.name} cannot be built: {say(error)}{where}") from error
     if reading.settings is None:

@@ -108,6 +108,15 @@ def test_a_folder_compared_with_itself_is_remarked_on(call, folders):
     assert out.splitlines()[-1].split() == ["mean", "of", "3", "y", "inf"]
 
 
+def test_files_of_kinds_that_are_not_read_are_counted(call, folders):
+    for name in ("sr/d.jxl", "sr/e.JXL", "hr/f.exr", "hr/README.txt"):
+        (folders / name).write_bytes(b"x")
+    code, _, err = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr")
+    assert code == 0
+    assert "sr: passed over: 2 files of kinds that are not read: 2 .jxl\n" in err
+    assert "hr: passed over: 1 file of kinds that are not read: 1 .exr\n" in err
+
+
 def test_two_files_are_a_pair_whatever_their_names(call, folders):
     by_folder = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr")[1].splitlines()[1].split()
     (folders / "hr" / "a.png").rename(folders / "truth.png")

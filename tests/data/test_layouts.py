@@ -22,6 +22,10 @@ FIELD = {
     "one folder, x4": (["0801.png", "0802.png"], ["0801x4.png", "0802x4.png"], ["0801", "0802"]),
     "one folder, HR and x4": (["a_HR.png", "b_HR.png"], ["a_x4.png", "b_x4.png"], ["a", "b"]),
     "one folder, HR with a plain name": (["a.png"], ["a_LR.png"], ["a"]),
+    "one folder, LR with a plain name": (["a-hr.png", "b-hr.png"], ["a.png", "b.png"], ["a", "b"]),
+    "one folder, LR with a plain name beside GT": (["GT_a.png"], ["a.png"], ["a"]),
+    "BasicSR: Vid4, a clip": (["GT/calendar/01.png"], ["BIx4/calendar/01.png"], ["01"]),
+    "hires and lores": (["hires/1.png"], ["lores/1.png"], ["1"]),
     "one folder, capitals behind a word": (["babyHR.png"], ["babyLR.png"], ["baby"]),
     "one folder, words in front": (["HR_1.png", "HR_2.png"], ["LR_1.png", "LR_2.png"], ["1", "2"]),
     "EDSR: Set5": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 
 import numpy as np
@@ -25,6 +26,11 @@ def outputs(tmp_path, save_image):
 def board(folder):
     with (folder / "leaderboard.csv").open(encoding="utf-8") as file:
         return {row["method"]: row for row in csv.DictReader(file)}
+
+
+def csv_values(folder, method):
+    rows = [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+    return {row["image"]: row["value"] for row in rows if row["kind"] == "score" and row["method"] == method}
 
 
 def expected_psnr(folder, names=("baby", "bird", "head")):
@@ -66,6 +72,22 @@ def test_outputs_are_a_row_beside_networks(here, outputs):
     save.save(outputs / "out" / "baby_x4_TOOL.png")
     assert here(*RUN, "--no-speed").returncode == 0
     assert float(board(outputs / "run")["files:out"]["psnr"]) == pytest.approx(expected_psnr(outputs), rel=1e-12)
+
+
+def test_cropped_and_grey_outputs_are_remarked_on(here, outputs, save_image):
+    save_image(outputs / "out" / "baby_x4_TOOL.png", 41, 43, seed=10)
+    save_image(outputs / "out" / "bird_x4_TOOL.png", 40, 40, "L", seed=11)
+    done = here(*RUN, "--no-speed")
+    assert done.returncode == 0, done.stderr
+    hr = np.asarray(Pillow.open(outputs / "photos" / "bird.png"))[4:36, 4:36]
+    sr = np.asarray(Pillow.open(outputs / "out" / "bird_x4_TOOL.png").convert("RGB"))[4:36, 4:36]
+    values = csv_values(outputs / "run", "files:out")
+    assert values["bird"] == pytest.approx(skimage.metrics.peak_signal_noise_ratio(hr, sr, data_range=255), rel=1e-12)
+    drawn = here("compare", "photos/bird.png", "--methods", "files:out", "--metrics", "psnr", "--out", "c.png")
+    for text, error in (("SR has HR's own size: both were cropped", done.stderr), ("SR is grey", done.stderr)):
+        assert error.count(text) == 1
+        assert text in (outputs / "run" / "leaderboard.md").read_text()
+    assert "files:out: SR is grey, but HR has colours" in drawn.stderr
 
 
 def test_verify_rerun_report_and_compare_know_such_a_row(here, outputs):
