@@ -73,7 +73,7 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
     (tmp_path / "in" / "d.png").write_text("no image")
     code, out, err = call("upscale", "bicubic", "in", "out/deep", "--scale", 2)
     assert code == 1
-    assert out == ""
+    assert out == f"3 images written to {Path('out/deep')} by bicubic x2\n"
     assert err == f"warning: {Path('in/d.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"
     assert sorted(path.name for path in (tmp_path / "out" / "deep").iterdir()) == ["a.png", "b.png", "c.png"]
     assert pixels("out/deep/b.png").shape == (14, 18, 3)
