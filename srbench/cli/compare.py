@@ -95,7 +95,7 @@ def compare_command(
             weights=split_choices(weights),
             device=device,
             ui=ui,
-            dataset=image.partition("/")[0] if "/" in image and not Path(image).exists() else "",
+            dataset=_dataset_of(image),
             degradation=degradation,
             precision=precision,
         )
@@ -107,6 +107,19 @@ def compare_command(
                 compare.save(picture.figure, path)
                 click.echo(f"saved {path}: crop {','.join(map(str, picture.crop))}")
     report_faults(faults, ui)
+
+
+def _dataset_of(image: str) -> str:
+    """Return the name of an image's dataset, as a run of its folder has it: ``set5`` of ``Set5/baby.png``."""
+    from srbench.data.folder import name_of
+    from srbench.data.layouts import read_name
+    from srbench.store.home import users_path
+
+    path = users_path(image)
+    if not path.is_file():
+        return image.partition("/")[0]
+    folder = path.resolve().parent
+    return name_of(folder, parents=1 if read_name(folder.name, folder=True).role else 0)  # Set5/HR: set5-hr
 
 
 def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:
