@@ -254,12 +254,18 @@ class _Loop:
         if self._merit(figures) > self.best:
             self.best, self.best_step, self.figures = self._merit(figures), step, figures
             save_weights(self.average.net, self.out / WEIGHTS, card)
-        if step >= self.settings.steps / 3 and not self.warned and not self._has_learnt():
+        is_due = self.settings.steps / 3 <= step < self.settings.steps  # the end says it once more
+        if is_due and not self.warned and not self._has_learnt():
             self.warned = True
             self.ui.warn(
-                f"step {step}: no better than {defaults.BASELINE} so far; a lower --lr, a larger --batch or more "
-                "--steps may help"
+                f"step {step}: no better than {defaults.BASELINE} so far ({self._gain()}); a lower --lr, a larger "
+                "--batch or more --steps may help"
             )
+
+    def _gain(self) -> str:
+        """Return in words by how much the best weights would have to be better than bicubic to count as better."""
+        name = self._criterion(self.validator.baseline)
+        return f"{name} gains less than {self.catalog.metrics[name].allowed(self.validator.baseline[name]):.2g}"
 
     def _has_learnt(self) -> bool:
         """Return whether the best weights are better than bicubic, by more than scripts differ."""
