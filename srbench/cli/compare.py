@@ -15,7 +15,7 @@ from srbench.cli.options import (
     scale_or_file,
     split_choices,
 )
-from srbench.cli.parameters import Name, Names
+from srbench.cli.parameters import SCALE, Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("images", nargs=-1, required=True, type=Name("datasets"), metavar="IMAGE...")
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
-@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")
 @click.option("--auto", is_flag=True, help="Crop where the methods differ most; the default.")
 @click.option("--protocol", default="y", show_default=True, help="Scoring protocol: y, y-uint8, rgb.")

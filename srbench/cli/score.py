@@ -16,6 +16,7 @@ import click
 from click.core import ParameterSource
 
 from srbench.cli.options import device_option, metrics_option, protocol_option
+from srbench.cli.parameters import Scale
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ DEFAULT = ParameterSource.DEFAULT
 @click.argument("hr", metavar="HR_DIR|DATASET")
 @click.option(
     "--scale",
-    type=click.IntRange(1, 16),
+    type=Scale(1),
     required=True,
     help="Scale factor; as many pixels are cut from each side (none at 1).",
 )
@@ -137,6 +138,8 @@ def score_command(
     lacks = _lacks_a_metric(result, names, asked=ctx.get_parameter_source("metrics") is not DEFAULT)
     if request is not None:
         _make_run(request, catalog, ui, show=style == "table")
+    if not result.scores:
+        click.echo("nothing could be scored", err=True)
     if result.faults or pairing.warnings or lacks:
         raise click.exceptions.Exit(1)
 
@@ -171,6 +174,8 @@ def _request(sr_dir: Path, hr: str, scale: int, out: Path, ctx: click.Context) -
     given = ctx.params
     options = {"--crop common": given["crop"] == "common", "--scale 1": scale == 1}
     options |= {"--sr-suffix": bool(given["sr_suffix"]), "--hr-suffix": bool(given["hr_suffix"])}
+    if out.suffix in {".csv", ".json", ".md", ".txt", ".html"}:
+        raise UsageError(f"--out {out}: is the folder of a run; --format csv > {out.stem}.csv writes a file")
     if wrong := [option for option, is_set in options.items() if is_set]:
         raise UsageError(f"--out makes a run, which has no {wrong[0]}; score without --out, or rename the files")
     return Request(

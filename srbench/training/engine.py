@@ -72,6 +72,8 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     spec = find_method(request, catalog)
     if not request.resume and (request.out / STATE).exists() and not is_follower():
         raise UsageError(f"{request.out} holds a training already; --resume continues it, --out chooses another folder")
+    if (request.out / "run.json").exists():
+        raise UsageError(f"{request.out} is the folder of a run; --out chooses another folder")
     if request.resume and not (request.out / STATE).is_file():
         ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
