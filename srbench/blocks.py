@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import nn
@@ -177,3 +177,38 @@ class PatchGAN(nn.Module):
             )
         logits: torch.Tensor = self.layers(image)
         return logits
+
+
+class SelfEnsemble(nn.Module):
+    """The mean of a network's outputs over the eight flips and rotations of its input, each turned back.
+
+    Its weights are those of the network. Source: Seven ways to improve example-based single image super resolution
+    (arXiv:1511.02228), the ``+`` of EDSR+ and others.
+
+    Args:
+        net: maps ``(N, 3, h, w)`` to ``(N, 3, h*scale, w*scale)``, for any h and w.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+        self.outside_torch = getattr(net, "outside_torch", False)
+
+    def forward(self, lr: torch.Tensor) -> torch.Tensor:
+        """Return the mean, ``(N, 3, h*scale, w*scale)``."""
+        total: Any = 0
+        for turns in range(4):
+            for is_flipped in (False, True):
+                turned = torch.rot90(lr.flip(-1) if is_flipped else lr, turns, (-2, -1))
+                sr = torch.rot90(self.net(turned.contiguous()), -turns, (-2, -1))
+                total = total + (sr.flip(-1) if is_flipped else sr)
+        mean: torch.Tensor = total / 8
+        return mean
+
+    def state_dict(self, *args: Any, **options: Any) -> Any:
+        """Return the weights of the network."""
+        return self.net.state_dict(*args, **options)
+
+    def load_state_dict(self, *args: Any, **options: Any) -> Any:
+        """Load weights of the network."""
+        return self.net.load_state_dict(*args, **options)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from srbench.catalog.ensemble import with_ensemble
 from srbench.catalog.in_process import REGISTERED
 from srbench.catalog.model_files import ModelFile, open_file, parse, unreadable
 from srbench.catalog.output_folders import OUTPUT_FOLDERS, OWNER
@@ -79,11 +80,23 @@ class Models(Shelf[ModelSpec]):
             self.opened[name], self.owners[name] = REGISTERED[name]
         if name in self.opened:
             return self.opened[name]
+        path = name.partition(":")[2]
+        if name.endswith("+") and not (path and Path(path).exists()):
+            return self._ensemble(name)
         file = parse(name)
         if file is None or name in self:
             self._refuse_bare_file(name)
             return super().__getitem__(name)
         return self._open(file)
+
+    def _ensemble(self, name: str) -> ModelSpec:
+        """Make the self-ensemble of a method, and keep it by name."""
+        base = self[name.removesuffix("+")]
+        if base.outputs or base.ensemble:
+            raise UsageError(f"{name}: {base.name} has no self-ensemble")
+        spec = with_ensemble(base)
+        self.opened[spec.name], self.owners[spec.name] = spec, self.owner(base.name)
+        return spec
 
     def _refuse_bare_file(self, name: str) -> None:
         """Raise a `UsageError` with the prefix to write if a name is that of a file without one."""

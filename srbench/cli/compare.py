@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import device_option, report_faults, scale_or_file, split_choices
+from srbench.cli.options import (
+    degradation_option,
+    device_option,
+    precision_option,
+    report_faults,
+    scale_or_file,
+    split_choices,
+)
 from srbench.cli.parameters import Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("image", type=Name("datasets"))
+@click.argument("images", nargs=-1, required=True, type=Name("datasets"), metavar="IMAGE...")
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
 @click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
 @click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")
@@ -32,11 +39,13 @@ if TYPE_CHECKING:
     help="Output file: .png, .pdf or .svg; repeatable  [default: compare_IMAGE.png]",
 )
 @click.option("--weights", multiple=True, metavar="METHOD=PATH|trained|shipped", help="Weights to use. Repeatable.")
+@degradation_option("from HR")
+@precision_option
 @device_option
 @plugin_option
 def compare_command(
     *,
-    image: str,
+    images: tuple[str, ...],
     methods: tuple[str, ...],
     scale: int,
     crop: str | None,
@@ -45,18 +54,22 @@ def compare_command(
     metrics: tuple[str, ...],
     outs: tuple[Path, ...],
     weights: tuple[str, ...],
+    degradation: str,
+    precision: str,
     device: str,
     plugins: tuple[str, ...],
 ) -> None:
-    """Draw IMAGE and a crop of each method's output, with the scores below.
+    """Draw IMAGE and a crop of each method's output, with the scores below; one figure for each IMAGE.
 
     IMAGE is an HR file, or DATASET/NAME for an image of a dataset; LR is made from it. Scores are of the whole image.
-    If a method fails, the others are still drawn and the exit code is 1.
+    With several images, their names are added to those of --out. If a method fails, the others are still drawn and
+    the exit code is 1.
 
     \b
     Examples:
       srbench compare samples/coffee --methods nearest,bicubic,lanczos
       srbench compare butterfly.png --methods bicubic,espcn,srresnet --crop 96,40,64,48 --out fig.pdf --out fig.png
+      srbench compare set5/baby set5/butterfly --methods bicubic,unet,unet+ --degradation blur+noise --out fig.pdf
     """
     from srbench.errors import UsageError
     from srbench.report import compare
@@ -68,25 +81,31 @@ def compare_command(
     if wrong := [path for path in outs if path.suffix.lower() not in compare.FORMATS]:
         raise UsageError(f"--out {wrong[0]}: the file must end in {', '.join(compare.FORMATS)}")
     scale = scale_or_file(methods, scale, catalog)
-    pair = _find(catalog, image, scale)
-    ui = Terminal()
-    picture, faults = compare.compare(
-        catalog,
-        pair,
-        catalog.models.open_all(methods),
-        scale,
-        protocol=protocol,
-        metrics=list({catalog.metrics[name].name: catalog.metrics[name] for name in metrics}.values()),
-        crop=crop or "",
-        weights=split_choices(weights),
-        device=device,
-        ui=ui,
-        dataset=_dataset_of(image),
-    )
-    if picture is not None:
-        for path in outs or (Path(f"compare_{pair.name}.png"),):
-            compare.save(picture.figure, path)
-            click.echo(f"saved {path}: crop {','.join(map(str, picture.crop))}")
+    pairs = [_find(catalog, image, scale) for image in images]
+    ui, faults = Terminal(), []
+    for image, pair in zip(images, pairs, strict=True):
+        picture, more = compare.compare(
+            catalog,
+            pair,
+            catalog.models.open_all(methods),
+            scale,
+            protocol=protocol,
+            metrics=list({catalog.metrics[name].name: catalog.metrics[name] for name in metrics}.values()),
+            crop=crop or "",
+            weights=split_choices(weights),
+            device=device,
+            ui=ui,
+            dataset=_dataset_of(image),
+            degradation=degradation,
+            precision=precision,
+        )
+        faults += more if len(pairs) == 1 else [f"{image}: {fault}" for fault in more]
+        if picture is not None:
+            for out in outs or (Path("compare.png"),):
+                is_named = bool(outs) and len(pairs) == 1
+                path = out if is_named else out.with_name(f"{out.stem}_{pair.name}{out.suffix}")
+                compare.save(picture.figure, path)
+                click.echo(f"saved {path}: crop {','.join(map(str, picture.crop))}")
     report_faults(faults, ui)
 
 

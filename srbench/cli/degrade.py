@@ -30,8 +30,9 @@ def degrade_command(*, source: Path, target: Path, scale: int, degradation: str,
     """
     from srbench.data.image_sets import show
     from srbench.data.listing import list_hr
+    from srbench.errors import UsageError
     from srbench.images.degradations import degrade_file, get_degradation
-    from srbench.images.write import write
+    from srbench.images.write import LOSSY, write
     from srbench.inference.files import each, outputs
     from srbench.system.terminal import Terminal
 
@@ -43,6 +44,8 @@ def degrade_command(*, source: Path, target: Path, scale: int, degradation: str,
             show(remark, ui)
         return listing.files
 
+    if target.suffix.lower() in LOSSY and not target.is_dir():
+        raise UsageError(f"{target}: {target.suffix} would change the LR; use .png")
     pairs = outputs(source, target, overwrite=overwrite, list_files=hr_of)
     with ui.track("degrading", len(pairs)) as advance:
 

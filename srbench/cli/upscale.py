@@ -11,10 +11,12 @@ import click
 from srbench.cli.options import device_option, report_faults, scale_or_file, tile_option
 from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
+from srbench.defaults import PRECISIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from srbench.inference.upscaler import Upscaler
     from srbench.system.terminal import UI
 
 PASS = 2**29
@@ -34,6 +36,14 @@ PASS = 2**29
     metavar="N",
     help="Write N random samples, OUT_1 to OUT_N, of a generative method.",
 )
+@click.option("--ensemble", is_flag=True, help="Average over the eight flips and rotations, as METHOD+ does.")
+@click.option(
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="bf16 and fp16 use autocast.",
+)
 @click.option("--repeat", is_flag=True, help="Apply METHOD repeatedly to reach a scale that it does not support.")
 @tile_option
 @device_option
@@ -47,6 +57,8 @@ def upscale_command(
     overwrite: bool,
     weights: str,
     samples: int | None,
+    ensemble: bool,
+    precision: str,
     repeat: bool,
     tile: int | Literal["auto", "off"],
     device: str,
@@ -62,17 +74,19 @@ def upscale_command(
     Examples:
       srbench upscale bicubic photo.jpg photo_x4.png
       srbench upscale lanczos photos/ enlarged/ --scale 2
+      srbench upscale unet photo.jpg photo_x4.png --ensemble
       srbench upscale vae photo.jpg photo_x4.png --samples 3
       srbench upscale espcn photo.jpg photo_x16.png --scale 16 --repeat
     """
     from srbench.data.image_sets import show
     from srbench.data.listing import list_lr
-    from srbench.errors import UsageError
+    from srbench.errors import UsageError, counted
     from srbench.inference.files import each, outputs, passes
     from srbench.system.terminal import Terminal
 
     catalog = load_catalog(plugins)
-    spec, scale = catalog.models[method], scale_or_file((method,), scale, catalog)
+    scale = scale_or_file((method,), scale, catalog)
+    spec = catalog.models[method if not ensemble or method.endswith("+") else f"{method}+"]
     scales = passes(spec, scale, repeat=repeat)
     if samples and len(scales) > 1:
         raise UsageError("--samples cannot be combined with --repeat")
@@ -93,15 +107,15 @@ def upscale_command(
         for i in seeds
     }
 
-    from srbench.api import Upscaler
     from srbench.inference.build import random_weights
     from srbench.inference.enlarger import Enlarger
     from srbench.inference.files import tiles_of, upscale_file
     from srbench.inference.tiler import Tiler
+    from srbench.inference.upscaler import Upscaler
     from srbench.system.malloc import return_memory
 
     return_memory()
-    loaded = {s: Upscaler(spec, s, weights, device) for s in scales}
+    loaded = {s: Upscaler(spec, s, weights, device, precision=precision) for s in scales}
     if samples and not hasattr(loaded[scales[0]].net, "sample"):
         raise UsageError(f"{spec.name} has one output per image; --samples is for generative methods")
     _warn(spec.name, (random_weights(spec, loaded[s].net, s) for s in scales), ui)
@@ -122,7 +136,17 @@ def upscale_command(
         for seed, files in pairs.items():
             faults += each(files, partial(enlarge, seed=seed))
     _warn(spec.name, [tiler.enlarger.take_remark()], ui)
+    if source.is_dir():
+        written = sum(len(files) for files in pairs.values()) - len(faults)
+        used = ", ".join(dict.fromkeys(_weights(loaded[s]) for s in scales))
+        click.echo(f"{counted(written, 'image')} written to {target} by {used}")
     report_faults(faults, ui)
+
+
+def _weights(upscaler: Upscaler) -> str:
+    weights = upscaler.weights
+    origin = f" ({weights.origin} weights {weights.digest})" if weights else ""
+    return f"{upscaler.spec.name} x{upscaler.scale}{origin}"
 
 
 def _warn(name: str, remarks: Iterable[str], ui: UI) -> None:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
 """Suffixes of the files that are written."""
+LOSSY = frozenset({".jpg", ".jpeg"})
+"""Those that change pixels."""
 
 
 def write(path: Path, picture: Picture) -> None:
@@ -34,12 +36,18 @@ def write(path: Path, picture: Picture) -> None:
         return
     array, suffix = picture.interleaved, path.suffix.lower()
     options: dict[str, Any] = {"icc_profile": picture.icc or None}
-    if suffix in {".jpg", ".jpeg"}:
+    if suffix in LOSSY:
         options["quality"] = 95
     if suffix == ".webp":
         options["lossless"] = True
     with replacing(path, ImageError, causes=(OSError, ValueError)) as temporary:
         Pillow.fromarray(array.squeeze(2) if array.shape[2] == 1 else array).save(temporary, **options)
+
+
+def unwritable(path: Path) -> str:
+    """Return why files with a path's suffix cannot be written; empty if they can."""
+    suffix = path.suffix.lower()
+    return "" if suffix in SUFFIXES else f"{path}: cannot write {suffix or 'a file without suffix'}; use .png"
 
 
 def check_writable(path: Path, picture: Picture) -> None:
@@ -48,9 +56,9 @@ def check_writable(path: Path, picture: Picture) -> None:
     Raises:
         ImageError: it cannot; the message names a format that can.
     """
+    if reason := unwritable(path):
+        raise ImageError(reason)
     suffix = path.suffix.lower()
-    if suffix not in SUFFIXES:
-        raise ImageError(f"{path}: cannot write {suffix or 'a file without suffix'}; use .png")
     if (picture.bits == 16 or picture.alpha is not None) and suffix != ".png":
         feature = "16 bits" if picture.bits == 16 else "transparency"
         raise ImageError(f"{path}: keeping {feature} needs a .png")

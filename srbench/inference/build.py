@@ -28,7 +28,7 @@ def build_net(spec: ModelSpec, scale: int, device: torch.device, weights: Path |
     """
     if weights is None and spec.recipe is not None:
         raise MethodError(
-            f"no weights for x{scale}: 'srbench train {spec.name} --scale {scale} --data ...' makes them, "
+            f"no weights for x{scale}: 'srbench train {spec.base} --scale {scale} --data ...' makes them, "
             f"'srbench run --train' does so first, --weights {spec.name}=PATH names others",
             Code.MISSING_WEIGHTS,
         )

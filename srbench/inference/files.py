@@ -13,7 +13,7 @@ from srbench.images.alpha import extend_colours
 from srbench.images.bands import STREAMS
 from srbench.images.picture import Picture
 from srbench.images.read import list_folder, read, read_size
-from srbench.images.write import check_writable, joined, write, write_bands
+from srbench.images.write import check_writable, joined, unwritable, write, write_bands
 from srbench.inference.upscale import SEED
 from srbench.protocols import grey_values
 from srbench.resize import imresize
@@ -52,7 +52,8 @@ def outputs(
         list_files: lists the input files of a folder.
 
     Raises:
-        UsageError: the source does not exist, two inputs would share an output, or an output exists already.
+        UsageError: the source does not exist, the target's format cannot be written, two inputs would share an output,
+            or an output exists already.
     """
     try:
         is_folder, is_file = source.is_dir(), source.is_file()
@@ -65,9 +66,13 @@ def outputs(
     elif is_file:
         folder = target.is_dir() or not target.suffix
         pairs = [(source, target / f"{source.stem}.png" if folder else target)]
+        if reason := "" if folder else unwritable(target):
+            raise UsageError(reason)
     else:
         raise UsageError(f"{source}: no such file or folder")
     pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
+    if own := [path for file, path in pairs if path.exists() and path.samefile(file)]:
+        raise UsageError(f"{own[0]}: OUT would replace IN; choose another file or folder")
     taken = Counter(path for _, path in pairs)
     if doubles := [path for path, times in taken.items() if times > 1]:
         raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")

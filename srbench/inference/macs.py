@@ -1,6 +1,6 @@
 """Multiply-accumulates of a forward pass: of convolutions, matrix products, attention and recurrent layers.
 
-torch's counter knows most convolutions and matrix products. Some operators do several of them at once and are not
+torch's own rules know most convolutions and matrix products. Some operators do several of them at once and are not
 taken apart, such as attention and transformer layers on a CPU; their rules stand here. A product of complex numbers is
 four of real ones. Attention with a causal mask counts in full. Elementwise operators, norms, resizing and FFTs do not
 count.
@@ -12,7 +12,9 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch._ops import HigherOrderOperator
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -21,16 +23,39 @@ if TYPE_CHECKING:
     """Multiply-accumulates of an operator, from its arguments."""
 
 
-class MacCounter(FlopCounterMode):
-    """A context that counts what is computed in it, on any device."""
+class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A context that counts what is computed in it, on any device.
+
+    Operators without a rule are taken apart where torch can do so.
+    """
 
     def __init__(self) -> None:
-        super().__init__(display=False, custom_mapping=_rules())
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.rules, self.flops = _rules(), 0
 
     @property
     def macs(self) -> int:
         """The multiply-accumulates counted."""
-        return int(self.get_total_flops()) // 2
+        return self.flops // 2
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports its compiler, which takes seconds
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if isinstance(func, HigherOrderOperator):
+            return func(*args, **kwargs)
+        rule = self.rules.get(func._overloadpacket)  # noqa: SLF001  (the operator without its types)
+        if rule is None:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs)
+        if rule is not None:
+            self.flops += rule(*args, out_val=result, **kwargs)
+        return result
 
 
 def _matrix_vector(matrix: torch.Tensor, _vector: torch.Tensor, *_: Any, **__: Any) -> int:
@@ -113,7 +138,7 @@ RULES: dict[str, Rule] = {
 
 
 def _rules() -> dict[Any, Rule]:
-    """Return rules by operator, in FLOPs (two per multiply-accumulate), for torch's counter."""
+    """Return rules by operator, in FLOPs (two per multiply-accumulate)."""
     rules: dict[Any, Rule] = {packet: _complex_too(rule) for packet, rule in flop_registry.items()}
     for name, rule in RULES.items():
         namespace, _, operator = name.partition(".")
@@ -136,5 +161,4 @@ def _complex_too(rule: Rule) -> Rule:
         is_complex = any(isinstance(value, torch.Tensor) and value.is_complex() for value in args)
         return rule(*args, **kwargs) * (4 if is_complex else 1)
 
-    flops._get_raw = True  # type: ignore[attr-defined]  # noqa: SLF001  (torch's counter then gives it tensors, not shapes)
     return flops

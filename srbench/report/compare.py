@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srbench import defaults
 from srbench.errors import ImageError, MethodError, SRBenchError, UsageError, say
+from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_8bit, to_picture
-from srbench.inference.build import build_net, random_weights
-from srbench.inference.enlarger import Enlarger
-from srbench.inference.tiler import Tiler
+from srbench.inference.build import random_weights
+from srbench.inference.upscaler import Upscaler
 from srbench.protocols import get_protocol
 from srbench.report.crops import Crop, differences, most_different
 from srbench.results.rows import decode_value
@@ -21,7 +22,6 @@ from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr, sr_files
 from srbench.store.backbones import missing_backbones
-from srbench.store.weights import find_weights
 from srbench.system.devices import find_device
 from srbench.system.figures import figure_style
 
@@ -102,6 +102,8 @@ def compare(
     device: str,
     ui: UI,
     dataset: str = "",
+    degradation: str = defaults.DEGRADATION,
+    precision: str = "fp32",
 ) -> tuple[Picture | None, list[str]]:
     """Upscale an image with several methods, score them whole, and draw a crop of each.
 
@@ -117,6 +119,8 @@ def compare(
         device: ``auto``, ``cpu``, ``cuda``.
         ui: shows progress.
         dataset: the image's dataset, if it has one; by its name the folders of ``files:DIR`` are found.
+        degradation: name of the degradation that makes LR.
+        precision: ``fp32``, ``bf16`` or ``fp16``; a method that does not do it fails.
 
     Returns:
         The picture, or None if all methods failed; and one line per method that failed.
@@ -128,7 +132,7 @@ def compare(
     by_protocol = get_protocol(protocol)
     choices = catalog.models.choices(weights, methods)
     target = find_device(device)
-    sample = load_sample(pair, scale, target)
+    sample = load_sample(pair, scale, target, get_degradation(degradation))
     hr = to_picture(sample.hr, grey=sample.grey).pixels
     window = parse_crop(crop, hr.shape[1], hr.shape[0], scale) if crop else None
     missing = missing_backbones(metrics, ui)
@@ -144,7 +148,8 @@ def compare(
                     for remark in remarks.values():
                         ui.warn(f"{method.name}: {remark}")
                 else:
-                    outputs[method.name] = _upscale(method, sample, choices.get(method.name, ""), target, ui)
+                    choice = choices.get(method.name, "")
+                    outputs[method.name] = _upscale(method, sample, choice, str(target), precision, ui)
             except (MethodError, ImageError) as error:
                 faults.append(f"{method.name} failed: {error}")
             advance(method.name)
@@ -152,24 +157,26 @@ def compare(
         return None, faults
     panels = panels_of(sample, outputs, columns)
     window = window or choose_crop([panel.pixels for panel in panels], hr, scale)
-    return Picture(draw(f"{pair.name} x{scale}, protocol {protocol}", hr, panels, window), window), faults
+    lr = "" if degradation == defaults.DEGRADATION else f", LR by {degradation}"
+    return Picture(draw(f"{pair.name} x{scale}{lr}, protocol {protocol}", hr, panels, window), window), faults
 
 
-def _upscale(method: ModelSpec, sample: Sample, choice: str, device: torch.device, ui: UI) -> torch.Tensor:
+def _upscale(method: ModelSpec, sample: Sample, choice: str, device: str, precision: str, ui: UI) -> torch.Tensor:
     """Return SR as ``(3, H, W)`` uint8; warn where its range or the weights cannot be right.
 
     Raises:
-        MethodError: the method does not support this scale, has no weights, or fails.
+        MethodError: the method does not support this scale or precision, has no weights, or fails.
     """
     scale = sample.scale
     if reason := method.lacks_scale(scale):
         raise MethodError(f"it {reason}")
-    weights = find_weights(method, scale, choice)
+    if precision not in method.precisions:
+        raise MethodError(f"it does not do {precision}")
     try:
-        net = build_net(method, scale, device, weights.path if weights else None)
-        tiler = Tiler(Enlarger.of(method, net, scale), device)
+        upscaler = Upscaler(method, scale, choice, device, precision=precision)
+        tiler = upscaler.tiler
         sr = upscale_samples(lambda lr: tiler(lr, to_8bit), [sample])[0]
-        remarks = random_weights(method, net, scale), tiler.enlarger.take_remark()
+        remarks = random_weights(method, upscaler.net, scale), tiler.enlarger.take_remark()
     except SRBenchError:
         raise
     except (Exception, SystemExit) as error:  # a plugin may raise anything

@@ -5,12 +5,14 @@ This module does not import torch; only the worker processes need it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import defaults
+from srbench.errors import SRBenchError
 from srbench.results.board import SORTABLE, load_board
 from srbench.results.columns import find_column
 from srbench.results.tables import save
@@ -44,10 +46,27 @@ def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
     if request.sort != defaults.SORT:
         units = {catalog.metrics[name].name: catalog.metrics[name].unit for name in request.metrics}
         find_column(request.sort, units, SORTABLE, "sort by")
-    outcome = run(request, catalog, ui)
+    is_new = not request.out.exists()
+    try:
+        outcome = run(request, catalog, ui)
+    except SRBenchError:
+        if is_new:
+            _remove_unused(request.out)
+        raise
     board = load_board([request.out], request.sort)
     save(board, request.out)
     return Scored(outcome, board)
+
+
+def _remove_unused(folder: Path) -> None:
+    """Remove the folder of a run that could not start, if all files in it are empty."""
+    with suppress(OSError):
+        files = list(folder.iterdir())
+        if all(file.is_file() and not file.stat().st_size for file in files):
+            for file in files:
+                file.unlink()
+            folder.rmdir()
+            folder.parent.rmdir()  # `runs`, if nothing else is in it
 
 
 def new_folder() -> Path:

@@ -212,7 +212,7 @@ def choose_weights(
             chosen[method.name, scale] = weights
             kind = "SR images" if method.outputs else f"{weights.origin} weights"
             ui.note(f"{method.name} x{scale}: {kind} {weights.digest} ({weights.path})")
-            newer = trained_folder(method.name, scale) / WEIGHTS
+            newer = trained_folder(method.base, scale) / WEIGHTS
             if weights.origin == "shipped" and newer.is_file():
                 ui.note(f"  trained weights exist too: use them with --weights {method.name}=trained")
     return chosen

@@ -33,9 +33,10 @@ def check_names(spec: Any) -> None:
     require(not text, spec, f"aliases is the text {spec.aliases!r}; write ({spec.aliases!r},)")
     object.__setattr__(spec, "aliases", tuple(spec.aliases))
     form = FILE_NAME if getattr(spec, "file", None) else NAME
+    mark = "+" if getattr(spec, "ensemble", False) else ""
     for name in (spec.name, *spec.aliases):
         require(
-            isinstance(name, str) and form.fullmatch(name) is not None,
+            isinstance(name, str) and form.fullmatch(name.removesuffix(mark)) is not None,
             spec,
             f"name {name!r} must be lower-case letters, digits, '.', '_' or '-'",
         )

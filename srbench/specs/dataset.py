@@ -146,7 +146,7 @@ class DatasetSpec:
     excluded: Mapping[str, str] = field(default_factory=dict)
     """Images of the source that the dataset leaves out: reasons by name; recorded in the card of weights."""
     fingerprints: Mapping[str, str] = field(default_factory=dict)
-    """Fingerprints of images by name (`srbench.images.fingerprint`): trainings report test images among their data."""
+    """Fingerprints of images by name (by ``images/fingerprint.py``): trainings report test images among their data."""
     remarks: Callable[[int], Sequence[Remark]] | None = None
     """``remarks(scale)`` returns what users should know of the images at a scale; it is shown before they are used."""
 

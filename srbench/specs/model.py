@@ -130,6 +130,8 @@ class ModelSpec:
     """Files that belong to ``file``, such as weights that an ONNX file keeps beside it; hashed with it."""
     outputs: bool = False
     """True if ``file`` is a folder of SR images that some tool made: they are scored, and nothing is built or timed."""
+    ensemble: bool = False
+    """True for ``NAME+``, which srbench makes of every method: the mean over eight flips and rotations of the input."""
     card: Mapping[str, Any] = field(default_factory=dict)
     """Facts about the training of the weights in ``file``, by name, as in the card of a weights file."""
 
@@ -190,6 +192,11 @@ class ModelSpec:
         return {scale: file for scale, file in files.items() if file.is_file()}
 
     @property
+    def base(self) -> str:
+        """The name of the method that weights and trainings belong to: without the ``+`` of a self-ensemble."""
+        return self.name.removesuffix("+") if self.ensemble else self.name
+
+    @property
     def scales_text(self) -> str:
         """The scales as people write them: ``x2, x4``."""
         return ", ".join(f"x{scale}" for scale in sorted(self.scales))
@@ -208,8 +215,9 @@ class ModelSpec:
     @property
     def reference(self) -> str:
         """The name by which the catalog of another process finds the method; of a file ``NAME=PREFIX:PATH``."""
-        prefix, _, label = self.name.partition(":")
-        return f"{label}={prefix}:{self.file}" if self.file else self.name
+        prefix, _, label = self.base.partition(":")
+        mark = self.name.removeprefix(self.base)
+        return f"{label}={prefix}:{self.file}{mark}" if self.file else self.name
 
 
 @dataclass(frozen=True, kw_only=True)

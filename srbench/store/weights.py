@@ -111,7 +111,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
         if choice:
             raise UsageError(f"{option}: {spec.name} has no parameters to load")
         return None
-    shipped, trained = spec.shipped.get(scale), trained_folder(spec.name, scale) / NAME
+    shipped, trained = spec.shipped.get(scale), trained_folder(spec.base, scale) / NAME
     if choice not in ("", *CHOICES):
         return _checked(spec, scale, users_path(choice), "file", option)
     if choice != "trained" and shipped is not None and shipped.is_file():
@@ -137,8 +137,8 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) 
             card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
         except (OSError, ValueError) as error:
             raise UsageError(f"{card_path(path)}: is not a card of weights ({error})") from error
-        method, card_scale = card.get("method", spec.name), card.get("scale", scale)
-        if (method, card_scale) != (spec.name, scale):
+        method, card_scale = card.get("method", spec.base), card.get("scale", scale)
+        if (method, card_scale) != (spec.base, scale):
             raise UsageError(f"{path}: its card says {method} x{card_scale}, not {spec.name} x{scale}")
     return Weights(path, origin, card)
 

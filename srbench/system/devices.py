@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import SRBenchError, one_line
+from srbench.errors import SRBenchError, UsageError, one_line
 
 if TYPE_CHECKING:
     import torch
+
+
+NAMES = re.compile(r"cpu|mps|cuda(:\d{1,3})?")
+"""Names of devices that srbench can time."""
 
 
 def find_device(name: str) -> torch.device:
     """Return a device by name; ``auto`` is CUDA if available, else the CPU.
 
     Raises:
-        SRBenchError: there is no such device.
+        UsageError: no device has such a name.
+        SRBenchError: this machine does not have the device.
     """
     import torch
 
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not NAMES.fullmatch(name):
+        raise UsageError(f"unknown device {name!r}; there are: auto, cpu, cuda, cuda:N, mps")
+    if name.startswith("cuda") and not torch.cuda.is_available():
+        raise SRBenchError(f"device {name!r} is not available: torch finds no CUDA device here; --device cpu")
     try:
         device = torch.device(name)
         torch.empty(1, device=device)

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from srbench.errors import SRBenchError, UsageError
+from srbench.system.devices import find_device
 from srbench.system.malloc import keep_memory
 from srbench.training.launcher import environment
 
@@ -35,12 +36,11 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
     logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # srbench reports its devices itself
     if precision not in PRECISIONS:
         raise UsageError(f"unknown precision {precision!r}; there are: {', '.join(PRECISIONS)}")
+    if device != "auto":
+        find_device(device)
     kind, _, index = device.partition(":")
     if kind == "auto" and devices > 1:
         kind = "cuda" if torch.cuda.is_available() else "cpu"
-    accelerator = {"auto": "auto", "cpu": "cpu", "cuda": "cuda", "mps": "mps"}.get(kind)
-    if accelerator is None or (accelerator == "cuda" and not torch.cuda.is_available()):
-        raise SRBenchError(f"device {device!r} is not available")
     gpu = torch.cuda.is_available() or torch.backends.mps.is_available()
     if precision == "fp16" and (kind == "cpu" or not gpu):
         raise UsageError("--precision fp16 trains on a GPU only; on a CPU there is bf16")
@@ -52,7 +52,7 @@ def make_fabric(device: str, precision: str, devices: int = 1, nodes: int = 1) -
     chosen: Any = [int(index)] if index else devices
     keep_memory()
     return Fabric(
-        accelerator=accelerator,
+        accelerator=kind,
         devices=chosen,
         num_nodes=nodes,
         precision=PRECISIONS[precision],  # type: ignore[arg-type]

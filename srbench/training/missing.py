@@ -46,7 +46,7 @@ def train_missing(
     Raises:
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    pairs = [(spec.name, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
+    pairs = [(spec.base, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
     for name, scale in dict.fromkeys(pairs):
         spec = catalog.models[name]
         if spec.recipe is None or scale not in spec.scales or find_weights(spec, scale) is not None:
@@ -72,6 +72,6 @@ def train_missing(
 
 def _lineage(catalog: Catalog, method: ModelSpec) -> list[ModelSpec]:
     """Return the methods that a method starts from, first to last, then the method itself."""
-    if method.start_from in ("", method.name):
+    if method.start_from in ("", method.base):
         return [method]
     return [*_lineage(catalog, catalog.models[method.start_from]), method]

@@ -29,6 +29,8 @@ def find_method(request: TrainRequest, catalog: Catalog) -> ModelSpec:
         UsageError: it cannot be trained, or the chosen loss or the weights to start from do not exist.
     """
     spec = catalog.models[request.method]
+    if spec.ensemble:
+        raise UsageError(f"{spec.name} has the weights of {spec.base}; train that")
     if spec.recipe is None:
         raise UsageError(f"{spec.name} has nothing to learn")
     if request.scale not in spec.scales:

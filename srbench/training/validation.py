@@ -140,7 +140,7 @@ class Validator:
                 self.scorer, {sample.name: sample}, {sample.name: sr}, {sample.name: self.criteria}, names
             ):
                 if score.code is not None:
-                    self.ui.warn(f"validation goes without {criterion.metric.name}: {score.reason}")
+                    self.ui.warn(f"{criterion.metric.name} is left out of the validation: {score.reason}")
                     self.criteria.remove(criterion)
                 elif score.value is not None:
                     values.setdefault(criterion.metric.name, []).append(score.value)

@@ -108,3 +108,32 @@ def test_compare_of_nothing(here):
     done = here("compare", "nowhere.png", "--methods", "nearest")
     assert done.returncode == 2
     assert "neither a file nor an image of a dataset" in done.stderr
+
+
+def test_several_images_have_a_figure_each(here, tmp_path, save_image):
+    """A figure of an LR made otherwise has other scores, and says so in its title."""
+    for name in ("a", "b"):
+        save_image(tmp_path / f"{name}.png", 64, 48, seed=ord(name))
+    done = here("compare", "a.png", "b.png", "--methods", "bicubic,bicubic+", "--metrics", "psnr", "--out", "fig.svg")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split(":")[0] for line in done.stdout.splitlines()] == ["saved fig_a.svg", "saved fig_b.svg"]
+    crappy = here("compare", "a.png", "--methods", "bicubic", "--degradation", "crappify", "--out", "crappy.svg")
+    assert crappy.returncode == 0
+    assert (tmp_path / "crappy.svg").read_bytes() != (tmp_path / "fig_a.svg").read_bytes()
+
+
+def test_a_precision_that_a_method_does_not_do_costs_its_panel(here, tmp_path, save_image):
+    save_image(tmp_path / "a.png", 64, 48)
+    (tmp_path / "exact.py").write_text(
+        "from srbench import ModelSpec, hookimpl\n"
+        "from srbench_plugins import interpolation\n"
+        "@hookimpl\n"
+        "def srbench_models():\n"
+        "    build = lambda scale: interpolation.build('bicubic', scale)\n"
+        "    return [ModelSpec(name='exact', summary='s', scales={4}, build=build, precisions={'fp32'})]\n"
+    )
+    common = ["compare", "a.png", "--metrics", "psnr", "--precision", "bf16", "--plugin", "exact.py"]
+    done = here(*common, "--methods", "espcn,exact")
+    assert done.returncode == 1
+    assert "exact failed: it does not do bf16" in done.stderr
+    assert (tmp_path / "compare_a.png").is_file()

@@ -49,3 +49,10 @@ def test_degrade_refuses_what_has_no_8_bits(call, tmp_path):
         assert code == 1
         assert err.startswith(f"warning: {name}: ")
         assert said in err
+
+
+def test_lr_is_not_written_with_losses(call, tmp_path, save_image):
+    save_image(tmp_path / "a.png", 16, 16)
+    code, _, err = call("degrade", "a.png", "b.jpg", "--scale", 4)
+    assert (code, err) == (2, "error: b.jpg: .jpg would change the LR; use .png\n")
+    assert not (tmp_path / "b.jpg").exists()

@@ -185,7 +185,7 @@ def test_output_can_be_piped_apart_from_messages(srbench, folders):
     (folders / "sr" / "b.png").write_text("no image")
     done = srbench("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")
     assert done.returncode == 1
-    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", "a", "c"]
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", "a", "c", "b"]  # b is empty
     assert (
         done.stderr
         == f"warning: {Path('sr/b.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"

@@ -73,7 +73,7 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
     (tmp_path / "in" / "d.png").write_text("no image")
     code, out, err = call("upscale", "bicubic", "in", "out/deep", "--scale", 2)
     assert code == 1
-    assert out == ""
+    assert out == f"3 images written to {Path('out/deep')} by bicubic x2\n"
     assert err == f"warning: {Path('in/d.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"
     assert sorted(path.name for path in (tmp_path / "out" / "deep").iterdir()) == ["a.png", "b.png", "c.png"]
     assert pixels("out/deep/b.png").shape == (14, 18, 3)
@@ -84,11 +84,13 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
     [
         (["nearst", "a.png", "b.png"], 2, "unknown method 'nearst'; did you mean 'nearest'?"),
         (["nearest", "none.png", "b.png"], 2, "none.png: no such file or folder"),
-        (["nearest", "a.png", "a.png"], 2, "a.png exists already; nothing was written (--overwrite replaces)"),
+        (["nearest", "a.png", "a.png"], 2, "a.png: OUT would replace IN"),
+        (["nearest", "a.png", "a.png", "--overwrite"], 2, "a.png: OUT would replace IN"),
+        (["nearest", ".", ".", "--overwrite"], 2, "a.png: OUT would replace IN; choose another file or folder"),
         (["nearest", "a.png", "b.png", "--scale", "5"], 2, "nearest does not do x5; it does x2, x3, x4, x8"),
         (["nearest", "a.png", "b.png", "--scale", "1"], 2, "--scale"),
-        (["nearest", "a.png", "b.xyz"], 1, "cannot write .xyz; use .png"),
-        (["nearest", "a.png", "b.png", "--device", "abacus"], 1, "device 'abacus' is not available"),
+        (["nearest", "a.png", "b.xyz"], 2, "cannot write .xyz; use .png"),
+        (["nearest", "a.png", "b.png", "--device", "abacus"], 2, "unknown device 'abacus'; there are: auto, cpu, cuda"),
         (["nearest", "empty", "out"], 2, "empty: holds no image file"),
     ],
 )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from torch import nn
@@ -152,3 +155,15 @@ def test_a_transformer_in_half_precision_and_in_info_counts_the_same():
     device = torch.device("cpu")
     net = Inference(Net().eval().requires_grad_(requires_grad=False), device, "bf16")
     assert measure(net, 2, 1, device, SpeedSettings(size=32, seconds=0.01)).macs == expected
+
+
+def test_counting_does_not_import_torchs_compiler():
+    """It takes seconds, in every process that scores."""
+    code = (
+        "import sys, torch; from srbench.inference.macs import MacCounter\n"
+        "from srbench.system.memory import LiveStorages\n"
+        "with MacCounter() as counter, LiveStorages(): torch.nn.Conv2d(3, 4, 3)(torch.rand(1, 3, 8, 8))\n"
+        "assert counter.macs == 3 * 4 * 9 * 36, counter.macs\n"
+        "assert 'torch._dynamo' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=120)

@@ -51,3 +51,13 @@ def test_absent_device_is_one_line(here, photos):
     assert done.returncode == 1
     assert "error: device 'cuda:77' is not available" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_run_that_cannot_start_leaves_no_folder(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png", 16, 16)
+    common = ["run", "--methods", "bicubic", "--dataset", "./set", "--metrics", "psnr"]
+    assert here(*common, "--device", "cuda:99").returncode == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set"]
+    (tmp_path / "out").mkdir()
+    assert here(*common, "--device", "gpu", "--out", "out").returncode == 2
+    assert (tmp_path / "out").is_dir()  # it was there before
