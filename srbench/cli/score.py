@@ -10,7 +10,7 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
@@ -20,7 +20,7 @@ from srbench.cli.parameters import Scale
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from srbench.catalog.catalog import Catalog
     from srbench.runs.request import Request
@@ -90,7 +90,8 @@ def score_command(
     HR is a folder or a dataset by name; two files are scored too. Names may have a common beginning or ending (baby_x4,
     SwinIR_baby, baby_HR), another case or extension; the rule that pairs them is said.
 
-    CSV columns are image, protocol and one per metric, in full precision. Exit code 1 if an image has no partner, a
+    CSV columns are image, protocol and one per metric, in full precision; an image that could not be scored has a row
+    without values. Exit code 1 if an image has no partner, a
     pair could not be scored, or a metric that was asked for has no value.
 
     \b
@@ -133,7 +134,11 @@ def score_command(
     _warn(result, ui)
     names = [spec.name for spec in specs]
     texts: dict[str, Callable[[FolderScores, list[str]], str]]
-    texts = {"csv": _csv, "json": _json, "table": partial(_table, total=pairing.images)}
+    alone = {name: file for name, file in references.files.items() if file in pairing.hr_alone}
+    absent = result.faults | {name: f"{file} has no SR partner" for name, file in alone.items()}
+    empty = {(image, protocol.name): reason for image, reason in absent.items() for protocol in chosen}
+    texts = {"csv": partial(_csv, empty=empty), "json": partial(_json, empty=empty)}
+    texts["table"] = partial(_table, total=pairing.images)
     click.echo(texts[style](result, names), nl=False)
     lacks = _lacks_a_metric(result, names, asked=ctx.get_parameter_source("metrics") is not DEFAULT)
     if request is not None:
@@ -229,7 +234,8 @@ def _cell(score: Score | None) -> float | str | None:
     return score.value if math.isfinite(score.value) else str(score.value)
 
 
-def _csv(result: FolderScores, metrics: list[str]) -> str:
+def _csv(result: FolderScores, metrics: list[str], empty: Mapping[tuple[str, str], str]) -> str:
+    """Return a row per image and protocol, without values for images that were not scored (``empty``)."""
     from srbench.results.formats import spreadsheet_text
 
     buffer = io.StringIO()
@@ -237,15 +243,21 @@ def _csv(result: FolderScores, metrics: list[str]) -> str:
     writer.writerow(["image", "protocol", *metrics])
     for (image, protocol), scores in result.scores.items():
         writer.writerow([spreadsheet_text(image), protocol, *(_cell(scores.get(name)) for name in metrics)])
+    for image, protocol in empty:
+        writer.writerow([spreadsheet_text(image), protocol, *("" for _ in metrics)])
     return buffer.getvalue()
 
 
-def _json(result: FolderScores, metrics: list[str]) -> str:
-    rows = []
+def _json(result: FolderScores, metrics: list[str], empty: Mapping[tuple[str, str], str]) -> str:
+    """Return an object per image and protocol, with reasons alone for images that were not scored (``empty``)."""
+    rows: list[dict[str, Any]] = []
     for (image, protocol), scores in result.scores.items():
         row = {"image": image, "protocol": protocol} | {name: _cell(scores.get(name)) for name in metrics}
         reasons = {name: score.reason for name, score in scores.items() if score.reason} | result.missing
         rows.append(row | {"reasons": reasons})
+    for (image, protocol), reason in empty.items():
+        row = {"image": image, "protocol": protocol} | dict.fromkeys(metrics)
+        rows.append(row | {"reasons": dict.fromkeys(metrics, reason)})
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 
