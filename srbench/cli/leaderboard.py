@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from srbench.cli.options import sort_option
+from srbench.cli.options import sort_given, sort_option
 from srbench.cli.parameters import Names
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
@@ -57,12 +57,12 @@ def leaderboard_command(
     *,
     runs: tuple[Path, ...],
     style: str,
-    sort: str,
     columns: tuple[str, ...],
     pivot: bool,
     out: Path | None,
     published: bool,
     plugins: tuple[str, ...],
+    **_: Any,
 ) -> None:
     """Show the leaderboard of one or more runs.
 
@@ -82,7 +82,7 @@ def leaderboard_command(
     from srbench.results.pivot import to_text
     from srbench.system.atomic import write_text
 
-    board = load_board(runs, sort, columns)
+    board = load_board(runs, sort_given(), columns)
     shown = style if style != "terminal" or out is None else "markdown"
     if pivot and published:
         raise UsageError("--pivot and --against-published cannot be combined")

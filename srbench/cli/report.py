@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from srbench.cli.options import sort_option
+from srbench.cli.options import sort_given, sort_option
 from srbench.cli.parameters import Memory
 from srbench.errors import counted
 
@@ -25,7 +26,7 @@ from srbench.errors import counted
     help="Largest file size; image crops shrink until it fits.",
 )
 @click.option("--open", "show", is_flag=True, help="Open the page in the browser.")
-def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_size: int, show: bool) -> None:
+def report_command(*, runs: tuple[Path, ...], out: Path | None, max_size: int, show: bool, **_: Any) -> None:
     """Make one self-contained HTML page of one or more runs.
 
     It shows sortable and filterable tables, plots, every image side by side with zoom, slider and error maps, training
@@ -38,7 +39,7 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, sort: str, max_s
       srbench report runs/a runs/b --out a-and-b.html --max-size 10MB
     """
     target = out or (runs[0].parent if runs[0].is_file() else runs[0]) / "report.html"
-    write_and_say(runs, target, sort, max_size)
+    write_and_say(runs, target, sort_given(), max_size)
     if show:
         import webbrowser
 

@@ -60,4 +60,4 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
     from srbench.cli.run import finish
 
     outcome = replace(scored.outcome, failed=failed, unsupported=unsupported, missing=missing)
-    finish(replace(scored, outcome=outcome), out, sort, report=False)
+    finish(replace(scored, outcome=outcome), out, report=False)

@@ -113,14 +113,14 @@ def run_command(
     except KeyboardInterrupt:
         ui.note(f"stopped; finished rows are saved in {out}. To resume: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    finish(scored, out, request.sort, report=report)
+    finish(scored, out, report=report)
 
 
 def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
+def finish(scored: Scored, out: Path, *, report: bool) -> None:
     """Show the board, and say where it lies, where the time went and what failed (exit code 1)."""
     from srbench.cli.leaderboard import terminal
     from srbench.results.tables import time_line
@@ -133,7 +133,7 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
     if report:
         from srbench.cli.report import write_and_say
 
-        write_and_say((out,), page, sort)
+        write_and_say((out,), page, scored.board.sort if scored.board.has(scored.board.sort) else "")
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
     for method, reason in scored.outcome.unsupported.items():

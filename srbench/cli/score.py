@@ -200,7 +200,7 @@ def _make_run(request: Request, catalog: Catalog, ui: Terminal, *, show: bool) -
 
     scored = score(request, catalog, ui)
     if show:
-        finish(scored, request.out, request.sort, report=True)
+        finish(scored, request.out, report=True)
         return
     for remark in write_report((request.out,), request.out / "report.html", ui).remarks:
         ui.warn(remark)

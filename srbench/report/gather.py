@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench import defaults
 from srbench.errors import SRBenchError
 from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
@@ -73,11 +72,11 @@ class Findings:
     trainings: list[Training]
 
 
-def gather(folders: Sequence[Path], sort: str = defaults.SORT) -> Findings:
+def gather(folders: Sequence[Path], sort: str = "") -> Findings:
     """Read and merge runs; if several hold the same result, the last one counts.
 
     Raises:
-        UsageError: ``sort`` is not a column.
+        UsageError: ``sort`` is not a column, or no row has a value in it.
         SRBenchError: a folder holds no run, or cannot be read.
     """
     board = load_board(folders, sort)

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench import defaults
 from srbench.report.embed import embed
 from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
@@ -46,20 +45,18 @@ class Written:
     remarks: list[str]
 
 
-def write_report(
-    folders: Sequence[Path], target: Path, ui: UI, sort: str = defaults.SORT, max_bytes: int = MAX_BYTES
-) -> Written:
+def write_report(folders: Sequence[Path], target: Path, ui: UI, sort: str = "", max_bytes: int = MAX_BYTES) -> Written:
     """Write the report of one or more runs.
 
     Args:
         folders: folders of runs; the last one counts if several hold the same result.
         target: the HTML file; images that do not fit into it are linked relative to it.
         ui: shows progress.
-        sort: column that ranks.
+        sort: column that ranks; empty for PSNR, else the first metric with values.
         max_bytes: largest size of the file; crops shrink until it fits.
 
     Raises:
-        UsageError: ``sort`` is not a column.
+        UsageError: ``sort`` is not a column, or no row has a value in it.
         SRBenchError: a folder holds no run, cannot be read, or the file cannot be written.
     """
     findings = gather(folders, sort)

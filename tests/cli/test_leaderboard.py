@@ -102,14 +102,12 @@ def test_a_run_without_results_is_said_and_a_run_file_names_its_run(board, here,
         assert "runs/one: has no results yet" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "sort", ["PSNR", "psnr db", "95 % CI", "95 % CI (t)", "vs best", "MACs", "img/s", "device", "images"]
-)
+@pytest.mark.parametrize("sort", ["PSNR", "psnr db", "95 % CI", "95 % CI (t)", "vs best", "MACs", "device", "images"])
 def test_any_heading_sorts(board, sort):
     code, out, err = board("--sort", sort, "--format", "csv")
     assert code == 0, err
     methods = [row["method"] for row in csv.DictReader(out.splitlines())]
-    assert methods[0] == "bicubic" or sort in {"MACs", "img/s", "device", "images"}
+    assert methods[0] == "bicubic" or sort in {"MACs", "device", "images"}
 
 
 def test_columns_are_those_that_are_named(board):
@@ -119,3 +117,32 @@ def test_columns_are_those_that_are_named(board):
     assert "| method | 95 % CI (t) | PSNR dB |" in out
     (record, _) = json.loads(board("--columns", "interval", "--format", "json")[1])
     assert list(record)[-2:] == ["psnr_low", "psnr_high"]
+
+
+@pytest.mark.parametrize("command", ["leaderboard", "report"])
+@pytest.mark.parametrize("column", ["lpips", "ssim", "ms", "latency_ms", "img/s", "MPix/s", "MiB", "peak_mem_mib"])
+def test_a_column_without_values_ranks_nothing(board, here, command, column):
+    done = here(command, "runs/one", "--sort", column)
+    assert (done.returncode, done.stdout) == (2, "")
+    there = "psnr, method, interval, vs_best, params, macs"
+    assert done.stderr == f"error: cannot sort by {column!r}: no row has a value; there are: {there}\n"
+
+
+def test_a_column_without_values_is_not_shown(board):
+    for options in (["--columns", "psnr,lpips"], ["--columns", "lpips", "--pivot"], ["--columns", "lpips,psnr"]):
+        code, out, err = board(*options)
+        assert (code, out) == (2, "")
+        assert err.startswith("error: cannot show 'lpips': no row has a value; there are: psnr, method, ")
+
+
+def test_a_run_of_another_metric_ranks_by_it_unless_psnr_is_named(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    common = ["--dataset", "set", "--scale", 2, "--metrics", "ssim", "--no-speed", "--out", "out"]
+    assert here("run", "--methods", "nearest,bicubic", *common).returncode == 0
+    rows = list(csv.DictReader(here("leaderboard", "out", "--format", "csv").stdout.splitlines()))
+    assert float(rows[0]["ssim"]) > float(rows[1]["ssim"])
+    assert here("leaderboard", "out", "--sort", "psnr").returncode == 2
+    refused = here("run", "--methods", "nearest", *common[:-1], "new", "--sort", "ms")
+    assert refused.returncode == 2
+    assert refused.stderr == "error: cannot sort by 'ms': --no-speed measures no speed and no memory\n"
+    assert not (tmp_path / "new").exists()
