@@ -39,20 +39,23 @@ def report_command(*, runs: tuple[Path, ...], out: Path | None, max_size: int, s
       srbench report runs/a runs/b --out a-and-b.html --max-size 10MB
     """
     target = out or (runs[0].parent if runs[0].is_file() else runs[0]) / "report.html"
-    write_and_say(runs, target, sort_given(), max_size)
+    faults = write_and_say(runs, target, sort_given(), max_size)
     if show:
         import webbrowser
 
         webbrowser.open(target.resolve().as_uri())
+    if faults:
+        raise click.exceptions.Exit(1)
 
 
-def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> None:
-    """Write the report, and print its path, size and warnings."""
+def write_and_say(runs: tuple[Path, ...], target: Path, sort: str, max_size: int | None = None) -> list[str]:
+    """Write the report, and print its path, size and warnings; return those about pictures that it lacks."""
     from srbench.report.page import MAX_BYTES, write_report
     from srbench.system.terminal import Terminal
 
     ui = Terminal()
     written = write_report(runs, target, ui, sort, max_size or MAX_BYTES)
-    for remark in written.remarks:
+    for remark in [*written.faults, *written.remarks]:
         ui.warn(remark)
     click.echo(f"report: {target} ({written.bytes / 1e6:.1f} MB, {counted(written.images, 'image')})")
+    return written.faults

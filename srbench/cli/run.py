@@ -130,10 +130,11 @@ def finish(scored: Scored, out: Path, *, report: bool) -> None:
     page = out / "report.html"
     if page.exists() and not report:
         click.echo(f"{page} is older than these results; 'srbench report {out}' renews it", err=True)
+    lacking: list[str] = []
     if report:
         from srbench.cli.report import write_and_say
 
-        write_and_say((out,), page, scored.board.sort if scored.board.has(scored.board.sort) else "")
+        lacking = write_and_say((out,), page, scored.board.sort if scored.board.has(scored.board.sort) else "")
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
     for method, reason in scored.outcome.unsupported.items():
@@ -142,5 +143,5 @@ def finish(scored: Scored, out: Path, *, report: bool) -> None:
         click.echo(f"{metric} was asked for and could not be computed: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
-    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing:
+    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing or lacking:
         raise click.exceptions.Exit(1)
