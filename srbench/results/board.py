@@ -129,7 +129,10 @@ def load_board(
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
             raise SRBenchError(f"{run_dir}: {reason}") from error
         if not of_run:
-            raise SRBenchError(f"{run_dir}: has no results yet; the same 'srbench run' with its --out makes them")
+            again = "the same 'srbench run' with its --out makes them"
+            if damage := _damage(run, folder_of(run_dir) / "results.jsonl"):
+                raise SRBenchError(f"{run_dir}: results.jsonl is damaged: {damage}; restore it, or {again} again")
+            raise SRBenchError(f"{run_dir}: has no results yet; {again}")
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
@@ -150,6 +153,18 @@ def load_board(
     board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown)
     frame["vs_best"] = _verdicts(board, board.entries)
     return _sorted(board)
+
+
+def _damage(run: Row, results: Path) -> str:
+    """Return what is wrong with a file that has no results, or an empty text if the run has none yet."""
+    try:
+        size = results.stat().st_size
+    except OSError:
+        return ""
+    is_over = any(command.get("seconds") for command in run["commands"])
+    if size and not any(True for _ in read_rows(results)):
+        return "it is cut off in its first row"
+    return "it holds no results of a run that ended" if is_over else ""
 
 
 def _chosen(
