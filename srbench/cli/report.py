@@ -8,19 +8,19 @@ from typing import Any
 import click
 
 from srbench.cli.options import sort_given, sort_option
-from srbench.cli.parameters import Memory
+from srbench.cli.parameters import Memory, OutputFile
 from srbench.errors import counted
 
 
 @click.command("report")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="HTML file [default: report.html in the first RUN]"
+    "--out", type=OutputFile("report.html"), help="HTML file, or its folder [default: report.html in the first RUN]"
 )
 @sort_option
 @click.option(
     "--max-size",
-    type=Memory(),
+    type=Memory("MB"),
     default="36MiB",
     show_default=True,
     help="Largest file size; image crops shrink until it fits.",

@@ -31,6 +31,8 @@ def test_run_ends_in_a_page_and_report_makes_it_again(here, photos, tmp_path):
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert page.read_bytes() == first
+    assert "report: pages/new/report.html (" in here("report", "out", "--out", "pages/new/").stdout
+    assert (tmp_path / "pages" / "new" / "report.html").is_file()
     other = here("report", "out", "--out", "small.html", "--max-size", "150kB")
     assert (tmp_path / "small.html").stat().st_size <= 150_000, other.stderr
 
