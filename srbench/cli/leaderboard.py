@@ -80,7 +80,7 @@ def leaderboard_command(
     """
     from srbench.results import formats
     from srbench.results.board import load_board
-    from srbench.results.pivot import to_text
+    from srbench.results.pivot import pivots, remarks, to_text
     from srbench.system.atomic import write_text
 
     shown = _style(style, out)
@@ -88,7 +88,10 @@ def leaderboard_command(
     if pivot and published:
         raise UsageError("--pivot and --against-published cannot be combined")
     if pivot:
-        text = to_text(board, shown)
+        tables = pivots(board)
+        for remark in remarks(tables):
+            click.echo(remark, err=True)
+        text = to_text(tables, shown)
     elif published:
         text = _beside_published(board, runs, shown, load_catalog(plugins))
     else:

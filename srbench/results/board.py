@@ -78,6 +78,8 @@ class Board:
     """Remarks below the tables."""
     shown: tuple[str, ...] = field(default=(), kw_only=True)
     """The columns to show, in this order; empty for those that have values."""
+    datasets: tuple[str, ...] = field(default=(), kw_only=True)
+    """Each dataset with its scale, as ``set5 x4``, in the order of the runs."""
     entries: list[Entry]
     """The entries behind the rows of the frame, in the same order."""
 
@@ -120,10 +122,12 @@ def load_board(
     """
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
+    datasets: dict[str, None] = {}
     for run_dir in run_dirs:
         run = read_run_file(run_dir)
         try:
             metrics |= run["metrics"]
+            datasets |= dict.fromkeys(run["datasets"])
             of_run = list(entries_of(run, read_rows(folder_of(run_dir) / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
@@ -150,7 +154,7 @@ def load_board(
     frame = pd.DataFrame(records, columns=names)
     notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
     sort, shown = _chosen(frame, metrics, sort, columns, notes if lenient else None)
-    board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown)
+    board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown, datasets=tuple(datasets))
     frame["vs_best"] = _verdicts(board, board.entries)
     return _sorted(board)
 
