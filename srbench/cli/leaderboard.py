@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from srbench.cli.options import sort_option
-from srbench.cli.parameters import Names
+from srbench.cli.options import sort_given, sort_option
+from srbench.cli.parameters import Names, OutputFile
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
 
@@ -22,15 +23,17 @@ if TYPE_CHECKING:
     from srbench.results.board import Board
 
 
+ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".tex": "latex", ".markdown": "markdown"}
+"""Formats by the ending of a file's name."""
+
+
 @click.command("leaderboard")
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="RUN...")
 @click.option(
     "--format",
     "style",
     type=click.Choice(["terminal", "csv", "markdown", "latex", "json"]),
-    default="terminal",
-    show_default=True,
-    help="Output format.",
+    help="Output format [default: terminal; with --out, by the ending of the file's name: .csv, .json, .md, .tex]",
 )
 @sort_option
 @click.option(
@@ -46,9 +49,7 @@ if TYPE_CHECKING:
     help="The table of a paper: methods by datasets, PSNR / SSIM (or the metrics of --columns) in a cell, the best "
     "bold, the second underlined.",
 )
-@click.option(
-    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file, not to standard output."
-)
+@click.option("--out", type=OutputFile(), help="Write to this file, not to standard output.")
 @click.option(
     "--against-published", "published", is_flag=True, help="Show the figures of papers beside those of the runs."
 )
@@ -56,13 +57,13 @@ if TYPE_CHECKING:
 def leaderboard_command(
     *,
     runs: tuple[Path, ...],
-    style: str,
-    sort: str,
+    style: str | None,
     columns: tuple[str, ...],
     pivot: bool,
     out: Path | None,
     published: bool,
     plugins: tuple[str, ...],
+    **_: Any,
 ) -> None:
     """Show the leaderboard of one or more runs.
 
@@ -73,26 +74,29 @@ def leaderboard_command(
     Examples:
       srbench leaderboard runs/20260101-120000
       srbench leaderboard runs/a runs/b --sort lpips --format markdown
-      srbench leaderboard runs/a --format latex --out table.tex
+      srbench leaderboard runs/a --out table.tex
       srbench leaderboard runs/a --format latex --pivot --columns psnr,ssim,params
       srbench leaderboard runs/a --against-published
     """
     from srbench.results import formats
     from srbench.results.board import load_board
-    from srbench.results.pivot import to_text
+    from srbench.results.pivot import pivots, remarks, to_text
     from srbench.system.atomic import write_text
 
-    board = load_board(runs, sort, columns)
-    shown = style if style != "terminal" or out is None else "markdown"
+    shown = _style(style, out)
+    board = load_board(runs, sort_given(), columns)
     if pivot and published:
         raise UsageError("--pivot and --against-published cannot be combined")
     if pivot:
-        text = to_text(board, shown)
+        tables = pivots(board)
+        for remark in remarks(tables):
+            click.echo(remark, err=True)
+        text = to_text(tables, shown)
     elif published:
         text = _beside_published(board, runs, shown, load_catalog(plugins))
     else:
         make = {
-            "terminal": terminal,
+            "terminal": terminal if out is None else partial(terminal, plain=True),
             "csv": formats.to_csv,
             "markdown": formats.to_markdown,
             "latex": formats.to_latex,
@@ -103,19 +107,37 @@ def leaderboard_command(
         click.echo(text, nl=False)
     else:
         write_text(out, text)
+        click.echo(f"saved {out}")
 
 
-def terminal(board: Board) -> str:
-    """Return the board as text for standard output; plain and untruncated when piped."""
+def _style(style: str | None, out: Path | None) -> str:
+    """Return the format to write: the one that was named, else that of the file's ending.
+
+    Raises:
+        UsageError: they contradict each other, or the ending is of no format.
+    """
+    if out is None:
+        return style or "terminal"
+    ending = out.suffix.lower()
+    of_ending = ENDINGS.get(ending, "")
+    if style and of_ending not in ("", style):
+        raise UsageError(f"--format {style} and --out {out} contradict each other: {ending} is {of_ending}")
+    if not style and ending and not of_ending:
+        raise UsageError(f"--out {out}: {ending} is no ending of a format; there are {', '.join(ENDINGS)}, or --format")
+    return style or of_ending or "markdown"
+
+
+def terminal(board: Board, *, plain: bool = False) -> str:
+    """Return the board as text for standard output; plain and untruncated when piped, or if asked for."""
     from srbench.results.tables import render
 
-    return _printed(lambda plain, width: render(board, plain=plain, width=width))
+    return _printed(lambda plain, width: render(board, plain=plain, width=width), plain=plain)
 
 
-def _printed(render: Callable[[bool, int], Iterable[RenderableType]]) -> str:
+def _printed(render: Callable[[bool, int], Iterable[RenderableType]], *, plain: bool = False) -> str:
     from rich.console import Console
 
-    tty = sys.stdout.isatty()
+    tty = sys.stdout.isatty() and not plain
     console = Console(width=None if tty else 250, highlight=False, emoji=False)
     with console.capture() as captured:
         for part in render(not tty, console.width):

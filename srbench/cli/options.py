@@ -90,6 +90,13 @@ def format_option(*styles: str) -> Callable[..., Any]:
     )
 
 
+def sort_given() -> str:
+    """Return the column of --sort; empty where the option is not given, as another column may then do."""
+    context = click.get_current_context()
+    is_default = context.get_parameter_source("sort") is click.core.ParameterSource.DEFAULT
+    return "" if is_default else str(context.params["sort"])
+
+
 def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
     """Split METHOD=CHOICE.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -136,11 +137,43 @@ class FiniteNumber(click.FloatRange):
         return number
 
 
+class OutputFile(click.Path):
+    """A file to write; a folder, one that exists or a name that ends in a slash, stands for a file of a name in it.
+
+    Args:
+        default_name: the name of the file in a folder; empty where folders are refused.
+    """
+
+    def __init__(self, default_name: str = "") -> None:
+        super().__init__(dir_okay=bool(default_name), path_type=Path)
+        self.default_name = default_name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path of the file.
+
+        Raises:
+            click.BadParameter: it is a folder, and no name is known for the file.
+        """
+        is_folder = str(value).endswith(("/", os.sep)) or Path(value).is_dir()
+        if is_folder and not self.default_name:
+            self.fail(f"{str(value)!r} is a folder; give the name of a file", param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        return path / self.default_name if is_folder else path
+
+
 class Memory(click.ParamType[int]):
-    """A size in bytes with a unit: 500MB, 2GiB."""
+    """A size in bytes with a unit: 500MB, 2GiB. A bare number counts bytes, and is refused below 1 MB.
+
+    Args:
+        unit: of the hint to write a unit.
+    """
 
     name = "SIZE"
+    LEAST_BARE = 10**6
     UNITS = {"": 1, "k": 1000, "m": 1000**2, "g": 1000**3, "ki": 1024, "mi": 1024**2, "gi": 1024**3}  # noqa: RUF012
+
+    def __init__(self, unit: str = "GiB") -> None:
+        self.unit = unit
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """Read the size.
@@ -153,6 +186,8 @@ class Memory(click.ParamType[int]):
         match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmg]?i?)b?", value.strip().lower())
         if not match or match[2] not in self.UNITS or not float(match[1]):
             self.fail(f"{value!r} is no size; write for example 2GiB or 500MB", param, ctx)
+        if not match[2] and float(match[1]) < self.LEAST_BARE:
+            self.fail(f"{value!r} is {match[1]} bytes; write {match[1]}{self.unit}", param, ctx)
         return int(float(match[1]) * self.UNITS[match[2]])
 
 

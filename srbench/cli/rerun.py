@@ -63,6 +63,6 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
     left_out = dict.fromkeys(name for again in requests for name in again.left_out)
     if left_out:
         click.echo(f"not repeated, since no longer available: {', '.join(left_out)}", err=True)
-    finish(replace(scored, outcome=outcome), out, sort, report=False)
+    finish(replace(scored, outcome=outcome), out, report=False)
     if left_out:
         raise click.exceptions.Exit(1)

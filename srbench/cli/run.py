@@ -113,14 +113,14 @@ def run_command(
     except KeyboardInterrupt:
         ui.note(f"stopped; finished rows are saved in {out}. To resume: {_again(command, out)}")
         raise click.exceptions.Exit(130) from None
-    finish(scored, out, request.sort, report=report)
+    finish(scored, out, report=report)
 
 
 def _again(command: str, out: Path) -> str:
     return command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
 
 
-def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
+def finish(scored: Scored, out: Path, *, report: bool) -> None:
     """Show the board, and say where it lies, where the time went and what failed (exit code 1)."""
     from srbench.cli.leaderboard import terminal
     from srbench.results.tables import time_line
@@ -130,10 +130,11 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
     page = out / "report.html"
     if page.exists() and not report:
         click.echo(f"{page} is older than these results; 'srbench report {out}' renews it", err=True)
+    lacking: list[str] = []
     if report:
         from srbench.cli.report import write_and_say
 
-        write_and_say((out,), page, sort)
+        lacking = write_and_say((out,), page, scored.board.sort if scored.board.has(scored.board.sort) else "")
     if spent := time_line(scored.outcome.seconds):
         click.echo(f"time: {spent}")
     for method, reason in scored.outcome.unsupported.items():
@@ -142,5 +143,5 @@ def finish(scored: Scored, out: Path, sort: str, *, report: bool) -> None:
         click.echo(f"{metric} was asked for and could not be computed: {reason}", err=True)
     if scored.outcome.failed:
         click.echo(f"{len(scored.outcome.failed)} failed; the same command with --out {out} tries them again", err=True)
-    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing:
+    if scored.outcome.failed or scored.outcome.unsupported or scored.outcome.missing or lacking:
         raise click.exceptions.Exit(1)

@@ -210,12 +210,13 @@ def _make_run(request: Request, catalog: Catalog, ui: Terminal, *, show: bool) -
 
     scored = score(request, catalog, ui)
     if show:
-        finish(scored, request.out, request.sort, report=True)
+        finish(scored, request.out, report=True)
         return
-    for remark in write_report((request.out,), request.out / "report.html", ui).remarks:
+    written = write_report((request.out,), request.out / "report.html", ui)
+    for remark in [*written.faults, *written.remarks]:
         ui.warn(remark)
     ui.note(f"saved in {request.out}: leaderboard.csv, leaderboard.md, results.jsonl, run.json, report.html")
-    if scored.outcome.failed or scored.outcome.missing:
+    if scored.outcome.failed or scored.outcome.missing or written.faults:
         raise click.exceptions.Exit(1)
 
 

@@ -82,7 +82,7 @@ def speed_command(
     """Measure latency, throughput and memory over input and batch sizes; save a table and a plot.
 
     A curve ends where memory runs out. 'roofline' is the method's FLOP/s as a share of those that a large matrix
-    product of the same precision reaches in the same process.
+    product of the same precision reaches in the same process. A method without any result: exit code 1.
 
     \b
     Examples:
@@ -99,9 +99,10 @@ def speed_command(
     options["scale"] = scale_or_file(options["methods"], options["scale"], catalog)
     request = Sweep(session=session, out=out, weights=split_choices(weights), **options)
     curves = sweep(request, catalog, Terminal())
-    save(curves, out)
-    _show(curves)
-    click.echo(f"saved in {out}: speed.csv" + (", speed.png" if len(curves.table) else ""))
+    if len(curves.table):
+        save(curves, out)
+        _show(curves)
+        click.echo(f"saved in {out}: speed.csv, speed.png")
     if len(curves.table) and (curves.table["roofline"] > 1).any():
         click.echo(
             "a share is above 100 %: other work slowed the matrix product that is its bound; time again", err=True
@@ -110,7 +111,8 @@ def speed_command(
         click.echo(f"curve ends: {line}", err=True)
     for line in curves.failed:
         click.echo(f"failed: {line}", err=True)
-    if curves.failed:
+    timed = set(curves.table["method"]) if len(curves.table) else set()
+    if curves.failed or len(timed) < len(options["methods"]):
         raise click.exceptions.Exit(1)
 
 

@@ -48,7 +48,7 @@ class Shot:
     difference: float
     """Mean variance between the methods within ``focus``, in squared 8-bit levels."""
     uris: dict[str, str]
-    """Data URI of the crop by ``HR``, ``LR`` or method."""
+    """Data URI of the crop by ``HR``, ``LR`` or method; empty if HR or LR cannot be read."""
     faults: tuple[str, ...] = ()
 
     @property
@@ -105,6 +105,15 @@ def shoot(files: Mapping[str, Path], scale: int, size: int) -> Shot:
     return Shot(hr.shape[1], hr.shape[0], crop, focus, difference, uris, tuple(faults))
 
 
+def _shoot_or_say(files: Mapping[str, Path], scale: int, size: int) -> Shot:
+    """Return a shot as `shoot` does; without pictures if HR or LR cannot be read."""
+    try:
+        return shoot(files, scale, size)
+    except ImageError as error:
+        nothing = Crop(0, 0, 0, 0)
+        return Shot(0, 0, nothing, nothing, 0.0, {}, (str(error),))
+
+
 def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """Return LR upscaled as by the method bicubic, for runs without that method."""
     import torch
@@ -119,15 +128,14 @@ def _bicubic(lr: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
 def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI) -> list[Shot | None]:
     """Return each image's pictures, all cropped to the largest size at which everything fits.
 
+    A picture that cannot be read is in the faults of its image.
+
     If not even the smallest crops fit, the images on which methods differ most are kept; the others are None.
 
     Args:
         images: files and scale of each.
         budget: most characters of all data URIs together.
         ui: shows progress.
-
-    Raises:
-        ImageError: an HR or LR file cannot be read.
     """
     if not images or budget <= 0:
         return [None] * len(images)
@@ -135,7 +143,7 @@ def embed(images: Sequence[tuple[Mapping[str, Path], int]], budget: int, ui: UI)
 
         def shots(chosen: Sequence[tuple[Mapping[str, Path], int]], size: int) -> list[Shot]:
             with ui.track(f"cropping images to {size} px", len(chosen)) as advance:
-                done = pool.map(lambda image: shoot(image[0], image[1], size), chosen)
+                done = pool.map(lambda image: _shoot_or_say(image[0], image[1], size), chosen)
                 return [(shot, advance(""))[0] for shot in done]
 
         size = _estimate(images, shots(images[:: max(1, len(images) // PROBES)], 384), budget)

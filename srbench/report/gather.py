@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench import defaults
 from srbench.errors import SRBenchError
 from srbench.results.board import load_board
 from srbench.results.pictures import KINDS, last_pictures
@@ -46,6 +45,18 @@ class Gallery:
     """Protocol -> method -> metric -> image -> value."""
     files: dict[str, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
     """Image -> ``HR``, ``LR`` or a method -> file that exists."""
+    saved: dict[str, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
+    """``HR``, ``LR`` or a method -> image -> file that was saved, whether or not it still exists."""
+
+    def gone(self) -> list[str]:
+        """Return a line for each method, and for HR and LR, whose saved pictures no longer exist."""
+        missing = {name: sum(not path.is_file() for path in files.values()) for name, files in self.saved.items()}
+        return [
+            f"{self.dataset} x{self.scale}: {name}: {count} of {len(self.saved[name])} pictures are missing; "
+            "the same run with --save-images saves them again"
+            for name, count in missing.items()
+            if count
+        ]
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,11 @@ class Findings:
     trainings: list[Training]
 
 
-def gather(folders: Sequence[Path], sort: str = defaults.SORT) -> Findings:
+def gather(folders: Sequence[Path], sort: str = "") -> Findings:
     """Read and merge runs; if several hold the same result, the last one counts.
 
     Raises:
-        UsageError: ``sort`` is not a column.
+        UsageError: ``sort`` is not a column, or no row has a value in it.
         SRBenchError: a folder holds no run, or cannot be read.
     """
     board = load_board(folders, sort)
@@ -132,6 +143,8 @@ def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[st
             for image, sha in images.items():
                 folder, row = saved.get(_key(entry.identity, image, sha), (Path(), {}))
                 files = {kind: folder / row[kind] for kind in KINDS} if row else {}
+                for kind, path in files.items():
+                    gallery.saved[label if kind == "sr" else kind.upper()][image] = path
                 if files and all(path.is_file() for path in files.values()):
                     gallery.files[image] |= {label: files["sr"], "HR": files["hr"], "LR": files["lr"]}
         galleries.append(gallery)

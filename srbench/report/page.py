@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from srbench import defaults
 from srbench.report.embed import embed
 from srbench.report.explorer import gallery_view
 from srbench.report.gather import gather
@@ -38,28 +37,28 @@ PACKAGE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Written:
-    """The page that was written: file, size in bytes, number of images that it holds, and remarks."""
+    """The page that was written: file, size in bytes, number of images that it holds, remarks, and what it lacks."""
 
     path: Path
     bytes: int
     images: int
     remarks: list[str]
+    faults: list[str]
+    """Saved pictures that are missing or cannot be read."""
 
 
-def write_report(
-    folders: Sequence[Path], target: Path, ui: UI, sort: str = defaults.SORT, max_bytes: int = MAX_BYTES
-) -> Written:
+def write_report(folders: Sequence[Path], target: Path, ui: UI, sort: str = "", max_bytes: int = MAX_BYTES) -> Written:
     """Write the report of one or more runs.
 
     Args:
         folders: folders of runs; the last one counts if several hold the same result.
         target: the HTML file; images that do not fit into it are linked relative to it.
         ui: shows progress.
-        sort: column that ranks.
+        sort: column that ranks; empty for PSNR, else the first metric with values.
         max_bytes: largest size of the file; crops shrink until it fits.
 
     Raises:
-        UsageError: ``sort`` is not a column.
+        UsageError: ``sort`` is not a column, or no row has a value in it.
         SRBenchError: a folder holds no run, cannot be read, or the file cannot be written.
     """
     findings = gather(folders, sort)
@@ -67,7 +66,8 @@ def write_report(
     wanted = [(g, image) for g in findings.galleries for image in g.images if image in g.files]
 
     def page(shots: Sequence[Shot | None]) -> str:
-        of = {(id(g), image): shot for (g, image), shot in zip(wanted, shots, strict=True) if shot}
+        drawn = [(key, shot) for key, shot in zip(wanted, shots, strict=True) if shot and shot.uris]
+        of = {(id(g), image): shot for (g, image), shot in drawn}
         blocks = {f"pictures-{i}": shot.uris for i, shot in enumerate(of.values())}
         names = dict(zip(of, blocks, strict=True))
         galleries = [gallery_view(g, findings, of, names, target) for g in findings.galleries]
@@ -77,15 +77,17 @@ def write_report(
     shots = embed([(g.files[image], g.scale) for g, image in wanted], max_bytes - rest, ui)
     html = page(shots)
     write_text(target, html)
-    remarks = [fault for shot in shots if shot for fault in shot.faults]
-    remarks += [
+    faults = [line for g in findings.galleries for line in g.gone()]
+    faults += [fault for shot in shots if shot for fault in shot.faults]
+    remarks = [
         f"{g.dataset} x{g.scale}: no picture was saved of {missing} of {len(g.images)} images (run --save-images)"
         for g in findings.galleries
-        if (missing := len(g.images) - len(g.files))
+        if (missing := len(g.images) - len(g.saved["HR"]))
     ]
+    shown = sum(shot is not None and bool(shot.uris) for shot in shots)
     if left := shots.count(None):
         remarks.append(f"{left} of {len(shots)} images do not fit into {max_bytes} bytes and are linked only")
-    return Written(target, len(html.encode()), len(shots) - left, remarks)
+    return Written(target, len(html.encode()), shown, list(dict.fromkeys(remarks)), list(dict.fromkeys(faults)))
 
 
 def _render(context: dict[str, Any], galleries: list[Row], blocks: Mapping[str, Mapping[str, str]]) -> str:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from srbench import defaults
-from srbench.errors import SRBenchError
-from srbench.results.columns import find_column
+from srbench.errors import SRBenchError, UsageError
+from srbench.results.columns import HEADINGS, find_column
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import read_rows
 from srbench.results.run_file import folder_of, read_run_file
@@ -49,6 +49,8 @@ TEXTS = {
 """Columns of texts, which are sorted from a to z."""
 TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
 """Columns that cannot be compared if the device was shared."""
+MEASURED = {*TIMED, "peak_mem_mib"}
+"""Columns that are empty without a measurement of speed."""
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
 
 
@@ -76,8 +78,14 @@ class Board:
     """Remarks below the tables."""
     shown: tuple[str, ...] = field(default=(), kw_only=True)
     """The columns to show, in this order; empty for those that have values."""
+    datasets: tuple[str, ...] = field(default=(), kw_only=True)
+    """Each dataset with its scale, as ``set5 x4``, in the order of the runs."""
     entries: list[Entry]
     """The entries behind the rows of the frame, in the same order."""
+
+    def has(self, column: str) -> bool:
+        """Return whether a row has a value in a column."""
+        return column not in self.frame or bool(self.frame[column].notna().any())
 
     @property
     def judged(self) -> str:
@@ -97,30 +105,38 @@ class Board:
         return column in LOWER_COST
 
 
-def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT, columns: Sequence[str] = ()) -> Board:
+def load_board(
+    run_dirs: Sequence[Path], sort: str = "", columns: Sequence[str] = (), *, lenient: bool = False
+) -> Board:
     """Read runs and make the board. If several runs scored a method with the same code and weights, the last counts.
 
     Args:
         run_dirs: folders of runs, or their ``run.json``.
-        sort: the column to rank by, by its name or heading.
+        sort: the column to rank by, by its name or heading; empty for PSNR, else the first metric with values.
         columns: the columns to show, by names or headings; empty for those that have values.
+        lenient: rank as by default, with a note, where the column to rank by has no value.
 
     Raises:
-        UsageError: there is no run, or no column of this name.
+        UsageError: there is no run, no column of this name, or no row has a value in it.
         SRBenchError: a run has no results, or it cannot be read.
     """
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
+    datasets: dict[str, None] = {}
     for run_dir in run_dirs:
         run = read_run_file(run_dir)
         try:
             metrics |= run["metrics"]
+            datasets |= dict.fromkeys(run["datasets"])
             of_run = list(entries_of(run, read_rows(folder_of(run_dir) / "results.jsonl")))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
             raise SRBenchError(f"{run_dir}: {reason}") from error
         if not of_run:
-            raise SRBenchError(f"{run_dir}: has no results yet; the same 'srbench run' with its --out makes them")
+            again = "the same 'srbench run' with its --out makes them"
+            if damage := _damage(run, folder_of(run_dir) / "results.jsonl"):
+                raise SRBenchError(f"{run_dir}: results.jsonl is damaged: {damage}; restore it, or {again} again")
+            raise SRBenchError(f"{run_dir}: has no results yet; {again}")
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
@@ -137,17 +153,68 @@ def load_board(run_dirs: Sequence[Path], sort: str = defaults.SORT, columns: Seq
     names = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
     frame = pd.DataFrame(records, columns=names)
     notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
-    if sort == defaults.SORT and sort not in metrics:
-        sort = next(iter(metrics), "method")
-    units = {name: str(row.get("unit", "")) for name, row in metrics.items()}
-    others = [*SORTABLE, *(name for name in map(str, frame.columns) if name not in metrics)]
-    shown = tuple(dict.fromkeys(find_column(text, units, others, "show") for text in columns))
-    sort = find_column(sort, units, others, "sort by")
-    if sort in metrics and frame[sort].isna().all():
-        sort = next((name for name in metrics if frame[name].notna().any()), sort)
-    board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown)
+    sort, shown = _chosen(frame, metrics, sort, columns, notes if lenient else None)
+    board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown, datasets=tuple(datasets))
     frame["vs_best"] = _verdicts(board, board.entries)
     return _sorted(board)
+
+
+def _damage(run: Row, results: Path) -> str:
+    """Return what is wrong with a file that has no results, or an empty text if the run has none yet."""
+    try:
+        size = results.stat().st_size
+    except OSError:
+        return ""
+    is_over = any(command.get("seconds") for command in run["commands"])
+    if size and not any(True for _ in read_rows(results)):
+        return "it is cut off in its first row"
+    return "it holds no results of a run that ended" if is_over else ""
+
+
+def _chosen(
+    frame: pd.DataFrame, metrics: dict[str, Row], sort: str, columns: Sequence[str], notes: list[str] | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the names of the columns to rank by and to show.
+
+    Args:
+        frame: the rows.
+        metrics: the metrics of the board, by name.
+        sort: as the user wrote it; empty for PSNR, else the first metric with values.
+        columns: as the user wrote them.
+        notes: gets a note if the column to rank by has no value; None to refuse it.
+
+    Raises:
+        UsageError: there is no such column, or no row has a value in it.
+    """
+    units = {name: str(row.get("unit", "")) for name, row in metrics.items()}
+    others = [*SORTABLE, *(name for name in map(str, frame.columns) if name not in metrics)]
+    ranking = sorted(metrics, key=lambda name: name != defaults.SORT)
+    valued = _valued(frame, ranking)
+
+    def find(text: str, purpose: str) -> str:
+        column = find_column(text, units, others, purpose)
+        if column not in valued:
+            there = ", ".join(name for name in (*ranking, *HEADINGS) if name in valued)
+            raise UsageError(f"cannot {purpose} {text!r}: no row has a value; there are: {there}")
+        return column
+
+    shown = tuple(dict.fromkeys(find(text, "show") for text in columns))
+    default = next((name for name in ranking if name in valued), [*ranking, "method"][0])
+    if notes is not None and sort and (column := find_column(sort, units, others, "sort by")) not in valued:
+        notes.append(f"no row has a value of {column}: ranked by {default}")
+        sort = ""
+    return find(sort, "sort by") if sort else default, shown
+
+
+def _valued(frame: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
+    """Return the columns in which a row has a value; texts always have one, and intervals and verdicts are of metrics.
+
+    Rows that failed count only if all did: they are not ranked.
+    """
+    scored = frame[frame["status"] == "ok"]
+    has = (scored if len(scored) else frame).notna().any()
+    anywhere = any(has[name] for name in metrics)
+    return [name for name in map(str, frame.columns) if has[name] or name in TEXTS] + ["interval", "vs_best"] * anywhere
 
 
 def _record(entry: Entry, metrics: list[str]) -> Row:

@@ -20,8 +20,13 @@ if TYPE_CHECKING:
 
 
 def legend(board: Board) -> list[str]:
-    """Return the lines that explain the marks of a board."""
-    lines = ["* best of its column."]
+    """Return the lines that explain the marks of a board on a terminal; none for marks that are not shown."""
+    has_best = any(any(map(any, section.best)) for section in sections(board))
+    return ["* best of its column."] * has_best + _verdict_legend(board)
+
+
+def _verdict_legend(board: Board) -> list[str]:
+    lines = []
     if board.frame["vs_best"].astype(bool).any():
         lines.append(
             f"vs best: difference in {board.judged.upper()} from the best, paired over images (Wilcoxon, Holm, 5 %): "
@@ -88,7 +93,7 @@ def to_markdown(board: Board) -> str:
 
 def markdown_notes(board: Board) -> list[str]:
     """Return the Markdown lines below the rankings."""
-    return [f"{markdown_text(note)}  " for note in [*board.notes, *legend(board)[1:]]]
+    return [f"{markdown_text(note)}  " for note in [*board.notes, *_verdict_legend(board)]]
 
 
 def markdown_lines(section: Section) -> Lines:

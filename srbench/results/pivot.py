@@ -11,17 +11,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import UsageError, unbroken
+from srbench.results.board import COST
 from srbench.results.formats import latex_text, markdown_text, spreadsheet_text
 from srbench.results.sections import heading, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from srbench.results.board import Board
     from srbench.results.rows import Row
 
 GROUP = ["scale", "protocol", "protocol_version", "device", "precision"]
 """What all rows of a table share."""
+COSTS = {*COST, "latency_p10_ms", "latency_p90_ms", "speed_size", "speed_batch"}
+"""Columns that are the same on every dataset."""
 IN_CELL = 2
 """Metrics shown in a cell where none are named."""
 
@@ -46,6 +49,8 @@ class Pivot:
     datasets: list[str]
     rows: list[tuple[str, list[Cell], list[list[Cell]]]]
     """The method, its costs, and its cells by dataset."""
+    left_out: list[str]
+    """Headings of the costs that no row has a value of."""
 
 
 def pivots(board: Board) -> list[Pivot]:
@@ -57,7 +62,7 @@ def pivots(board: Board) -> list[Pivot]:
     shown = board.shown or tuple([name for name in board.metrics if board.frame[name].notna().any()][:IN_CELL])
     metrics = [name for name in shown if name in board.metrics]
     costs = [name for name in shown if name not in board.metrics and name != "method"]
-    if wrong := [name for name in costs if name in ("interval", "vs_best")]:
+    if wrong := [name for name in costs if name not in COSTS]:
         raise UsageError(f"--pivot has no place for the column {wrong[0]!r}; there are metrics and costs")
     if not metrics:
         raise UsageError("--pivot needs a metric that has values; --columns names which")
@@ -73,12 +78,15 @@ def _groups(board: Board) -> list[list[Row]]:
 
 
 def _pivot(board: Board, rows: list[Row], metrics: list[str], costs: list[str]) -> Pivot:
-    sets = {(row["dataset"], row["dataset_hash"]): "" for row in rows}
+    found = dict.fromkeys((row["dataset"], row["dataset_hash"]) for row in rows)
+    position = {name: i for i, name in enumerate(board.datasets)}
+    order = sorted(found, key=lambda key: position.get(f"{key[0]} x{rows[0]['scale']}", len(position)))
+    sets = dict.fromkeys(order, "")
     named = [name for name, _ in sets]
     for name, digest in sets:  # two versions of a dataset are two columns
         sets[name, digest] = unbroken(name if named.count(name) == 1 else f"{name} ({digest[:6]})")
     by_place: dict[tuple[str, str], dict[str, Row]] = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: order.index((row["dataset"], row["dataset_hash"]))):
         key = row["method"], row["weights"]
         by_place.setdefault(key, {})[sets[row["dataset"], row["dataset_hash"]]] = row
     methods = list(by_place)
@@ -87,12 +95,16 @@ def _pivot(board: Board, rows: list[Row], metrics: list[str], costs: list[str]) 
         for dataset in sets.values()
         for metric in metrics
     }
-    cost_columns = [_ranked(board, [next(iter(by_place[key].values())) for key in methods], cost) for cost in costs]
+    by_cost = {
+        cost: _ranked(board, [_with_value(by_place[key].values(), cost) for key in methods], cost) for cost in costs
+    }
+    left_out = [cost for cost, cells in by_cost.items() if all(cell.text == "-" for cell in cells)]
+    costs = [cost for cost in costs if cost not in left_out]
     names = [method for method, _ in methods]
     table = [
         (
             unbroken(method if names.count(method) == 1 else f"{method} ({weights[:6]})"),
-            [column[i] for column in cost_columns],
+            [by_cost[cost][i] for cost in costs],
             [[columns[dataset, metric][i] for metric in metrics] for dataset in sets.values()],
         )
         for i, (method, weights) in enumerate(methods)
@@ -105,6 +117,7 @@ def _pivot(board: Board, rows: list[Row], metrics: list[str], costs: list[str]) 
         [heading(board, name) for name in costs],
         [*sets.values()],
         table,
+        [heading(board, name) for name in left_out],
     )
 
 
@@ -124,19 +137,25 @@ def _ranked(board: Board, rows: Sequence[Row | None], column: str) -> list[Cell]
     return [Cell(text, different.index(text) + 1 if text in different else 0) for text in texts]
 
 
+def _with_value(rows: Iterable[Row], column: str) -> Row:
+    """Return the first of a method's rows with a value in a column, else the first."""
+    several = list(rows)
+    return next((row for row in several if not math.isnan(_value(row, column))), several[0])
+
+
 def _value(row: Row | None, column: str) -> float:
     value = row[column] if row is not None and row["status"] == "ok" else None
     return float(value) if isinstance(value, int | float) else math.nan
 
 
-def to_text(board: Board, style: str) -> str:
-    """Return the tables of a board as ``markdown``, ``latex``, ``csv``, ``json`` or for a ``terminal``.
+def remarks(tables: Sequence[Pivot]) -> list[str]:
+    """Return a line on each table that lacks columns that were named."""
+    return [f"{table.title}: no value of {', '.join(table.left_out)}, left out" for table in tables if table.left_out]
 
-    Raises:
-        UsageError: as `pivots`.
-    """
+
+def to_text(tables: Sequence[Pivot], style: str) -> str:
+    """Return tables as ``markdown``, ``latex``, ``csv``, ``json`` or for a ``terminal``."""
     make: dict[str, Callable[[Pivot], list[str]]] = {"markdown": _markdown, "latex": _latex, "terminal": _terminal}
-    tables = pivots(board)
     if style == "csv":
         return _csv(tables)
     if style == "json":
@@ -195,7 +214,9 @@ def _terminal(table: Pivot) -> list[str]:
         )
         for row in rows
     ]
-    return [table.title, *(line.rstrip() for line in lines), "* best, + second of its column", ""]
+    ranks = {cell.rank for _, costs, cells in table.rows for cell in (*costs, *(c for row in cells for c in row))}
+    legend = ["* best, + second of its column"] if ranks - {0} else []
+    return [table.title, *(line.rstrip() for line in lines), *legend, ""]
 
 
 def _record(table: Pivot) -> Row:

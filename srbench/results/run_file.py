@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "run.json"
 SCHEMA = 1
+MOST_NAMED = 8
+"""Runs in sub-folders that a message names."""
 
 FORM = Fields(
     {
@@ -177,6 +179,16 @@ def folder_of(run: Path) -> Path:
     return run.parent if run.is_file() else run
 
 
+def _runs_below(folder: Path) -> str:
+    """Return the end of a message that names the sub-folders that hold runs, if there are any."""
+    try:
+        names = sorted(path.name for path in folder.iterdir() if (path / NAME).is_file())
+    except OSError:
+        return ""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return f"; its sub-folders do: {', '.join(names[:MOST_NAMED])}{more}; give one or several" if names else ""
+
+
 def read_run_file(run_dir: Path) -> Row:
     """Return a run's description, from its folder or from the file itself.
 
@@ -191,7 +203,7 @@ def read_run_file(run_dir: Path) -> Row:
         data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
-        missing = f"{NAME} does not exist" if run_dir.is_dir() else "there is no such folder"
+        missing = f"{NAME} does not exist{_runs_below(run_dir)}" if run_dir.is_dir() else "there is no such folder"
         raise UsageError(f"{run_dir} holds no run: {missing}") from error
     except (OSError, ValueError) as error:
         raise SRBenchError(f"{path}: cannot be read as a run's description ({error})") from error

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench.errors import counted, unbroken
-from srbench.results.board import COST, QUALITY
+from srbench.results.board import COST, QUALITY, TEXTS
 from srbench.results.columns import HEADINGS, metric_heading
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def _shown(board: Board, frame: pd.DataFrame) -> list[str]:
 
 def heading(board: Board, column: str, before_unit: str = " ") -> str:
     """Return what stands above a column; a metric's unit follows its name."""
-    if column in HEADINGS:
-        return HEADINGS[column]
-    return metric_heading(column, str(board.metrics.get(column, {}).get("unit", "")), before_unit)
+    if column not in board.metrics:
+        return HEADINGS.get(column, column)
+    return metric_heading(column, str(board.metrics[column].get("unit", "")), before_unit)
 
 
 def _si(value: float) -> str:
@@ -114,12 +114,12 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
     ok = [row for row in rows if row["status"] == "ok"]
     remarks += _unsteady(ok)
     marked = [name for name in columns if name not in ("method", "status", "interval", "vs_best")]
-    marks = {name: _best(board, ok, name) for name in marked}
+    marks = {name: _best(board, ok, name) for name in marked if name not in TEXTS}
     texts, best = [], []
     for row in rows:
         if row["status"] == "ok":
             texts.append([text_of(board, row, name) for name in columns])
-            best.append([name in marks and row[name] == marks[name] for name in columns])
+            best.append([marks.get(name) == text for name, text in zip(columns, texts[-1], strict=True)])
         else:
             texts.append([unbroken(str(row["method"])), unbroken(str(row["status"]))] + [""] * (len(columns) - 2))
             best.append([False] * len(columns))
@@ -170,8 +170,10 @@ def _setting(row: Row) -> tuple[float, float]:
     return row["speed_size"], row["speed_batch"]
 
 
-def _best(board: Board, rows: list[Row], column: str) -> float | None:
-    values = [row[column] for row in rows if row[column] is not None and not math.isnan(row[column])]
-    if len(values) < 2 or min(values) == max(values):
+def _best(board: Board, rows: list[Row], column: str) -> str | None:
+    """Return the best value of a column as it is printed; None if fewer than two values differ as printed."""
+    valued = [row for row in rows if not _is_missing(row[column])]
+    if len({text_of(board, row, column) for row in valued}) < 2:
         return None
-    return float(min(values) if board.lower_is_better(column) else max(values))
+    choose = min if board.lower_is_better(column) else max
+    return text_of(board, choose(valued, key=lambda row: float(row[column])), column)

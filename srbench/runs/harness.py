@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench import defaults
-from srbench.errors import SRBenchError
-from srbench.results.board import SORTABLE, load_board
+from srbench.errors import SRBenchError, UsageError
+from srbench.results.board import MEASURED, SORTABLE, load_board
 from srbench.results.columns import find_column
 from srbench.results.tables import save
 from srbench.runs.runner import run
@@ -45,7 +45,9 @@ def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
     request.check()
     if request.sort != defaults.SORT:
         units = {catalog.metrics[name].name: catalog.metrics[name].unit for name in request.metrics}
-        find_column(request.sort, units, SORTABLE, "sort by")
+        column = find_column(request.sort, units, SORTABLE, "sort by")
+        if column in MEASURED and not request.speed and not (request.out / "results.jsonl").exists():
+            raise UsageError(f"cannot sort by {request.sort!r}: --no-speed measures no speed and no memory")
     is_new = not request.out.exists()
     try:
         outcome = run(request, catalog, ui)
@@ -53,7 +55,7 @@ def score(request: Request, catalog: Catalog, ui: UI) -> Scored:
         if is_new:
             _remove_unused(request.out)
         raise
-    board = load_board([request.out], request.sort)
+    board = load_board([request.out], request.sort if request.sort != defaults.SORT else "", lenient=True)
     save(board, request.out)
     return Scored(outcome, board)
 

@@ -179,11 +179,10 @@ def draw(curves: Curves, target: Path) -> None:
 
 
 def save(curves: Curves, folder: Path) -> None:
-    """Write ``speed.csv`` and ``speed.png``.
+    """Write ``speed.csv`` and ``speed.png`` of curves with at least one point.
 
     Raises:
         SRBenchError: they cannot be written.
     """
     write_text(folder / "speed.csv", curves.table.to_csv(index=False, lineterminator="\n"))
-    if len(curves.table):
-        draw(curves, folder / "speed.png")
+    draw(curves, folder / "speed.png")

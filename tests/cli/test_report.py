@@ -31,6 +31,8 @@ def test_run_ends_in_a_page_and_report_makes_it_again(here, photos, tmp_path):
     assert again.returncode == 0, again.stderr
     assert again.stderr == ""
     assert page.read_bytes() == first
+    assert "report: pages/new/report.html (" in here("report", "out", "--out", "pages/new/").stdout
+    assert (tmp_path / "pages" / "new" / "report.html").is_file()
     other = here("report", "out", "--out", "small.html", "--max-size", "150kB")
     assert (tmp_path / "small.html").stat().st_size <= 150_000, other.stderr
 
@@ -101,3 +103,20 @@ def test_open_shows_the_page_in_the_browser(here, photos, tmp_path, monkeypatch)
         main()
     assert ended.value.code == 0
     assert shown == [(tmp_path / "out" / "report.html").as_uri()]
+
+
+def test_a_report_that_lacks_saved_pictures_is_written_and_ends_with_1(here, photos, tmp_path):
+    here("run", "--methods", "nearest", "--dataset", photos, *QUICK, "--no-speed", "--out", "out", "--save-images")
+    saved = tmp_path / "out" / "images" / "photos_x4" / "nearest"
+    (saved / "p0.png").write_bytes(b"junk")
+    done = here("report", "out")
+    assert done.returncode == 1
+    assert "nearest/p0.png" in done.stderr
+    assert done.stdout.startswith("report: out/report.html (")
+    for path in saved.iterdir():
+        path.unlink()
+    done = here("report", "out", "--out", "new.html")
+    assert done.returncode == 1
+    assert "warning: photos x4: nearest: 2 of 2 pictures are missing; " in done.stderr
+    assert "no picture was saved" not in done.stderr
+    assert (tmp_path / "new.html").is_file()

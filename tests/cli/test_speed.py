@@ -80,3 +80,14 @@ def test_a_method_without_weights_fails_and_says_how_to_get_them(here, tmp_path)
     assert result.returncode == 1
     assert "failed: espcn x3, 1 of 8x8: no weights for x3: 'srbench train espcn" in result.stderr
     assert list(pd.read_csv(tmp_path / "speed" / "speed.csv")["method"]) == ["nearest"]
+
+
+def test_without_any_result_nothing_is_shown_or_saved(here, plugin, tmp_path):
+    quick = ["--scale", 2, "--seconds", 0.02, "--threads", 1]
+    result = here("speed", "--methods", "small", "--plugin", plugin, "--size", 32, *quick)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "curve ends: small x2, 1 of 32x32: out of memory" in result.stderr
+    assert not (tmp_path / "speed" / "speed.csv").exists()
+    result = here("speed", "--methods", "small,bicubic", "--plugin", plugin, "--size", 32, *quick)
+    assert result.returncode == 1  # one of the two has no result
+    assert list(pd.read_csv(tmp_path / "speed" / "speed.csv")["method"]) == ["bicubic"]

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
@@ -261,3 +262,34 @@ def test_what_cannot_be_reported_is_one_line(made_run, tmp_path, ui):
         write_report([folder], folder / "report.html", ui, sort="beauty")
     with pytest.raises(SRBenchError, match="cannot be written"):
         write_report([folder], folder / "run.json" / "report.html", ui)
+
+
+def test_saved_pictures_that_are_gone_or_junk_are_named(made_run, ui):
+    run = made_run(methods=("bicubic", "m1", "m2"))
+    folder = run.finish()
+    for image in run.images:
+        (folder / "images" / "set5_x4" / "m1" / f"{image}.png").unlink()
+    (folder / "images" / "set5_x4" / "m2" / "a.png").unlink()
+    written = write_report([folder], folder / "report.html", ui)
+    again = "; the same run with --save-images saves them again"
+    assert sorted(written.faults) == [
+        f"set5 x4: m1: 5 of 5 pictures are missing{again}",
+        f"set5 x4: m2: 1 of 5 pictures are missing{again}",
+    ]
+    assert (written.remarks, written.images) == ([], 5)
+    shutil.rmtree(folder / "images" / "set5_x4" / "HR")
+    written = write_report([folder], folder / "report.html", ui)
+    assert f"set5 x4: HR: 5 of 5 pictures are missing{again}" in written.faults
+    assert (written.remarks, written.images) == ([], 0)
+
+
+@pytest.mark.parametrize("kind", ["HR", "LR", "m1"])
+def test_a_picture_that_is_junk_costs_only_itself(made_run, ui, kind):
+    folder = made_run(methods=("bicubic", "m1", "m2")).finish()
+    junk = folder / "images" / "set5_x4" / kind / "b.png"
+    junk.write_bytes(b"no picture")
+    written = write_report([folder], folder / "report.html", ui)
+    (fault,) = written.faults
+    assert str(junk) in fault
+    assert written.images == (5 if kind == "m1" else 4)
+    assert (folder / "report.html").stat().st_size == written.bytes

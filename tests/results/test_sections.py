@@ -111,7 +111,7 @@ def test_a_ranking_in_which_nothing_could_be_scored_shows_the_status(run):
     run.job("a", "failed", "ValueError:\nno")
     run.job("b", "unsupported", "does not do x4")
     (section,) = sections(run.board())
-    assert section.headings == ["method", "STATUS"]
+    assert section.headings == ["method", "status"]
     assert section.rows == [["a", "failed"], ["b", "unsupported"]]
     assert section.best == [[False, False]] * 2
     assert [remark.text for remark in section.remarks] == ["a failed: ValueError: no", "b unsupported: does not do x4"]
@@ -152,6 +152,14 @@ def test_the_best_of_each_column_is_marked_on_every_row_that_has_it(run):
         *(("a", "PSNR dB"), ("b", "PSNR dB"), ("b", "SSIM"), ("c", "SSIM"), ("b", "LPIPS")),
         *(("c", "MPix/s"), ("a", "ms"), ("c", "params")),
     }
+
+
+def test_values_that_are_printed_alike_are_marked_alike(run):
+    for method, psnr, ssim in (("a", 31.00001, 0.8), ("b", 31.0, 0.80004), ("c", 30.0, 0.8)):
+        run.score(method, "ssim", [ssim] * 10)
+        run.method(method, [psnr] * 10)
+    (section,) = sections(run.board())
+    assert marked(section) == {("a", "PSNR dB"), ("b", "PSNR dB")}
 
 
 def test_a_column_with_one_value_or_the_same_everywhere_has_no_best(run):
