@@ -19,6 +19,10 @@ LONGEST = 300
 """Most characters that are quoted of a text from outside srbench."""
 
 
+MOST_NAMES = 24
+"""Most names that a message lists."""
+
+
 class Code(StrEnum):
     """The kind of a failure. Programs decide by it; the reason is for people."""
 
@@ -110,9 +114,9 @@ def unknown(kind: str, name: str, known: Iterable[str], more: str = "") -> Usage
     """Return the error for a name that does not exist. It suggests the nearest name, else lists all."""
     import difflib  # imported only where something went wrong
 
-    names = sorted(known)
+    names = sorted(set(known))
     near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names) or 'none'}"
+    hint = f"did you mean {near[0]!r}?" if near else f"there are: {several(names, MOST_NAMES) or 'none'}"
     return UsageError(f"unknown {kind} {name!r}; {hint}{more}")
 
 

@@ -67,12 +67,15 @@ class Catalog:
 
     def complaints(self, files: Iterable[str | Path] = ()) -> list[str]:
         """Return one line per problem of a plugin; ``files`` are the plugin files that the user named."""
-        named = {str(Path(file).resolve()) for file in files}
-        return [
-            f"{f'--plugin {plugin.origin}' if plugin.origin in named else f'plugin {plugin.name}'}: {problem}"
-            for plugin in self.plugins
-            for problem in plugin.problems
-        ]
+        named = _resolved(files)
+        return [line for plugin in self.plugins for line in _lines(plugin, named)]
+
+    def useless(self, files: Iterable[str | Path]) -> list[str]:
+        """Return the problems of those of the plugin files that offer nothing, one line each."""
+        named = _resolved(files)
+        owners = [owner for shelf in (*self.shelves.values(), self.models.files) for owner in shelf.owners.values()]
+        idle = [plugin for plugin in self.plugins if plugin.origin in named and plugin not in owners]
+        return [line for plugin in idle for line in _lines(plugin, named)]
 
     @classmethod
     def _assemble(cls, loaded: Sequence[tuple[Plugin, list[Spec]]]) -> Catalog:
@@ -139,3 +142,12 @@ def _refusals(
                         f"{', '.join(others)}",
                         "choose another name, or uninstall one of the plugins",
                     )
+
+
+def _resolved(files: Iterable[str | Path]) -> set[str]:
+    return {str(Path(file).resolve()) for file in files}
+
+
+def _lines(plugin: Plugin, named: set[str]) -> list[str]:
+    subject = f"--plugin {plugin.origin}" if plugin.origin in named else f"plugin {plugin.name}"
+    return [f"{subject}: {problem}" for problem in plugin.problems]

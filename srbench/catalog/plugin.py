@@ -105,7 +105,11 @@ def plugin_source(file: str | Path) -> Path:
     """
     file = Path(file)
     path = file / "__init__.py" if file.is_dir() else file
-    if not path.is_file() or path.suffix != ".py":
+    if file.is_dir() and not path.is_file():
+        raise UsageError(f"--plugin {file}: is a folder without __init__.py; give one of its .py files")
+    if path.is_file() and path.suffix != ".py":
+        raise UsageError(f"--plugin {file}: is no .py file")
+    if not path.is_file():
         raise UsageError(f"--plugin {file}: no such Python file")
     return path
 

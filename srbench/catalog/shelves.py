@@ -104,6 +104,8 @@ class Models(Shelf[ModelSpec]):
         kinds = [prefix for prefix, spec in self.files.specs.items() if suffix in spec.suffixes]
         if kinds and name not in self:
             raise UsageError(f"{name} is a file: write {' or '.join(f'{prefix}:{name}' for prefix in kinds)}")
+        if suffix and name not in self and Path(name).exists():
+            raise UsageError(f"unknown method {name!r}: that is a file; the name of a method comes first")
 
     def _open(self, file: ModelFile) -> ModelSpec:
         """Open a file, and keep its method by name."""

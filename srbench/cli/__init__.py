@@ -138,7 +138,10 @@ def _explain(error: BaseException) -> tuple[int | None, str]:
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
         hint = f" (see '{context.command_path} --help')" if context else ""
-        return error.exit_code, f"error: {' '.join(error.format_message().split())}{hint}"
+        message = " ".join(error.format_message().split())
+        if message.startswith("Got unexpected extra argument"):
+            message = f"{message.rstrip('.')}; names in a list are joined by commas: a,b"
+        return error.exit_code, f"error: {message}{hint}"
     if isinstance(error, SRBenchError):
         return error.exit_code, f"error: {error}"
     if isinstance(error, OSError) and error.strerror:

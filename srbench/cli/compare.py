@@ -15,7 +15,7 @@ from srbench.cli.options import (
     scale_or_file,
     split_choices,
 )
-from srbench.cli.parameters import Name, Names
+from srbench.cli.parameters import SCALE, Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.command("compare")
 @click.argument("images", nargs=-1, required=True, type=Name("datasets"), metavar="IMAGE...")
 @click.option("--methods", type=Names("models"), required=True, help="Methods to compare, in this order.")
-@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option("--crop", metavar="X,Y,W,H", help="Crop to enlarge, in HR pixels.")
 @click.option("--auto", is_flag=True, help="Crop where the methods differ most; the default.")
 @click.option("--protocol", default="y", show_default=True, help="Scoring protocol: y, y-uint8, rgb.")
@@ -95,7 +95,7 @@ def compare_command(
             weights=split_choices(weights),
             device=device,
             ui=ui,
-            dataset=image.partition("/")[0] if "/" in image and not Path(image).exists() else "",
+            dataset=_dataset_of(image),
             degradation=degradation,
             precision=precision,
         )
@@ -107,6 +107,19 @@ def compare_command(
                 compare.save(picture.figure, path)
                 click.echo(f"saved {path}: crop {','.join(map(str, picture.crop))}")
     report_faults(faults, ui)
+
+
+def _dataset_of(image: str) -> str:
+    """Return the name of an image's dataset, as a run of its folder has it: ``set5`` of ``Set5/baby.png``."""
+    from srbench.data.folder import name_of
+    from srbench.data.layouts import read_name
+    from srbench.store.home import users_path
+
+    path = users_path(image)
+    if not path.is_file():
+        return image.partition("/")[0]
+    folder = path.resolve().parent
+    return name_of(folder, parents=1 if read_name(folder.name, folder=True).role else 0)  # Set5/HR: set5-hr
 
 
 def _find(catalog: Catalog, image: str, scale: int) -> ImagePair:

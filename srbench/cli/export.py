@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.parameters import Name
+from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Dtype of the --safetensors file; loading casts to fp32.",
 )
-@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
+@click.option("--scale", type=SCALE, help="Scale factor [default: 4, else the smallest supported]")
 @click.option("--weights", default="", metavar="PATH|trained|shipped", help="Weights to use.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that exists.")
 @plugin_option

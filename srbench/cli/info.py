@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srbench.cli.options import format_option
-from srbench.cli.parameters import Name
+from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
 
@@ -39,7 +39,7 @@ MEANINGS = {
 
 @click.command("info")
 @click.argument("method", type=Name("models"))
-@click.option("--scale", type=click.IntRange(2, 16), help="Scale factor [default: 4, else the smallest supported]")
+@click.option("--scale", type=SCALE, help="Scale factor [default: 4, else the smallest supported]")
 @format_option("terminal", "json")
 @plugin_option
 def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[str, ...]) -> None:

@@ -13,8 +13,6 @@ from click.shell_completion import CompletionItem
 
 from srbench.defaults import LEAST_TILE
 
-SCALE = click.IntRange(2, 16)
-
 
 def split_names(text: str) -> list[str]:
     """Split a list at its commas, but not those in the path of an existing file or folder.
@@ -191,6 +189,29 @@ class Memory(click.ParamType[int]):
         if not match[2] and float(match[1]) < self.LEAST_BARE:
             self.fail(f"{value!r} is {match[1]} bytes; write {match[1]}{self.unit}", param, ctx)
         return int(float(match[1]) * self.UNITS[match[2]])
+
+
+class Scale(click.ParamType[int]):
+    """A scale factor, ``4`` or ``x4``."""
+
+    name = "N"
+
+    def __init__(self, least: int = 2) -> None:
+        self.least = least
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it.
+
+        Raises:
+            click.BadParameter: it is no whole number of the range.
+        """
+        text = str(value).strip().lower().removeprefix("x")
+        if not re.fullmatch(r"[0-9]{1,3}", text) or not self.least <= int(text) <= 16:
+            self.fail(f"{value!r} is no whole number from {self.least} to 16", param, ctx)
+        return int(text)
+
+
+SCALE = Scale()
 
 
 class TileOption(click.ParamType[int | str]):

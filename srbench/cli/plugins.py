@@ -22,12 +22,14 @@ def load_catalog(plugins: tuple[str, ...]) -> Catalog:
     """Load the catalog, and print a warning for each problem of a plugin.
 
     Raises:
-        UsageError: a plugin file does not exist.
+        UsageError: a plugin file does not exist, or offers nothing, because it cannot be imported for example.
     """
     from srbench.catalog.catalog import Catalog
-    from srbench.errors import printable
+    from srbench.errors import UsageError, printable
 
     catalog = Catalog.load(plugins)
+    if useless := catalog.useless(plugins):
+        raise UsageError(useless[0])
     for complaint in catalog.complaints(plugins):
         click.echo(f"warning: {printable(complaint)}", err=True)
     return catalog

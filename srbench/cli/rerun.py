@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
     """Repeat a run from its run.json alone.
 
-    Changes since then (versions, plugins, weights, images) are reported first; what is no longer available is skipped.
-    The same command with the same --out resumes.
+    Changes since then (versions, plugins, weights, images) are reported first; what is no longer available is skipped
+    (exit code 1). The same command with the same --out resumes.
 
     \b
     Examples:
@@ -60,4 +60,9 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
     from srbench.cli.run import finish
 
     outcome = replace(scored.outcome, failed=failed, unsupported=unsupported, missing=missing)
+    left_out = dict.fromkeys(name for again in requests for name in again.left_out)
+    if left_out:
+        click.echo(f"not repeated, since no longer available: {', '.join(left_out)}", err=True)
     finish(replace(scored, outcome=outcome), out, report=False)
+    if left_out:
+        raise click.exceptions.Exit(1)

@@ -10,16 +10,17 @@ import shlex
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from srbench.cli.options import device_option, metrics_option, protocol_option
+from srbench.cli.parameters import Scale
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from srbench.catalog.catalog import Catalog
     from srbench.runs.request import Request
@@ -36,7 +37,7 @@ DEFAULT = ParameterSource.DEFAULT
 @click.argument("hr", metavar="HR_DIR|DATASET")
 @click.option(
     "--scale",
-    type=click.IntRange(1, 16),
+    type=Scale(1),
     required=True,
     help="Scale factor; as many pixels are cut from each side (none at 1).",
 )
@@ -89,7 +90,8 @@ def score_command(
     HR is a folder or a dataset by name; two files are scored too. Names may have a common beginning or ending (baby_x4,
     SwinIR_baby, baby_HR), another case or extension; the rule that pairs them is said.
 
-    CSV columns are image, protocol and one per metric, in full precision. Exit code 1 if an image has no partner, a
+    CSV columns are image, protocol and one per metric, in full precision; an image that could not be scored has a row
+    without values. Exit code 1 if an image has no partner, a
     pair could not be scored, or a metric that was asked for has no value.
 
     \b
@@ -132,11 +134,17 @@ def score_command(
     _warn(result, ui)
     names = [spec.name for spec in specs]
     texts: dict[str, Callable[[FolderScores, list[str]], str]]
-    texts = {"csv": _csv, "json": _json, "table": partial(_table, total=pairing.images)}
+    alone = {name: file for name, file in references.files.items() if file in pairing.hr_alone}
+    absent = result.faults | {name: f"{file} has no SR partner" for name, file in alone.items()}
+    empty = {(image, protocol.name): reason for image, reason in absent.items() for protocol in chosen}
+    texts = {"csv": partial(_csv, empty=empty), "json": partial(_json, empty=empty)}
+    texts["table"] = partial(_table, total=pairing.images)
     click.echo(texts[style](result, names), nl=False)
     lacks = _lacks_a_metric(result, names, asked=ctx.get_parameter_source("metrics") is not DEFAULT)
     if request is not None:
         _make_run(request, catalog, ui, show=style == "table")
+    if not result.scores:
+        click.echo("nothing could be scored", err=True)
     if result.faults or pairing.warnings or lacks:
         raise click.exceptions.Exit(1)
 
@@ -171,6 +179,8 @@ def _request(sr_dir: Path, hr: str, scale: int, out: Path, ctx: click.Context) -
     given = ctx.params
     options = {"--crop common": given["crop"] == "common", "--scale 1": scale == 1}
     options |= {"--sr-suffix": bool(given["sr_suffix"]), "--hr-suffix": bool(given["hr_suffix"])}
+    if out.suffix in {".csv", ".json", ".md", ".txt", ".html"}:
+        raise UsageError(f"--out {out}: is the folder of a run; --format csv > {out.stem}.csv writes a file")
     if wrong := [option for option, is_set in options.items() if is_set]:
         raise UsageError(f"--out makes a run, which has no {wrong[0]}; score without --out, or rename the files")
     return Request(
@@ -225,7 +235,8 @@ def _cell(score: Score | None) -> float | str | None:
     return score.value if math.isfinite(score.value) else str(score.value)
 
 
-def _csv(result: FolderScores, metrics: list[str]) -> str:
+def _csv(result: FolderScores, metrics: list[str], empty: Mapping[tuple[str, str], str]) -> str:
+    """Return a row per image and protocol, without values for images that were not scored (``empty``)."""
     from srbench.results.formats import spreadsheet_text
 
     buffer = io.StringIO()
@@ -233,15 +244,21 @@ def _csv(result: FolderScores, metrics: list[str]) -> str:
     writer.writerow(["image", "protocol", *metrics])
     for (image, protocol), scores in result.scores.items():
         writer.writerow([spreadsheet_text(image), protocol, *(_cell(scores.get(name)) for name in metrics)])
+    for image, protocol in empty:
+        writer.writerow([spreadsheet_text(image), protocol, *("" for _ in metrics)])
     return buffer.getvalue()
 
 
-def _json(result: FolderScores, metrics: list[str]) -> str:
-    rows = []
+def _json(result: FolderScores, metrics: list[str], empty: Mapping[tuple[str, str], str]) -> str:
+    """Return an object per image and protocol, with reasons alone for images that were not scored (``empty``)."""
+    rows: list[dict[str, Any]] = []
     for (image, protocol), scores in result.scores.items():
         row = {"image": image, "protocol": protocol} | {name: _cell(scores.get(name)) for name in metrics}
         reasons = {name: score.reason for name, score in scores.items() if score.reason} | result.missing
         rows.append(row | {"reasons": reasons})
+    for (image, protocol), reason in empty.items():
+        row = {"image": image, "protocol": protocol} | dict.fromkeys(metrics)
+        rows.append(row | {"reasons": dict.fromkeys(metrics, reason)})
     return json.dumps(rows, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -16,7 +16,7 @@ from srbench.cli.options import (
     threads_option,
     weights_option,
 )
-from srbench.cli.parameters import Counts, FiniteNumber, Memory, Names
+from srbench.cli.parameters import SCALE, Counts, FiniteNumber, Memory, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ COLUMNS = {
 
 @click.command("speed")
 @click.option("--methods", type=Names("models"), required=True, help="Methods to time; see 'srbench list methods'.")
-@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option(
     "--size", "sizes", type=Counts(8, 8192), default="64,128,256,512", show_default=True, help="LR heights and widths."
 )

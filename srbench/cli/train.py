@@ -12,7 +12,7 @@ import click
 
 from srbench import defaults
 from srbench.cli.options import degradation_option, device_option
-from srbench.cli.parameters import FiniteNumber, Memory, Name, Names
+from srbench.cli.parameters import SCALE, FiniteNumber, Memory, Name, Names
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import counted
 
@@ -25,7 +25,7 @@ from srbench.errors import counted
     required=True,
     help="Datasets by name, folders of images (HR, or HR and LR), or NAME=FOLDER, also for an unpacked archive.",
 )
-@click.option("--scale", type=click.IntRange(2, 16), default=4, show_default=True, help="Scale factor.")
+@click.option("--scale", type=SCALE, default=4, show_default=True, help="Scale factor.")
 @click.option("--steps", type=click.IntRange(1), help="Steps to train [default: the recipe's]")
 @click.option("--batch", type=click.IntRange(1), help="Patches per step and device [default: the recipe's]")
 @click.option("--patch", type=click.IntRange(8), help="HR patch size in pixels [default: the recipe's]")

@@ -62,11 +62,13 @@ def prepare(
     ui: UI,
     degradation: Degradation = BICUBIC,
     pairs: list[ImagePair] | None = None,
+    *,
+    remarks: bool = True,
 ) -> ImageSet:
     """Fetch a dataset's files, and leave out images that cannot be scored, with a warning each.
 
-    What users should know of its images is shown. With a degradation other than bicubic, the set is named after it,
-    such as ``set5+crappify``.
+    What users should know of its images is shown, unless not ``remarks``: it was said before. With a degradation other
+    than bicubic, the set is named after it, such as ``set5+crappify``.
 
     Raises:
         UsageError: no image of the dataset can be scored.
@@ -88,7 +90,7 @@ def prepare(
         reason = faults[0] if faults else "it lists no image"
         reason += f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
         raise UsageError(f"dataset {reference}: no image can be scored at x{scale}: {reason}")
-    for remark in remark_on(spec.name, good, scale, degradation):
+    for remark in remark_on(spec.name, good, scale, degradation) if remarks else ():
         show(remark, ui)
     hashes = {pair.name: pair_hash(pair, degradation) for pair in good}
     return ImageSet(spec, reference, name, scale, good, hashes, faults, degradation)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import torch
 
@@ -25,9 +27,13 @@ def check_range(lowest: float, highest: float, name: str = "image") -> None:
         UsageError: the image has another range, or holds NaN.
     """
     if not (lowest >= -OVERSHOOT and highest <= 1 + OVERSHOOT):
+        if math.isnan(lowest):
+            raise UsageError(f"a floating-point {name} must be in [0, 1], but this one holds NaN")
+        is_signed = highest <= 1 + OVERSHOOT
+        hint = "add 1 to what is in [-1, 1] and halve it" if is_signed else "divide by 255 what is in [0, 255]"
         raise UsageError(
             f"a floating-point {name} must be in [0, 1], but this one reaches from {lowest:.4g} to {highest:.4g}; "
-            "divide by 255 what is in [0, 255]"
+            f"{hint}"
         )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import ExifTags
-from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
+from PIL.TiffImagePlugin import MM, OPEN_INFO, ImageFileDirectory_v2, TiffImageFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,9 @@ GREY16_MODES = frozenset({"I;16", "I;16B", "I;16L"})
 MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 SAMPLE_FORMAT = 339
 UNSIGNED = 1
+WHITE_IS_ZERO = 0
+OPEN_INFO.setdefault((MM, 1, (UNSIGNED,), 1, (12,), ()), ("I;16", "I;12"))
+"""Packed 12 bits are the same bytes in either byte order, but Pillow knows them in little-endian files alone."""
 
 
 def bits_per_sample(tags: Any) -> int:
@@ -56,4 +59,5 @@ def unread_kind(path: Path) -> str:
         tags.load(file)
         kinds = {2: "signed ", 3: "floating-point "}
         kind = kinds.get(max(tags.get(SAMPLE_FORMAT, (UNSIGNED,))), "")
-        return f"a TIFF of {bits_per_sample(tags)} {kind}bits per sample"
+        inverted = " in which 0 is white" if tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO else ""
+        return f"a TIFF of {bits_per_sample(tags)} {kind}bits per sample{inverted}"

@@ -71,6 +71,8 @@ def outputs(
     else:
         raise UsageError(f"{source}: no such file or folder")
     pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
+    if own := [path for file, path in pairs if path.exists() and path.samefile(file)]:
+        raise UsageError(f"{own[0]}: OUT would replace IN; choose another file or folder")
     taken = Counter(path for _, path in pairs)
     if doubles := [path for path, times in taken.items() if times > 1]:
         raise UsageError(f"two inputs would both be written to {doubles[0]}; rename one")

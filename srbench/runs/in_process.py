@@ -39,13 +39,15 @@ def method(
         **fields: other fields of `srbench.ModelSpec`, such as ``halo``, ``multiple`` and ``summary``.
 
     Raises:
-        UsageError: it is neither a network nor callable.
+        UsageError: it is neither a network nor callable, or has no values.
         SpecError: a field is invalid.
     """
     from torch import nn
 
     if isinstance(net, type) or not callable(net):
         raise UsageError(f"a method is a torch.nn.Module or a callable, not {_shown(net)}")
+    if isinstance(net, nn.Module) and any(value.is_meta for value in (*net.parameters(), *net.buffers())):
+        raise UsageError(f"{_shown(net)} is on the meta device, without values; load its weights first")
     spec = ModelSpec(
         name=name or name_of(net),
         summary=fields.pop("summary", f"{_shown(net)}, made in Python"),
@@ -119,8 +121,33 @@ def _digest(net: torch.nn.Module) -> str:
                 digest.update(inspect.getsource(kind).encode())
             except (OSError, TypeError):  # made in an interactive session: its code may be another each time
                 digest.update(uuid.uuid4().bytes)
-    for name, value in net.state_dict().items():
+    values = dict(net.state_dict())
+    for name, part in net.named_modules():
+        if not type(part).__module__.startswith("torch."):
+            values |= {f"{name}.{key}": value for key, value in _settings(part).items()}
+    for name, value in values.items():
         if isinstance(value, torch.Tensor):
             digest.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
             digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        else:
+            digest.update(f"{name} {value!r}".encode() if _is_plain(value) else uuid.uuid4().bytes)
     return digest.hexdigest()[:16]
+
+
+def _settings(part: torch.nn.Module) -> dict[str, Any]:
+    """Return what a module keeps beside its weights, such as ``self.gain = 2``: its output may depend on it."""
+    from torch import nn
+
+    own = vars(nn.Module())
+    return {key: value for key, value in vars(part).items() if key not in own}
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value's text says all of it; of others, such as functions, the state cannot be known."""
+    import torch
+
+    if isinstance(value, dict):
+        return all(map(_is_plain, (*value, *value.values())))
+    if isinstance(value, list | tuple | set | frozenset):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, bool | int | float | complex | str | bytes | torch.dtype | torch.device)

@@ -41,6 +41,8 @@ class Again:
     """What is missing or has changed, one line each."""
     same_versions: bool
     """Whether srbench, Python and the numerical libraries have the versions of the run."""
+    left_out: tuple[str, ...] = ()
+    """Names of what is no longer available."""
 
 
 def requests_of(run_dir: Path, out: Path) -> list[Again]:
@@ -70,10 +72,12 @@ class _Checked:
     def __init__(self, run: Row, entry: Row, request: Request) -> None:
         self.run, self.entry, self.request = run, entry, request
         self.remarks: list[str] = []
+        self.left_out: list[str] = []
         self.same_versions = self._versions()
         plugins = tuple(plugin for plugin in request.plugins if self._is_available(plugin, plugin_source))
         self.request = replace(request, plugins=plugins)
         self.catalog = Catalog.load(plugins)
+        self.remarks += self.catalog.complaints(plugins)
 
     def again(self) -> Again:
         recorded = self.request
@@ -87,7 +91,9 @@ class _Checked:
             weights={name: choice for name, choice in recorded.weights.items() if name in methods},
         )
         self._images(request)
-        return Again(request, self.catalog, tuple(dict.fromkeys(self.remarks)), self.same_versions)
+        return Again(
+            request, self.catalog, tuple(dict.fromkeys(self.remarks)), self.same_versions, tuple(self.left_out)
+        )
 
     def _available(self, names: tuple[str, ...], check: Callable[[str], object]) -> tuple[str, ...]:
         """Return the names that are available.
@@ -106,6 +112,7 @@ class _Checked:
             check(name)
         except SRBenchError as error:
             self.remarks.append(f"left out: {error}")
+            self.left_out.append(name)
             return False
         return True
 

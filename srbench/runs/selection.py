@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import UsageError, several, unknown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from srbench.specs import ImagePair
 
@@ -26,8 +26,8 @@ def select(pairs: Sequence[ImagePair], dataset: str, images: Sequence[str], limi
     """
     chosen = list(pairs)
     if images:
-        wanted = {name.lower() for name in images}
-        chosen = [pair for pair in pairs if wanted & _forms(pair, dataset)]
+        wanted = _joined(images, {form for pair in pairs for form in _forms(pair, dataset)})
+        chosen = [pair for pair in pairs if not _forms(pair, dataset).isdisjoint(wanted)]
         if not chosen:
             raise UsageError(f"dataset {dataset} has none of --images {', '.join(images)}; it has {_shown(pairs)}")
     return chosen[:limit] if limit else chosen
@@ -44,9 +44,25 @@ def check_names(images: Sequence[str], listings: Mapping[str, Sequence[ImagePair
         UsageError: an image is in none; suggests the nearest.
     """
     known = {form for dataset, pairs in listings.items() for pair in pairs for form in _forms(pair, dataset)}
-    for name in images:
-        if name.lower() not in known:
+    for name in _joined(images, known):
+        if name not in known:
             raise unknown("image", name, {pair.name for pairs in listings.values() for pair in pairs})
+
+
+def _joined(images: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return names of images in lower case; parts of a name that has commas are put together again.
+
+    >>> _joined(["A", "b", "c"], {"a", "b,c"})
+    ['a', 'b,c']
+    """
+    names: list[str] = []
+    parts = [name.lower() for name in images]
+    while parts:
+        lengths = (1, *range(len(parts), 1, -1))
+        length = next((length for length in lengths if ",".join(parts[:length]) in known), 1)
+        names.append(",".join(parts[:length]))
+        del parts[:length]
+    return names
 
 
 def _forms(pair: ImagePair, dataset: str) -> set[str]:

@@ -15,7 +15,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from srbench.errors import UsageError, several
+from srbench.errors import UsageError, counted, several
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def pair_names(
     if len(best) > 1:
         several_ways = several([str(affixes) for affixes in best.values()], 4)
         raise UsageError(
-            f"SR and HR can be paired in several ways, each with {most} pairs: {several_ways}; "
+            f"SR and HR can be paired in several ways, each with {counted(most, 'pair')}: {several_ways}; "
             "--sr-suffix and --hr-suffix say which ending to take"
         )
     way, affixes = next(iter(best.items()), ((), Affixes()))

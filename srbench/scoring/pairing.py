@@ -122,6 +122,8 @@ def list_names(folder: Path, suffix: str = "") -> dict[str, Path]:
         named = [(file.relative_to(folder).with_suffix("").as_posix(), file) for file in files]
     else:
         named = [(file.stem, file) for file in files]
+    if suffix and not any(stem.lower().endswith(suffix.lower()) for stem, _ in named):
+        raise UsageError(f"{folder}: no name ends in {suffix!r} (such as {named[0][0]})")
     names: dict[str, Path] = {}
     for stem, file in named:
         name = stem[: -len(suffix)] if suffix and stem.lower().endswith(suffix.lower()) else stem

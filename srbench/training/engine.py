@@ -72,6 +72,8 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
     spec = find_method(request, catalog)
     if not request.resume and (request.out / STATE).exists() and not is_follower():
         raise UsageError(f"{request.out} holds a training already; --resume continues it, --out chooses another folder")
+    if (request.out / "run.json").exists():
+        raise UsageError(f"{request.out} is the folder of a run; --out chooses another folder")
     if request.resume and not (request.out / STATE).is_file():
         ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
@@ -254,12 +256,18 @@ class _Loop:
         if self._merit(figures) > self.best:
             self.best, self.best_step, self.figures = self._merit(figures), step, figures
             save_weights(self.average.net, self.out / WEIGHTS, card)
-        if step >= self.settings.steps / 3 and not self.warned and not self._has_learnt():
+        is_due = self.settings.steps / 3 <= step < self.settings.steps  # the end says it once more
+        if is_due and not self.warned and not self._has_learnt():
             self.warned = True
             self.ui.warn(
-                f"step {step}: no better than {defaults.BASELINE} so far; a lower --lr, a larger --batch or more "
-                "--steps may help"
+                f"step {step}: no better than {defaults.BASELINE} so far ({self._gain()}); a lower --lr, a larger "
+                "--batch or more --steps may help"
             )
+
+    def _gain(self) -> str:
+        """Return in words by how much the best weights would have to be better than bicubic to count as better."""
+        name = self._criterion(self.validator.baseline)
+        return f"{name} gains less than {self.catalog.metrics[name].allowed(self.validator.baseline[name]):.2g}"
 
     def _has_learnt(self) -> bool:
         """Return whether the best weights are better than bicubic, by more than scripts differ."""

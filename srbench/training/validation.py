@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from srbench import defaults
 from srbench.data.find import find_dataset
 from srbench.data.image_sets import prepare
+from srbench.data.pairs import usable
 from srbench.errors import AssetError
 from srbench.images.degradations import BICUBIC
 from srbench.images.tensors import to_8bit, to_picture
@@ -70,10 +71,32 @@ def choose_validation(
         if dataset:
             raise AssetError(f"{images.fault} (--validate-on chooses another dataset or folder)")
         ui.note(f"{defaults.VALIDATION} is not available, so a tenth of the training images is held out for validation")
-    data = data.hold_out(seed)
-    pairs = [ImagePair(image.name, image.path, image.lr) for image in data.held_out]
+    data = _hold_out(data, scale, seed, ui)
+    pairs = _pairs(data)
     spec = DatasetSpec(name=HELD_OUT, summary="part of the training data", scales={scale}, images=lambda _: pairs)
-    return prepare(HELD_OUT, spec, HELD_OUT, scale, ui, degradation), data
+    return prepare(HELD_OUT, spec, HELD_OUT, scale, ui, degradation, remarks=False), data
+
+
+def _hold_out(data: TrainingData, scale: int, seed: int, ui: UI) -> TrainingData:
+    """Return the data with images held out that can be decoded; those that cannot are left out of it.
+
+    Raises:
+        UsageError: fewer than two images are left.
+    """
+    while True:
+        split = data.hold_out(seed)
+        pairs = _pairs(split)
+        good, faults = usable(pairs, scale)
+        if not faults:
+            return split
+        for fault in faults:
+            ui.warn(f"left out: {fault}")
+        kept = {pair.hr for pair in good}
+        data = data.drop({image.path for image in split.held_out if image.path not in kept})
+
+
+def _pairs(data: TrainingData) -> list[ImagePair]:
+    return [ImagePair(image.name, image.path, image.lr) for image in data.held_out]
 
 
 def beside_baseline(figures: Mapping[str, float], baseline: Mapping[str, float]) -> str:

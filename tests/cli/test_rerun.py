@@ -29,3 +29,28 @@ def test_commands(here, asked, tmp_path):
     assert heads.split() == ["method", "image", "metric", "protocol", "then", "now"]
     assert value.split()[2] == "x2"
     assert total == "24 values of 0 saved and 6 repeated outputs: 1 differ"
+
+
+def test_a_rerun_without_all_of_the_run_says_so_and_ends_with_1(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png", 16, 16)
+    plugin = tmp_path / "own.py"
+    plugin.write_text(
+        "from srbench import ModelSpec, hookimpl\n"
+        "from srbench_plugins import interpolation\n"
+        "@hookimpl\n"
+        "def srbench_models():\n"
+        "    build = lambda scale: interpolation.build('bicubic', scale)\n"
+        "    return [ModelSpec(name='own', summary='s', scales={4}, build=build)]\n"
+    )
+    common = ["--dataset", "./set", "--metrics", "psnr", "--no-speed"]
+    assert here("run", "--methods", "bicubic,own", "--plugin", plugin, *common, "--out", "one").returncode == 0
+    plugin.write_text("raise RuntimeError('oops')\n")
+    again = here("rerun", "one", "--out", "two")
+    assert again.returncode == 1
+    assert "own.py: cannot be imported: RuntimeError: oops" in again.stderr
+    assert "not repeated, since no longer available: own\n" in again.stderr
+    assert "bicubic" in (tmp_path / "two" / "leaderboard.csv").read_text()
+    run = here("run", "--methods", "bicubic", "--plugin", plugin, *common, "--out", "three")
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1)
+    assert "cannot be imported: RuntimeError: oops" in run.stderr
+    assert not (tmp_path / "three").exists()

@@ -98,7 +98,17 @@ def test_missing_pairs_are_counted_and_exit_1(call, folders, save_image):
     assert err.count("has no SR partner") == 2
     assert [line.split() for line in out.splitlines()][-1] == ["images", "y", "3", "of", "5"]
     (folders / "sr" / "z.png").write_bytes((folders / "sr" / "a.png").read_bytes())
-    assert call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")[0] == 1
+    save_image(folders / "sr" / "c.png", 10, 10)
+    options = ("--scale", 4, "--metrics", "psnr", "--format")
+    code, out, _ = call("score", "sr", "hr", *options, "csv")
+    assert code == 1
+    values = {row["image"]: row["psnr"] for row in csv.DictReader(out.splitlines())}
+    assert [name for name, value in values.items() if value] == ["a", "b"]
+    assert [name for name, value in values.items() if not value] == ["c", "d", "e"]
+    found = {row["image"]: row for row in json.loads(call("score", "sr", "hr", *options, "json")[1])}
+    assert found["c"]["psnr"] is found["d"]["psnr"] is None
+    assert "is 10x10" in found["c"]["reasons"]["psnr"]
+    assert found["e"]["reasons"]["psnr"] == "hr/e.png has no SR partner"
 
 
 def test_a_folder_compared_with_itself_is_remarked_on(call, folders):
@@ -137,7 +147,7 @@ def test_score_names_what_does_not_fit(call, folders, save_image):
     (folders / "hr" / "c.png").write_bytes(b"")
     code, out, err = call("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")
     assert code == 1
-    assert [line.split(",")[0] for line in out.splitlines()] == ["image", "a"]
+    assert [row["image"] for row in csv.DictReader(out.splitlines()) if row["psnr"]] == ["a"]
     said = err.splitlines()
     assert said == [
         f"warning: {Path('sr/only.png')} has no HR partner",
@@ -175,7 +185,7 @@ def test_output_can_be_piped_apart_from_messages(srbench, folders):
     (folders / "sr" / "b.png").write_text("no image")
     done = srbench("score", "sr", "hr", "--scale", 4, "--metrics", "psnr", "--format", "csv")
     assert done.returncode == 1
-    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", "a", "c"]
+    assert [line.split(",")[0] for line in done.stdout.splitlines()] == ["image", "a", "c", "b"]  # b is empty
     assert (
         done.stderr
         == f"warning: {Path('sr/b.png')}: is no PNG, JPEG, BMP, TIFF, WEBP, GIF, PPM, AVIF or JPEG2000 image\n"

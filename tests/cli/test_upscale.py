@@ -84,7 +84,9 @@ def test_upscale_of_a_folder_names_faults_and_writes_the_rest(call, tmp_path, sa
     [
         (["nearst", "a.png", "b.png"], 2, "unknown method 'nearst'; did you mean 'nearest'?"),
         (["nearest", "none.png", "b.png"], 2, "none.png: no such file or folder"),
-        (["nearest", "a.png", "a.png"], 2, "a.png exists already; nothing was written (--overwrite replaces)"),
+        (["nearest", "a.png", "a.png"], 2, "a.png: OUT would replace IN"),
+        (["nearest", "a.png", "a.png", "--overwrite"], 2, "a.png: OUT would replace IN"),
+        (["nearest", ".", ".", "--overwrite"], 2, "a.png: OUT would replace IN; choose another file or folder"),
         (["nearest", "a.png", "b.png", "--scale", "5"], 2, "nearest does not do x5; it does x2, x3, x4, x8"),
         (["nearest", "a.png", "b.png", "--scale", "1"], 2, "--scale"),
         (["nearest", "a.png", "b.xyz"], 2, "cannot write .xyz; use .png"),

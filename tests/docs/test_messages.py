@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import pairwise, product
 from pathlib import Path
 
@@ -71,7 +71,7 @@ class Module:
         """The expressions whose texts an expression may have, and the names that were looked up until there."""
         if isinstance(node, ast.Name | ast.Call):
             name = last_name(node.func if isinstance(node, ast.Call) else node)
-            values = self.assigned.get(name, []) if isinstance(node, ast.Name) else self.returned(node)
+            values = self.named(name) if isinstance(node, ast.Name) else self.returned(node)
             return ([] if name in seen else values), seen | {name}
         parts = {
             ast.IfExp: ("body", "orelse"),
@@ -82,6 +82,10 @@ class Module:
         }
         found = [getattr(node, part) for part in parts.get(type(node), ())]
         return [one for part in found for one in (part if isinstance(part, list) else [part])], seen
+
+    def named(self, name: str) -> list[ast.expr]:
+        """What a name stands for: what the file assigns to it, else a constant of another file."""
+        return self.assigned.get(name) or (constants().get(name, []) if name.isupper() else [])
 
     def returned(self, call: ast.Call) -> list[ast.expr]:
         """What a function of the file returns; messages that it makes itself are found there."""
@@ -105,6 +109,17 @@ class Module:
                     messages.append(node.value)
         names = [name for name in self.functions if re.search("remark|warnings|random_weights", name)]
         return messages + [value for name in names for value in self.returns(name)] + self.assigned.get("remark", [])
+
+
+@cache
+def constants() -> dict[str, list[ast.expr]]:
+    """The values of the constants at the top of all files, by name."""
+    values: dict[str, list[ast.expr]] = {}
+    for text in sources("srbench").values():
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.Assign) and last_name(node.targets[0]).isupper():
+                values.setdefault(last_name(node.targets[0]), []).append(node.value)
+    return values
 
 
 def _printed(call: ast.Call) -> list[ast.expr]:

@@ -251,23 +251,28 @@ def test_tiff_that_would_lose_bits_is_refused(tmp_path, array, photometric, samp
         read(path)
 
 
-def packed_tiff(path, values, bits):
+def packed_tiff(path, values, bits, order="<"):
     """Write grey samples of any number of bits, one after the other, each row from a new byte (TIFF 6.0, page 29)."""
     rows = ["".join(f"{int(value):0{bits}b}" for value in row) for row in values]
     data = b"".join(int(row.ljust(-(-len(row) // 8) * 8, "0"), 2).to_bytes(-(-len(row) // 8)) for row in rows)
     height, width = values.shape
     numbers = {256: width, 257: height, 258: bits, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: len(data)}
-    tags = b"".join(struct.pack("<2H2I", tag, 4, 1, value) for tag, value in numbers.items())
+    tags = b"".join(struct.pack(f"{order}2H2I", tag, 4, 1, value) for tag, value in numbers.items())
     path.write_bytes(
-        struct.pack("<4sI", b"II*\0", 8 + len(data)) + data + struct.pack("<H", len(numbers)) + tags + bytes(4)
+        struct.pack(f"{order}2sHI", b"II" if order == "<" else b"MM", 42, 8 + len(data))
+        + data
+        + struct.pack(f"{order}H", len(numbers))
+        + tags
+        + bytes(4)
     )
     return path
 
 
-def test_12_bit_tiff_is_stretched_to_16_bits(tmp_path):
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_12_bit_tiff_is_stretched_to_16_bits(tmp_path, order):
     values = np.arange(8 * 6).reshape(6, 8) * 87 % 4096
     values[0, :2] = 0, 4095
-    picture = read(packed_tiff(tmp_path / "a.tif", values, 12))
+    picture = read(packed_tiff(tmp_path / "a.tif", values, 12, order))
     assert (picture.bits, picture.grey) == (16, True)
     exact = values * 65535 / 4095
     assert np.abs(picture.pixels[..., 0] - exact).max() <= 0.5

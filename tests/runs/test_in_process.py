@@ -63,6 +63,25 @@ def test_new_weights_are_scored_anew_and_the_same_are_not(run, tmp_path):
     assert run(srbench.method(Twice(0.5), name="mine", scale=2)).psnr["mine"] < first
 
 
+class Gain(Twice):
+    """Keeps what it multiplies by beside its weights."""
+
+    def __init__(self, gain):
+        super().__init__()
+        self.gain = gain
+
+    def forward(self, lr):
+        return super().forward(lr) * (self.gain() if callable(self.gain) else self.gain["of"])
+
+
+@pytest.mark.parametrize(("first", "second"), [({"of": 1.0}, {"of": 0.5}), (lambda: 1.0, lambda: 0.5)])
+def test_a_setting_beside_the_weights_is_scored_anew(run, first, second):
+    whole = run([srbench.method(Gain(first), name="mine", scale=2)])
+    half = run([srbench.method(Gain(second), name="mine", scale=2)])
+    assert whole.psnr["mine"] == run(["nearest"]).psnr["nearest"]
+    assert half.psnr["mine"] < whole.psnr["mine"] - 3  # half as bright
+
+
 def test_its_output_is_the_networks(run, tmp_path):
     run(srbench.method(Twice(0.5), name="mine", scale=2), save_images=True)
     lr = np.asarray(Pillow.open(tmp_path / "run" / "images" / "photos_x2" / "LR" / "a.png")).astype(float)

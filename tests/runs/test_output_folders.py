@@ -74,6 +74,15 @@ def test_outputs_are_a_row_beside_networks(here, outputs):
     assert float(board(outputs / "run")["files:out"]["psnr"]) == pytest.approx(expected_psnr(outputs), rel=1e-12)
 
 
+@pytest.mark.parametrize("folder", ["one", "one/HR"])
+def test_compare_takes_the_outputs_of_the_images_folder(here, tmp_path, save_image, folder):
+    hr = save_image(tmp_path / folder / "a.png", 40, 40)
+    for name in ("one", "two"):
+        save_image(tmp_path / "out" / name / "x4" / "a.png", 40, 40, seed=hr.stat().st_size + (name == "two"))
+    done = here("compare", f"{folder}/a.png", "--methods", "files:out", "--metrics", "psnr", "--out", "c.png")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_cropped_and_grey_outputs_are_remarked_on(here, outputs, save_image):
     save_image(outputs / "out" / "baby_x4_TOOL.png", 41, 43, seed=10)
     save_image(outputs / "out" / "bird_x4_TOOL.png", 40, 40, "L", seed=11)

@@ -6,6 +6,9 @@ import csv
 
 import pytest
 
+from srbench.runs.selection import check_names, select
+from srbench.specs import ImagePair
+
 
 @pytest.fixture
 def run(here, tmp_path, save_image):
@@ -18,6 +21,15 @@ def run(here, tmp_path, save_image):
         return here("run", "--methods", "bicubic", *common, *options)
 
     return call
+
+
+@pytest.mark.parametrize(
+    ("images", "names"), [("a", ["a"]), ("b,c", ["b,c"]), ("B,c,a", ["a", "b,c"]), ("b,c,d", ["b,c", "d"])]
+)
+def test_names_with_commas_are_chosen(tmp_path, images, names):
+    pairs = [ImagePair(name, tmp_path / f"{name}.png") for name in ("a", "b,c", "c,d", "d")]
+    check_names(images.split(","), {"photos": pairs})
+    assert [pair.name for pair in select(pairs, "photos", images.split(","), 0)] == names
 
 
 def rows(folder):

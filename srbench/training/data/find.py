@@ -71,6 +71,11 @@ class TrainingData:
             for i, entry in enumerate(self.sets)
         ]
 
+    def drop(self, faulty: Collection[Path]) -> TrainingData:
+        """Return the data without images that cannot be decoded; the card counts them as left out."""
+        images = [image for image in self.images if image.path not in faulty]
+        return replace(self, images=images, sets=self.without(faulty))
+
     def made_by(self, degradation: Degradation) -> str:
         """Return what makes the images' LR, for the card: ``as-given``, the degradation, or both."""
         given = sum(image.lr is not None for image in self.images)
