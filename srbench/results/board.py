@@ -16,7 +16,7 @@ from srbench import defaults
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.columns import HEADINGS, find_column
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
-from srbench.results.rows import read_rows
+from srbench.results.rows import is_cut_off, read_rows
 from srbench.results.run_file import folder_of, read_run_file
 from srbench.results.statistics import holm, p_value
 
@@ -52,6 +52,9 @@ TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_
 MEASURED = {*TIMED, "peak_mem_mib"}
 """Columns that are empty without a measurement of speed."""
 LOWER_COST = {"params", "macs", "latency_ms", "peak_mem_mib", "latency_p10_ms", "latency_p90_ms"}
+
+
+AGAIN = "the same 'srbench run' with its --out makes them"
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,7 @@ def load_board(
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
     datasets: dict[str, None] = {}
+    cut_off: list[str] = []
     for run_dir in run_dirs:
         run = read_run_file(run_dir)
         try:
@@ -133,10 +137,11 @@ def load_board(
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
             raise SRBenchError(f"{run_dir}: {reason}") from error
         if not of_run:
-            again = "the same 'srbench run' with its --out makes them"
             if damage := _damage(run, folder_of(run_dir) / "results.jsonl"):
-                raise SRBenchError(f"{run_dir}: results.jsonl is damaged: {damage}; restore it, or {again} again")
-            raise SRBenchError(f"{run_dir}: has no results yet; {again}")
+                raise SRBenchError(f"{run_dir}: results.jsonl is damaged: {damage}; restore it, or {AGAIN} again")
+            raise SRBenchError(f"{run_dir}: has no results yet; {AGAIN}")
+        if run["commands"] and run["commands"][-1].get("seconds") and is_cut_off(folder_of(run_dir) / "results.jsonl"):
+            cut_off.append(f"{run_dir}: results.jsonl is damaged: it ends in the middle of a row; {AGAIN} again")
         for entry in of_run:
             identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
             if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
@@ -152,7 +157,7 @@ def load_board(
     intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
     names = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
     frame = pd.DataFrame(records, columns=names)
-    notes = list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
+    notes = cut_off + list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
     sort, shown = _chosen(frame, metrics, sort, columns, notes if lenient else None)
     board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown, datasets=tuple(datasets))
     frame["vs_best"] = _verdicts(board, board.entries)

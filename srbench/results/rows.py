@@ -105,12 +105,23 @@ def read_rows(path: Path) -> Iterator[Row]:
         raise SRBenchError(f"{path}: cannot be read ({reason_of(error)})") from error
 
 
+def is_cut_off(path: Path) -> bool:
+    """Return whether a file ends in the middle of a row."""
+    try:
+        with path.open("rb") as file:
+            return file.seek(0, os.SEEK_END) > _whole(file)
+    except OSError:
+        return False
+
+
 def _row(line: bytes, location: str) -> Row:
     try:
         row: Row = json.loads(line.decode())
         schema = row["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise SRBenchError(f"{location}: is not a row of results; move the file away") from error
+        raise SRBenchError(
+            f"{location}: is not a row of results: the file is damaged; restore it, or move it away"
+        ) from error
     if schema != SCHEMA:
         raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
     if reason := fault(row, FORMS.get(str(row.get("kind")), Fields())):

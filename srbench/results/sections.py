@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from srbench.errors import counted, unbroken
-from srbench.results.board import COST, QUALITY, TEXTS
+from srbench.results.board import COST, QUALITY, TIMED
 from srbench.results.columns import HEADINGS, metric_heading
 
 if TYPE_CHECKING:
@@ -113,8 +113,7 @@ def _section(board: Board, frame: pd.DataFrame) -> Section:
             row.update(dict.fromkeys(COST[1:]))
     ok = [row for row in rows if row["status"] == "ok"]
     remarks += _unsteady(ok)
-    marked = [name for name in columns if name not in ("method", "status", "interval", "vs_best")]
-    marks = {name: _best(board, ok, name) for name in marked if name not in TEXTS}
+    marks = {name: _best(board, ok, name) for name in columns if name in board.metrics or name in (*COST, *TIMED)}
     texts, best = [], []
     for row in rows:
         if row["status"] == "ok":

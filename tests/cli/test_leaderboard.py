@@ -136,6 +136,14 @@ def test_results_that_are_cut_off_are_damaged(board, here, tmp_path, length):
         assert "no results yet" not in done.stderr
 
 
+def test_results_that_end_in_the_middle_of_a_row_are_said_to_be_damaged(board, tmp_path):
+    results = tmp_path / "runs" / "one" / "results.jsonl"
+    results.write_bytes(results.read_bytes()[:-9])
+    code, out, _ = board()
+    assert code == 0
+    assert "runs/one: results.jsonl is damaged: it ends in the middle of a row; the same 'srbench run' " in out
+
+
 @pytest.mark.parametrize("sort", ["PSNR", "psnr db", "95 % CI", "95 % CI (t)", "vs best", "MACs", "device", "images"])
 def test_any_heading_sorts(board, sort):
     code, out, err = board("--sort", sort, "--format", "csv")
