@@ -166,7 +166,7 @@ def test_tensors_keep_their_type_and_batch():
         (torch.full((3, 4, 4), 128.0), r"from 128 to 128; divide by 255"),
         (np.array([[0.0, 255.0]]), r"from 0 to 255; divide by 255"),
         (np.array([[-1.0, 1.0]], dtype=np.float32), r"from -1 to 1"),
-        (torch.full((1, 3, 4, 4), float("nan")), r"from nan to nan"),
+        (torch.full((1, 3, 4, 4), float("nan")), r"holds NaN"),
         (np.zeros((0, 4, 3), dtype=np.uint8), r"not \(0, 4, 3\) of uint8"),
         (torch.zeros(3, 0, 4), r"not \(3, 0, 4\) of"),
     ],

@@ -35,7 +35,6 @@ METHOD = (
         "forward must map (N, 3, h, w) to floating point of (N, 3, h*scale, w*scale)",
         ("builds",),
     ),
-    Check("range", "methods:in_range", "work on RGB in [0, 1], not in [0, 255] or [-1, 1]", ("output",)),
     Check("input", "methods:input_stays", "do not work in place on the input: clone it, or 'x = x + ...'", ("output",)),
     Check(
         "deterministic",
@@ -80,6 +79,7 @@ METHOD = (
         "again, or delete it",
         ("builds", "deterministic"),
     ),
+    Check("range", "methods:in_range", "work on RGB in [0, 1], not in [0, 255] or [-1, 1]", ("output",)),
     Check(
         "learns",
         "recipes:learns",
