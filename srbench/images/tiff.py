@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,14 +51,18 @@ def stretched(pixels: NDArray[np.uint16], bits: int) -> NDArray[np.uint16]:
 
 def unread_kind(path: Path) -> str:
     """Return what a TIFF that Pillow cannot identify holds, such as "a TIFF of 9 bits per sample"; else nothing."""
-    with path.open("rb") as file:
-        header = file.read(8)
-        if header[:4] not in MAGIC:
-            return ""
-        tags = ImageFileDirectory_v2(header)
-        file.seek(tags.next)
-        tags.load(file)
-        kinds = {2: "signed ", 3: "floating-point "}
-        kind = kinds.get(max(tags.get(SAMPLE_FORMAT, (UNSIGNED,))), "")
-        inverted = " in which 0 is white" if tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO else ""
-        return f"a TIFF of {bits_per_sample(tags)} {kind}bits per sample{inverted}"
+    try:
+        with path.open("rb") as file, warnings.catch_warnings(action="ignore"):
+            header = file.read(8)
+            if header[:4] not in MAGIC:
+                return ""
+            tags = ImageFileDirectory_v2(header)
+            file.seek(tags.next)
+            tags.load(file)
+            kinds = {2: "signed ", 3: "floating-point "}
+            kind = kinds.get(max(tags.get(SAMPLE_FORMAT, (UNSIGNED,))), "")
+            is_inverted = tags.get(ExifTags.Base.PhotometricInterpretation) == WHITE_IS_ZERO
+            inverted = " in which 0 is white" if is_inverted else ""
+            return f"a TIFF of {bits_per_sample(tags)} {kind}bits per sample{inverted}"
+    except Exception:  # noqa: BLE001  (Pillow raises many types for a damaged directory)
+        return ""

@@ -47,8 +47,10 @@ def command(monkeypatch, capsys):
         assert "Traceback" not in said.err, what
         assert printable(said.err) == said.err, what
         if ended.value.code:
-            assert said.err.startswith("error: "), f"{what}: {said.err}"
-            assert said.err.count("\n") == 1, f"{what}: {said.err}"
+            lines = [line for line in said.err.splitlines() if not line.startswith("warning: ")]
+            assert all(line.startswith("error: ") for line in lines), f"{what}: {said.err}"
+            assert len(lines) <= 1, f"{what}: {said.err}"
+            assert said.err, what
         return ended.value.code
 
     return run
