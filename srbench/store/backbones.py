@@ -6,6 +6,7 @@ Only the convolutional ``features.*`` are stored, as safetensors: AlexNet shrink
 from __future__ import annotations
 
 import contextlib
+import io
 import socket
 import sys
 from contextvars import ContextVar
@@ -150,7 +151,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
     patience = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT_S)  # torch.hub would wait forever for a silent server
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # torch.hub prints, but stdout is for results
+        with contextlib.redirect_stdout(io.StringIO()):  # torch.hub prints what it does, even where that fails
             state = weights.get_state_dict(
                 progress=sys.stderr.isatty(), check_hash=True, weights_only=True, map_location="cpu"
             )
