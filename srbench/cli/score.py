@@ -140,7 +140,7 @@ def score_command(
     texts = {"csv": partial(_csv, empty=empty), "json": partial(_json, empty=empty)}
     texts["table"] = partial(_table, total=pairing.images)
     click.echo(texts[style](result, names), nl=False)
-    lacks = _lacks_a_metric(result, names, asked=ctx.get_parameter_source("metrics") is not DEFAULT)
+    lacks = _lacks_a_metric(result, names, are_chosen=ctx.get_parameter_source("metrics") is not DEFAULT)
     if request is not None:
         _make_run(request, catalog, ui, show=style == "table")
     if not result.scores:
@@ -220,12 +220,12 @@ def _make_run(request: Request, catalog: Catalog, ui: Terminal, *, show: bool) -
         raise click.exceptions.Exit(1)
 
 
-def _lacks_a_metric(result: FolderScores, metrics: list[str], *, asked: bool) -> bool:
+def _lacks_a_metric(result: FolderScores, metrics: list[str], *, are_chosen: bool) -> bool:
     """Return whether a metric that was asked for has no value at all; of the default ones, whether all lack."""
     empty = [
         all(name not in scores or scores[name].value is None for scores in result.scores.values()) for name in metrics
     ]
-    return any(empty) if asked else all(empty)
+    return any(empty) if are_chosen else all(empty)
 
 
 def _cell(score: Score | None) -> float | str | None:

@@ -30,13 +30,13 @@ class Chosen:
         return [file for group in (self.hr, self.lr) if group for file in group.files]
 
 
-def choose(found: Scan, scale: int, *, need_lr: bool = True) -> Chosen:
+def choose(tree: Scan, scale: int, *, need_lr: bool = True) -> Chosen:
     """Choose the groups that make the dataset of a folder.
 
     Raises:
         UsageError: there is none, or it is not clear which.
     """
-    groups = _settled(found.groups)
+    groups = _settled(tree.groups)
     large = [group for group in groups if group.role == "HR"]
     small = [group for group in groups if group.role == "LR"]
     plain = [group for group in groups if not group.role]
@@ -44,22 +44,22 @@ def choose(found: Scan, scale: int, *, need_lr: bool = True) -> Chosen:
         large = _hr_without_word(plain, small)
     if not small:
         if need_lr and any(group.label != "." for group in large):
-            _refuse_empty(found)
-        return Chosen(_only(found, large, plain, scale), None)
+            _refuse_empty(tree)
+        return Chosen(_only(tree, large, plain, scale), None)
     if not large:
         fitting = [group for group in small if group.scale in {None, scale}] or small
-        return Chosen(None, _single(found, fitting, scale, "LR"))
+        return Chosen(None, _single(tree, fitting, scale, "LR"))
     if not need_lr:
-        return Chosen(_single(found, _of_one_set(found, large), scale, "HR"), None, tuple(small))
-    large, small = _same_set(found, large, small)
+        return Chosen(_single(tree, _of_one_set(tree, large), scale, "HR"), None, tuple(small))
+    large, small = _same_set(tree, large, small)
     fitting = [group for group in small if group.scale in {None, scale}]
     if not fitting:
         scales = ", ".join(f"x{group.scale} ({label(group)})" for group in small)
         raise UsageError(
-            f"{found.folder}: has LR for {scales}, none for x{scale}; give the folder of HR alone to have LR made: "
+            f"{tree.folder}: has LR for {scales}, none for x{scale}; give the folder of HR alone to have LR made: "
             f"{large[0].folder}"
         )
-    hr, lr = _single(found, large, scale, "HR"), _single(found, fitting, scale, "LR")
+    hr, lr = _single(tree, large, scale, "HR"), _single(tree, fitting, scale, "LR")
     return Chosen(hr, lr, tuple(group for group in (*large, *small) if group not in (hr, lr)))
 
 
@@ -81,15 +81,15 @@ def _settled(groups: Iterable[Group]) -> list[Group]:
     ]
 
 
-def _refuse_empty(found: Scan) -> None:
+def _refuse_empty(tree: Scan) -> None:
     """Check that no folder says LR and holds no image: LR would be made anew in silence.
 
     Raises:
         UsageError: one does.
     """
-    for folder in found.empty:
-        inside = [file for file in found.unread if file.is_relative_to(folder)]
-        if _says(folder, "LR") and not any(other != folder and other.is_relative_to(folder) for other in found.empty):
+    for folder in tree.empty:
+        inside = [file for file in tree.unread if file.is_relative_to(folder)]
+        if _says(folder, "LR") and not any(other != folder and other.is_relative_to(folder) for other in tree.empty):
             more = f" (passed over: {suffixes(inside)})" if inside else ""
             raise UsageError(f"{folder}: holds no image file{more}; remove it to have LR made from HR")
 
@@ -105,7 +105,7 @@ def _hr_without_word(plain: Sequence[Group], small: Sequence[Group]) -> list[Gro
     return same or (list(plain) if len(plain) == 1 else [])
 
 
-def _only(found: Scan, large: Sequence[Group], plain: Sequence[Group], scale: int) -> Group:
+def _only(tree: Scan, large: Sequence[Group], plain: Sequence[Group], scale: int) -> Group:
     """Return the one group of HR images of a folder without LR.
 
     Raises:
@@ -114,16 +114,16 @@ def _only(found: Scan, large: Sequence[Group], plain: Sequence[Group], scale: in
     below = [group for group in large if group.key == "" and group.label != "."]  # HR/ in it
     own = [group for group in (*large, *plain) if group.label == "."]
     if below or own:
-        return _single(found, below or own, scale, "HR")
+        return _single(tree, below or own, scale, "HR")
     if large:
-        return _single(found, _of_one_set(found, large), scale, "HR")
+        return _single(tree, _of_one_set(tree, large), scale, "HR")
     if plain:
-        raise UsageError(f"{found.folder}: holds no image file; its sub-folders do: {counts(plain)}; give one of them")
-    more = f"; passed over: {suffixes(found.unread)}" if found.unread else ""
-    raise UsageError(f"{found.folder}: holds no image file ({', '.join(sorted(SUFFIXES))}){more}")
+        raise UsageError(f"{tree.folder}: holds no image file; its sub-folders do: {counts(plain)}; give one of them")
+    more = f"; passed over: {suffixes(tree.unread)}" if tree.unread else ""
+    raise UsageError(f"{tree.folder}: holds no image file ({', '.join(sorted(SUFFIXES))}){more}")
 
 
-def _same_set(found: Scan, large: Sequence[Group], small: Sequence[Group]) -> tuple[list[Group], list[Group]]:
+def _same_set(tree: Scan, large: Sequence[Group], small: Sequence[Group]) -> tuple[list[Group], list[Group]]:
     """Return the HR and LR groups whose folders' names are the same but for role and scale.
 
     Raises:
@@ -137,18 +137,18 @@ def _same_set(found: Scan, large: Sequence[Group], small: Sequence[Group]) -> tu
     if len(common) > 1:
         sets = [next(group for group in small if group.key == key) for key in sorted(common)]
         raise UsageError(
-            f"{found.folder}: holds {len(common)} sets of pairs ({', '.join(sorted(common))}); give the LR folder of "
+            f"{tree.folder}: holds {len(common)} sets of pairs ({', '.join(sorted(common))}); give the LR folder of "
             f"one, such as {sets[0].folder}"
         )
     if not common:
         folders = ", ".join(dict.fromkeys(label(group) for group in (*large, *small)))
         raise UsageError(
-            f"{found.folder}: it is not clear which of {folders} belong together; layouts that do: {LAYOUTS}"
+            f"{tree.folder}: it is not clear which of {folders} belong together; layouts that do: {LAYOUTS}"
         )
     return [group for group in large if group.key in common], [group for group in small if group.key in common]
 
 
-def _of_one_set(found: Scan, large: Sequence[Group]) -> list[Group]:
+def _of_one_set(tree: Scan, large: Sequence[Group]) -> list[Group]:
     """Return the HR groups of the only set.
 
     Raises:
@@ -158,11 +158,11 @@ def _of_one_set(found: Scan, large: Sequence[Group]) -> list[Group]:
     if "" in keys:
         return [group for group in large if group.key == ""]
     if len(keys) > 1:
-        raise UsageError(f"{found.folder}: holds HR of {len(keys)} sets: {counts(large)}; give one of them")
+        raise UsageError(f"{tree.folder}: holds HR of {len(keys)} sets: {counts(large)}; give one of them")
     return list(large)
 
 
-def _single(found: Scan, groups: Sequence[Group], scale: int, role: str) -> Group:
+def _single(tree: Scan, groups: Sequence[Group], scale: int, role: str) -> Group:
     """Return the group for the scale, else the one that a word says most clearly.
 
     Raises:
@@ -177,19 +177,19 @@ def _single(found: Scan, groups: Sequence[Group], scale: int, role: str) -> Grou
     if len({group.folder for group in best}) == 1:
         kinds = " and ".join(sorted({group.kind or named(group.files[:1]) for group in best}))
         raise UsageError(
-            f"{found.folder}: has {role} of {len(best)} kinds at x{scale} ({kinds}); put one into a folder of its own"
+            f"{tree.folder}: has {role} of {len(best)} kinds at x{scale} ({kinds}); put one into a folder of its own"
         )
     raise UsageError(
-        f"{found.folder}: has {role} for x{scale} in {labels}; give the folder of one of them, such as {best[0].folder}"
+        f"{tree.folder}: has {role} for x{scale} in {labels}; give the folder of one of them, such as {best[0].folder}"
     )
 
 
-def beside(folder: Path, found: Scan, scale: int) -> Chosen | None:
+def beside(folder: Path, tree: Scan, scale: int) -> Chosen | None:
     """Return the pairs of a folder of LR, such as ``DIV2K_valid_LR_bicubic/X4``, with the HR beside it.
 
     None for another folder, or where no HR is beside it.
     """
-    if any(group.role == "HR" for group in found.groups):
+    if any(group.role == "HR" for group in tree.groups):
         return None
     for lr_folder in (folder, *list(folder.parents)[:DEPTH]):
         base = lr_folder.parent

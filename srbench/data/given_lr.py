@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from srbench.data.pairs import load_pair
-from srbench.data.remarks import several
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, counted
 from srbench.images.degradations import BICUBIC
 from srbench.specs import Remark
 
@@ -40,7 +39,7 @@ def remark_on(name: str, pairs: Sequence[ImagePair], scale: int, degradation: De
     if not given:
         return []
     if degradation is not BICUBIC:
-        count = several(len(given), "LR file")
+        count = counted(len(given), "LR file")
         return [Remark(f"{name}: {count} not used: LR is made from HR by {degradation.name}", warning=True)]
     chosen = given[:: -(-len(given) // COMPARED)]
     gaps = [gap for pair in chosen if (gap := _gap(pair, scale)) is not None]
@@ -50,7 +49,7 @@ def remark_on(name: str, pairs: Sequence[ImagePair], scale: int, degradation: De
     mean = float(np.mean([gap.mean() for gap in gaps]))
     text = (
         f"{name}: LR is not the benchmark's ({BICUBIC.identity}) but used as given; it differs in "
-        f"{other} of {several(len(gaps), 'image')} compared, by {mean:.1f} of 255 on average"
+        f"{other} of {counted(len(gaps), 'image')} compared, by {mean:.1f} of 255 on average"
     )
     return [Remark(text + ("; check that HR and LR show the same" if mean > ALIKE else ""), warning=True)]
 
@@ -68,6 +67,6 @@ def _gap(pair: ImagePair, scale: int) -> NDArray[np.int16] | None:
         return None
     if lr is None:
         return None
-    made = BICUBIC(torch.from_numpy(planes(hr)), scale).numpy().astype(np.int16)
-    gap: NDArray[np.int16] = np.abs(made - planes(lr))
+    bicubic = BICUBIC(torch.from_numpy(planes(hr)), scale).numpy().astype(np.int16)
+    gap: NDArray[np.int16] = np.abs(bicubic - planes(lr))
     return gap

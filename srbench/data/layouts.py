@@ -263,13 +263,13 @@ def shrunk_copies(files: tuple[Path, ...]) -> dict[Path, tuple[str, int]]:
     Each has the other's stem and the factor.
     """
     by_stem = {file.stem: file for file in files}
-    found = {}
+    copies = {}
     for file in files:
         ends = [match.start() for match in re.finditer(r"[\W_]", file.stem)]
         stem = next((file.stem[:end] for end in reversed(ends) if file.stem[:end] in by_stem), "")
         if stem and (scale := _scale_of(file, by_stem[stem])):
-            found[file] = stem, scale
-    return found
+            copies[file] = stem, scale
+    return copies
 
 
 def _scale_of(file: Path, hr: Path) -> int:

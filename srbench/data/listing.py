@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from srbench.data.choose import beside, choose
 from srbench.data.layouts import LAYOUTS, scan
 from srbench.data.match import image_names, match
-from srbench.data.remarks import kinds_of, lr_by_name, named, paired, passed_over, several, title
-from srbench.errors import UsageError
+from srbench.data.remarks import kinds_of, lr_by_name, named, paired, passed_over, title
+from srbench.errors import UsageError, counted
 from srbench.specs import ImagePair, Remark
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def list_pairs(folder: Path, scale: int) -> Listing:
     Raises:
         UsageError: it holds no image, LR without HR, LR of other scales, or LR that do not pair up with HR.
     """
-    found = scan(folder)
-    chosen = beside(folder, found, scale) or choose(found, scale)
+    tree = scan(folder)
+    chosen = beside(folder, tree, scale) or choose(tree, scale)
     hr, lr = chosen.hr, chosen.lr
     if hr is None:
         raise _no_hr(folder, chosen)
-    remarks = passed_over(found, chosen)
+    remarks = passed_over(tree, chosen)
     if lr is None:
         pairs = [ImagePair(name, file) for name, file in zip(image_names(hr.files), hr.files, strict=True)]
         return Listing(hr.files, [*kinds_of(folder, hr.files), *lr_by_name(folder, hr), *remarks], pairs)
@@ -55,11 +55,11 @@ def list_hr(folder: Path, scale: int) -> Listing:
     Raises:
         UsageError: it holds no image, or LR without HR.
     """
-    found = scan(folder)
-    chosen = choose(found, scale, need_lr=False)
+    tree = scan(folder)
+    chosen = choose(tree, scale, need_lr=False)
     if chosen.hr is None:
         raise _no_hr(folder, chosen)
-    remarks = passed_over(found, chosen)
+    remarks = passed_over(tree, chosen)
     if chosen.relatives:
         remarks.insert(0, Remark(f"{title(folder)}: {_images(chosen.hr.files, 'HR')}; the LR stay as they are"))
     return Listing(chosen.hr.files, remarks)
@@ -71,19 +71,19 @@ def list_lr(folder: Path, scale: int) -> Listing:
     Raises:
         UsageError: it holds no image, or LR of other scales.
     """
-    found = scan(folder)
-    chosen = choose(found, scale)
+    tree = scan(folder)
+    chosen = choose(tree, scale)
     group = chosen.lr or chosen.hr
     if group is None:
         raise UsageError(f"{folder}: holds no image file")
-    remarks = passed_over(found, chosen)
+    remarks = passed_over(tree, chosen)
     if chosen.lr and chosen.hr:
         remarks.insert(0, Remark(f"{title(folder)}: {_images(group.files, 'LR')}; the HR stay as they are"))
     return Listing(group.files, remarks)
 
 
 def _images(files: tuple[Path, ...], role: str) -> str:
-    return several(len(files), f"{role} image")
+    return counted(len(files), f"{role} image")
 
 
 def _no_hr(folder: Path, chosen: Chosen) -> UsageError:

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from srbench.data.layouts import read_name, shrunk_copies
-from srbench.errors import one_line
+from srbench.errors import counted, one_line
 from srbench.specs import Remark
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ SHOWN = 3
 
 def paired(folder: Path, hr: Group, lr: Group, first: Path) -> Remark:
     """Return what was paired with what; ``first`` is the LR file of the first HR file."""
-    start = f"{title(folder)}: {several(len(hr.files), 'pair')}; "
+    start = f"{title(folder)}: {counted(len(hr.files), 'pair')}; "
     if hr.by_file or lr.by_file:
         return Remark(f"{start}LR by names of files, such as {one_line(first.name)} of {one_line(hr.files[0].name)}")
     return Remark(f"{start}HR from {label(hr)}, LR from {label(lr)}")
@@ -50,37 +50,28 @@ def kinds_of(folder: Path, files: Sequence[Path]) -> list[Remark]:
     """Return a remark where files are of several kinds, of which some may not keep all that an image had."""
     if len({file.suffix.lower() for file in files}) < 2:
         return []
-    return [Remark(f"{title(folder)}: {several(len(files), 'image')} of several kinds: {suffixes(files)}")]
+    return [Remark(f"{title(folder)}: {counted(len(files), 'image')} of several kinds: {suffixes(files)}")]
 
 
-def passed_over(found: Scan, chosen: Chosen) -> list[Remark]:
+def passed_over(tree: Scan, chosen: Chosen) -> list[Remark]:
     """Return a remark for files of kinds that are not read, and one each for images beside and below the dataset's."""
     used = {file for group in (chosen.hr, chosen.lr, *chosen.relatives) if group for file in group.files}
-    own = [file for group in found.groups if group.folder == found.folder for file in group.files if file not in used]
-    below = [group for group in found.groups if group.folder != found.folder and not used.issuperset(group.files)]
+    own = [file for group in tree.groups if group.folder == tree.folder for file in group.files if file not in used]
+    below = [group for group in tree.groups if group.folder != tree.folder and not used.issuperset(group.files)]
     texts = []
-    if found.unread:
-        texts.append(f"{several(len(found.unread), 'file')} of kinds that are not read: {suffixes(found.unread)}")
+    if tree.unread:
+        texts.append(f"{counted(len(tree.unread), 'file')} of kinds that are not read: {suffixes(tree.unread)}")
     if own:
-        texts.append(f"{several(len(own), 'image')} that {'is' if len(own) == 1 else 'are'} no HR: {named(own)}")
+        texts.append(f"{counted(len(own), 'image')} that {'is' if len(own) == 1 else 'are'} no HR: {named(own)}")
     if below:
         number = sum(len(set(group.files) - used) for group in below)
-        texts.append(f"{several(number, 'image')} in sub-folders: {counts(below)}")
-    return [Remark(f"{title(found.folder)}: passed over: {text}", warning=True) for text in texts]
+        texts.append(f"{counted(number, 'image')} in sub-folders: {counts(below)}")
+    return [Remark(f"{title(tree.folder)}: passed over: {text}", warning=True) for text in texts]
 
 
 def title(folder: Path) -> str:
     """Return a folder's name for a line of text, whatever path it was given by."""
     return one_line(folder.name or folder.resolve().name)
-
-
-def several(count: int, noun: str) -> str:
-    """Return a count with its noun.
-
-    >>> several(1, "pair"), several(2, "pair")
-    ('1 pair', '2 pairs')
-    """
-    return f"{count} {noun}" + ("s" if count != 1 else "")
 
 
 def label(group: Group) -> str:

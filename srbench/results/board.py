@@ -199,8 +199,8 @@ def _chosen(
     def find(text: str, purpose: str) -> str:
         column = find_column(text, units, others, purpose)
         if column not in valued:
-            there = ", ".join(name for name in (*ranking, *HEADINGS) if name in valued)
-            raise UsageError(f"cannot {purpose} {text!r}: no row has a value; there are: {there}")
+            names = ", ".join(name for name in (*ranking, *HEADINGS) if name in valued)
+            raise UsageError(f"cannot {purpose} {text!r}: no row has a value; there are: {names}")
         return column
 
     shown = tuple(dict.fromkeys(find(text, "show") for text in columns))

@@ -78,25 +78,25 @@ def _groups(board: Board) -> list[list[Row]]:
 
 
 def _pivot(board: Board, rows: list[Row], metrics: list[str], costs: list[str]) -> Pivot:
-    found = dict.fromkeys((row["dataset"], row["dataset_hash"]) for row in rows)
+    datasets = dict.fromkeys((row["dataset"], row["dataset_hash"]) for row in rows)
     position = {name: i for i, name in enumerate(board.datasets)}
-    order = sorted(found, key=lambda key: position.get(f"{key[0]} x{rows[0]['scale']}", len(position)))
+    order = sorted(datasets, key=lambda key: position.get(f"{key[0]} x{rows[0]['scale']}", len(position)))
     sets = dict.fromkeys(order, "")
     named = [name for name, _ in sets]
     for name, digest in sets:  # two versions of a dataset are two columns
         sets[name, digest] = unbroken(name if named.count(name) == 1 else f"{name} ({digest[:6]})")
-    by_place: dict[tuple[str, str], dict[str, Row]] = {}
+    by_method: dict[tuple[str, str], dict[str, Row]] = {}
     for row in sorted(rows, key=lambda row: order.index((row["dataset"], row["dataset_hash"]))):
         key = row["method"], row["weights"]
-        by_place.setdefault(key, {})[sets[row["dataset"], row["dataset_hash"]]] = row
-    methods = list(by_place)
+        by_method.setdefault(key, {})[sets[row["dataset"], row["dataset_hash"]]] = row
+    methods = list(by_method)
     columns = {
-        (dataset, metric): _ranked(board, [by_place[key].get(dataset) for key in methods], metric)
+        (dataset, metric): _ranked(board, [by_method[key].get(dataset) for key in methods], metric)
         for dataset in sets.values()
         for metric in metrics
     }
     by_cost = {
-        cost: _ranked(board, [_with_value(by_place[key].values(), cost) for key in methods], cost) for cost in costs
+        cost: _ranked(board, [_with_value(by_method[key].values(), cost) for key in methods], cost) for cost in costs
     }
     left_out = [cost for cost, cells in by_cost.items() if all(cell.text == "-" for cell in cells)]
     costs = [cost for cost in costs if cost not in left_out]

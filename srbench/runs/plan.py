@@ -61,7 +61,7 @@ class Plan:
     pictures: dict[str, Row] = field(default_factory=dict)
     timed: set[tuple[str, ...]] = field(default_factory=set)
     """What was timed before."""
-    found: dict[tuple[str, str, int], dict[str, Path]] = field(default_factory=dict)
+    sr_paths: dict[tuple[str, str, int], dict[str, Path]] = field(default_factory=dict)
     """SR files by method, dataset and scale, of methods that are folders of them."""
 
     @property
@@ -119,9 +119,9 @@ class Plan:
             MethodError: an image has no SR file, or names can be paired in several ways.
         """
         key = method.name, images.name, images.scale
-        if method.outputs and method.file and key not in self.found:
-            self.found[key] = sr_files(method.file, images.name, images.scale, images.pairs)
-        return self.found.get(key, {})
+        if method.outputs and method.file and key not in self.sr_paths:
+            self.sr_paths[key] = sr_files(method.file, images.name, images.scale, images.pairs)
+        return self.sr_paths.get(key, {})
 
     def pending(self, images: ImageSet, method: ModelSpec) -> tuple[dict[str, list[Cell]], list[Row]]:
         """Return the cells still to score, by image, and rows for values that cannot be computed."""

@@ -200,8 +200,8 @@ class _Run:
             self.ui.note("nothing was scored: unsupported")
         elif not self.failures and not self.missing:
             self.ui.note("nothing to do: all results exist already (--force scores them again)")
-        asked = self.plan.request.metrics != defaults.METRICS
-        missing = self.missing if asked else {}
+        is_chosen = self.plan.request.metrics != defaults.METRICS
+        missing = self.missing if is_chosen else {}
         return Outcome(self.failures, dict(self.seconds), self.unsupported, missing)
 
     def _begin(self) -> dict[Part, dict[str, list[Cell]]]:

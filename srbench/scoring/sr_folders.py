@@ -63,12 +63,12 @@ def sr_files(root: Path, dataset: str, scale: int, pairs: Sequence[ImagePair]) -
     names = {pair.name: local_path(pair.hr) for pair in pairs}
     aliases = {pair.name: (*getattr(pair, "aliases", ()), local_path(pair.hr).stem) for pair in pairs}
     try:
-        found = {pair.name: pair.sr for pair in pair_files(list_names(folder), names, scale, aliases).pairs}
+        paired = {pair.name: pair.sr for pair in pair_files(list_names(folder), names, scale, aliases).pairs}
     except UsageError as error:
         raise MethodError(f"{folder}: {error}") from error
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in paired]:
         raise MethodError(f"{folder}: {len(missing)} of {len(names)} images have no SR file ({several(missing)})")
-    return found
+    return paired
 
 
 class SRImage(NamedTuple):

@@ -65,8 +65,8 @@ class Weights:
         loss, own = self.card.get("loss"), self.card.get("default_loss")
         lr = self.card.get("degradation", BICUBIC.identity)
         remarks = [f"the loss {loss}, not on the method's own {own}"] if own and loss != own else []
-        made = "LR as given" if lr == "as-given" else f"LR by {lr}"
-        remarks += [f"{made}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
+        origin = "LR as given" if lr == "as-given" else f"LR by {lr}"
+        remarks += [f"{origin}, not by {BICUBIC.name}"] if lr != BICUBIC.identity else []
         return f"trained on {' and on '.join(remarks)}" if remarks else ""
 
 

@@ -67,9 +67,9 @@ def environment(devices: int, nodes: int) -> Any:
         return LightningEnvironment()
     if launcher.processes != world:
         started = f"{launcher.name} started {launcher.processes} process{'es' * (launcher.processes > 1)}"
-        one = " (or start it without srun)" if world == 1 and launcher.name == "srun" else ""
+        hint = " (or start it without srun)" if world == 1 and launcher.name == "srun" else ""
         raise UsageError(
-            f"{started}, but --devices {devices} --nodes {nodes} needs {world}: make devices times nodes the same{one}"
+            f"{started}, but --devices {devices} --nodes {nodes} needs {world}: make devices times nodes the same{hint}"
         )
     if launcher.name == "torchrun":
         return TorchElasticEnvironment()

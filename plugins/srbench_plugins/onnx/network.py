@@ -124,14 +124,14 @@ def _external_files(path: Path) -> tuple[Path, ...]:
         weights = onnx.load(str(path), load_external_data=False).graph.initializer
     except Exception as error:  # damaged files raise of any type
         raise UsageError(f"{path}: is damaged or no ONNX file ({_line(error)})") from error
-    places = {
+    locations = {
         entry.value
         for weight in weights
         if weight.data_location == onnx.TensorProto.EXTERNAL
         for entry in weight.external_data
         if entry.key == "location"
     }
-    files = tuple(path.parent / place for place in sorted(places))
+    files = tuple(path.parent / location for location in sorted(locations))
     if lost := [file for file in files if not file.is_file() or file.resolve().parent != path.resolve().parent]:
         raise UsageError(
             f"{path}: keeps its weights in {lost[0].name}, which is not beside it: copy both files together"

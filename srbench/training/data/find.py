@@ -79,8 +79,8 @@ class TrainingData:
     def made_by(self, degradation: Degradation) -> str:
         """Return what makes the images' LR, for the card: ``as-given``, the degradation, or both."""
         given = sum(image.lr is not None for image in self.images)
-        made = degradation.identity if given < len(self.images) else ""
-        return " and ".join(filter(None, (made, "as-given" if given else "")))
+        identity = degradation.identity if given < len(self.images) else ""
+        return " and ".join(filter(None, (identity, "as-given" if given else "")))
 
     def hold_out(self, seed: int) -> TrainingData:
         """Return the data with a seeded tenth of the images held out, at most `MOST_HELD_OUT`.
