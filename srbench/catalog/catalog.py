@@ -60,6 +60,16 @@ class Catalog:
         loaded = [load_plugin(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
+    @classmethod
+    def load_only(cls, keys: Iterable[str], files: Iterable[str | Path] = ()) -> Catalog:
+        """Load some plugins, by `srbench.catalog.plugin.Plugin.key`; plugin files are among ``files``.
+
+        Raises:
+            UsageError: a plugin file does not exist.
+        """
+        wanted = set(keys)
+        return cls.load([file for file in files if str(Path(file).resolve()) in wanted], wanted.__contains__)
+
     @property
     def shelves(self) -> dict[str, Shelf[Any]]:
         """The shelves by kind of spec: ``method``, ``loss``, ``dataset``, ``metric``."""

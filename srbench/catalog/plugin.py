@@ -68,6 +68,11 @@ class Plugin:
     problems: tuple[Problem, ...] = ()
 
     @property
+    def key(self) -> str:
+        """What it is loaded by: the path of a plugin file, else the name of an installed plugin."""
+        return self.origin if Path(self.origin).is_absolute() else self.name
+
+    @property
     def source(self) -> Path | None:
         """The file of its module (``__init__.py`` of a package), or None for a module without a file."""
         file = getattr(self.module, "__file__", None)

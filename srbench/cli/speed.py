@@ -95,7 +95,7 @@ def speed_command(
 
     catalog = load_catalog(plugins)
     files = tuple(str(Path(plugin).resolve()) for plugin in plugins)
-    session = Session(device, threads, files, precision, compiled)
+    session = Session(device, threads, files, precision=precision, compiled=compiled)
     options["scale"] = scale_or_file(options["methods"], options["scale"], catalog)
     request = Sweep(session=session, out=out, weights=split_choices(weights), **options)
     curves = sweep(request, catalog, Terminal())

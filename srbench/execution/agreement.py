@@ -26,23 +26,13 @@ class OtherMachineError(SRBenchError):
 HERE = "differs here from where the run was started"
 
 
-def compare(
-    expected: Mapping[str, str],
-    plugin: Plugin,
-    weights: str,
-    pairs: Mapping[str, ImagePair],
-    degradation: str,
-    more_files: Sequence[Path] = (),
-) -> None:
-    """Check that this machine has what a job expects.
+def compare_method(expected: Mapping[str, str], plugin: Plugin, weights: str, more_files: Sequence[Path] = ()) -> None:
+    """Check that this machine has the code and the weights that a job expects.
 
     Args:
-        expected: hashes of ``plugin``, ``weights`` and each ``image NAME``, and the run's ``folder`` if images are
-            saved; anything not named is not checked.
+        expected: hashes of ``plugin`` and ``weights``; what is not named is not checked.
         plugin: the plugin of the job's method on this machine.
         weights: the job's weights file, or empty.
-        pairs: the job's images on this machine, by name.
-        degradation: name of the degradation that makes LR.
         more_files: files that belong to the weights file.
 
     Raises:
@@ -56,6 +46,20 @@ def compare(
             raise OtherMachineError(f"{file}: no such weights here")
         if Weights(file, "file", more=tuple(more_files)).digest != expected["weights"]:
             raise OtherMachineError(f"the weights file {file} {HERE}")
+
+
+def compare_images(expected: Mapping[str, str], pairs: Mapping[str, ImagePair], degradation: str) -> None:
+    """Check that this machine has the images that a job expects.
+
+    Args:
+        expected: hashes of each ``image NAME``, and the run's ``folder`` if images are saved; what is not named is not
+            checked.
+        pairs: the job's images on this machine, by name.
+        degradation: name of the degradation that makes LR.
+
+    Raises:
+        OtherMachineError: a file is missing here, or differs.
+    """
     if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
         raise OtherMachineError(
             f"{expected['folder']} does not exist here: saving images needs a folder that all workers share"

@@ -51,7 +51,7 @@ class Remarked:
 
     kind: ClassVar[str] = "remark"
     topic: str
-    """What it is about: ``weights``, ``range``, ``size`` or ``colour``; one remark of each is kept."""
+    """What it is about, such as ``weights``, ``range`` or ``speed``; one remark of each is kept."""
     text: str
 
 
@@ -116,6 +116,8 @@ class Environment:
     """Version of CUDA that torch was built with."""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of srbench, Python and the numerical libraries."""
+    source: str = ""
+    """Hash of srbench's own code."""
 
 
 @dataclass(frozen=True)

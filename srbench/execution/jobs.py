@@ -21,6 +21,8 @@ class Session:
     """CPU threads; 0 for torch's default."""
     plugins: tuple[str, ...] = ()
     """Absolute paths of plugin files."""
+    scoring: tuple[str, ...] = ()
+    """Plugins of the datasets and metrics, by `srbench.catalog.plugin.Plugin.key`; empty for all."""
     precision: str = "fp32"
     compiled: bool = False
     """Run networks through torch.compile."""
@@ -32,7 +34,8 @@ class Session:
     @classmethod
     def from_settings(cls, settings: dict[str, Any]) -> Session:
         """Return a session from its ``dataclasses.asdict``, decoded from JSON."""
-        return cls(**settings | {"plugins": tuple(settings["plugins"])})
+        tuples = {name: tuple(settings[name]) for name in ("plugins", "scoring")}
+        return cls(**settings | tuples)
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Job:
     degradation: str = defaults.DEGRADATION
     reference: str = ""
     """The method's name in the catalog if it differs, as for methods that are model files."""
+    plugin: str = ""
+    """The method's plugin, by `srbench.catalog.plugin.Plugin.key`; empty to load all."""
     expected: dict[str, str] = field(default_factory=dict)
     """Hashes that another machine must match: ``plugin``, ``weights``, ``image NAME``."""
 

@@ -136,7 +136,7 @@ class WorkerExecutor(OneAtATime):
             self._check_memory(process)
 
     def _check_memory(self, process: Child) -> None:
-        if self._max_memory and (used := process.memory()) > self._max_memory:
+        if self._max_memory and (used := process.memory(self._max_memory)) > self._max_memory:
             process.kill()
             reason = (
                 f"used too much memory: {used / 2**20:.0f} MiB, more than the {self._max_memory / 2**20:.0f} MiB "

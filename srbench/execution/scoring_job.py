@@ -7,13 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from srbench.errors import MethodError
 from srbench.execution.events import ImageDone, MetricsBegun, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
-from srbench.images.tensors import to_8bit, to_picture
+from srbench.images.tensors import to_picture
 from srbench.images.write import write
-from srbench.inference.speed import synchronise
-from srbench.scoring.outputs import Criterion, score_samples, upscale_samples
+from srbench.scoring.outputs import Criterion, score_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
@@ -23,12 +24,10 @@ from srbench.system.memory import available
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    import torch
-
     from srbench.catalog.catalog import Catalog
     from srbench.execution.events import Emit
     from srbench.execution.jobs import Job
-    from srbench.inference.tiler import Tiler
+    from srbench.execution.method import Method
     from srbench.scoring.samples import Sample
     from srbench.specs import ImagePair
     from srbench.system.stopwatch import Stopwatch
@@ -55,17 +54,15 @@ class ImageScoring:
         self._chunk: set[tuple[Any, ...]] = set()
         """Keys of the last job's images."""
 
-    def run(
-        self, job: Job, tiler: Tiler | None, pairs: Mapping[str, ImagePair], emit: Emit, *, stochastic: bool = False
-    ) -> None:
+    def run(self, job: Job, method: Method | None, pairs: Mapping[str, ImagePair], emit: Emit) -> None:
         """Upscale, score and, if the job says so, save images.
 
         Args:
             job: names the images and the values to compute of each.
-            tiler: the method; None if the job names files of SR, which are read instead.
+            method: upscales; None if the job names files of SR, which are read instead. One whose output depends on
+                the batch gets one image at a time.
             pairs: the job's images by name.
             emit: receives each value and each image as it is done.
-            stochastic: whether the output depends on the batch; if so, images are processed one at a time.
 
         Raises:
             MethodError: the method fails, or its output has a wrong shape or is not finite.
@@ -76,15 +73,15 @@ class ImageScoring:
             pending = {name: self._start_decoding(decoders, job, pairs[name]) for name in job.images}
             writing: list[tuple[str, Future[None]]] = []
             try:
-                for group in self._groups(job, pending, 1 if stochastic else self.batch):
-                    outputs = self._upscale(tiler, group) if tiler else self._read(job, group, pairs, emit)
-                    self._score(job, group, outputs, tiler.used if tiler else 0, emit)
+                for group in self._groups(job, pending, 1 if method and method.stochastic else self.batch):
+                    outputs, tile = self._upscale(method, group) if method else (self._read(job, group, pairs, emit), 0)
+                    self._score(job, group, outputs, tile, emit)
                     for name, sample in group.items():
                         if target := job.save_to.get(name):
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
-                if tiler is not None and (remark := tiler.enlarger.take_remark()):
+                if method is not None and (remark := method.range_remark()):
                     emit(Remarked("range", remark))
             finally:
                 decoders.shutdown(cancel_futures=True)
@@ -112,15 +109,15 @@ class ImageScoring:
                 yield groups.pop(next(iter(groups)))
         yield from groups.values()
 
-    def _upscale(self, tiler: Tiler, group: dict[str, Sample]) -> dict[str, torch.Tensor]:
-        """Return SR of images of one size, ``(3, H, W)`` uint8 each."""
+    def _upscale(self, method: Method, group: dict[str, Sample]) -> tuple[dict[str, torch.Tensor], int]:
+        """Return SR of images of one size, ``(3, H, W)`` uint8 each, and the height and width of tiles."""
         with self.stopwatch("forward"):
             try:
-                sr = upscale_samples(lambda lr: tiler(lr, to_8bit), group.values())
+                done = method.upscale(torch.stack([sample.lr for sample in group.values()]))
             except MethodError as error:
                 raise MethodError(f"{error} (image {', '.join(group)})", error.code) from error
-            synchronise(self.device)
-        return dict(zip(group, sr, strict=True))
+            sr = done.sr.to(self.device)
+        return dict(zip(group, sr, strict=True)), done.tile
 
     def _read(
         self, job: Job, group: dict[str, Sample], pairs: Mapping[str, ImagePair], emit: Emit

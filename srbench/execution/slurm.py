@@ -20,7 +20,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import submitit
 
 from srbench.errors import Code, Failure, SRBenchError, UsageError, reason_of, say
@@ -37,6 +36,7 @@ from srbench.execution.remote import (
     one_kind,
     pass_all,
 )
+from srbench.system.trees import kill_tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -242,7 +242,7 @@ class SlurmExecutor:
         self._thread.join()
         for job in (*self._running, *self._probes):
             if self._local:
-                _kill(int(job.job_id))
+                kill_tree(int(job.job_id))
             else:
                 with contextlib.suppress(OSError):  # without scancel they end by themselves
                     job.cancel(check=False)
@@ -338,10 +338,3 @@ def _value(text: str) -> str | int | bool:
     if text.lower() in ("true", "yes"):
         return True
     return int(text) if text.isdigit() else text
-
-
-def _kill(pid: int) -> None:
-    with contextlib.suppress(psutil.Error):
-        process = psutil.Process(pid)
-        for each in (*process.children(recursive=True), process):
-            each.kill()

@@ -6,9 +6,10 @@ worker loads the catalog itself.
 
 from __future__ import annotations
 
+import os
+import secrets
 import traceback
-from collections import OrderedDict
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench.catalog.blame import explain
@@ -24,51 +25,66 @@ from srbench.execution.events import (
     encode,
 )
 from srbench.execution.jobs import Job, Session
+from srbench.execution.methods import MethodProcesses, MethodsHere
+from srbench.store.hashes import own_code
 from srbench.system.child import serve
 from srbench.system.devices import device_name, find_device
+from srbench.system.forks import processes
 from srbench.system.malloc import keep_memory
 from srbench.system.stopwatch import Stopwatch
+from srbench.system.trees import tree_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from srbench.catalog.catalog import Catalog
     from srbench.execution.events import Emit
-    from srbench.inference.precision import Inference
-    from srbench.inference.tiler import Tiler
-    from srbench.specs import ImagePair, ModelSpec
+    from srbench.execution.method import Method
+    from srbench.execution.methods import Methods
+    from srbench.specs import ImagePair
     from srbench.system.child import Message
+    from srbench.system.forks import Spawner, Template
 
-NETS_KEPT = 4
 PACKAGES = ("torch", "torchvision", "lpips", "numpy", "scikit-image", "pillow")
 """Libraries that values may depend on."""
 
 
 class Worker:
-    """Runs jobs in this process; caches networks and prepared references between them."""
+    """Runs jobs: it decodes, degrades, scores and saves images; methods only see LR.
 
-    def __init__(self, session: Session) -> None:
-        """Set up the device and load the catalog.
+    Args:
+        session: settings of all jobs.
+        processes: starts the processes of methods; None to run them in this process, for debugging.
 
-        Raises:
-            SRBenchError: there is no such device.
-        """
+    Raises:
+        SRBenchError: there is no such device.
+    """
+
+    def __init__(self, session: Session, processes: Template | Spawner | None = None) -> None:
+        """Set up the device and load the catalog."""
         import torch
 
         from srbench.catalog.catalog import Catalog
+        from srbench.execution.method import reset_torch
         from srbench.execution.scoring_job import ImageScoring
 
         keep_memory()
         self.threads = session.threads or torch.get_num_threads()
-        self._reset()
+        reset_torch(self.threads)
         self.session = session
         self.device = find_device(session.device)
-        self.catalog: Catalog = Catalog.load(session.plugins)
+        apart = processes is not None and bool(session.scoring)
+        self.catalog: Catalog = (
+            Catalog.load_only(session.scoring, session.plugins) if apart else Catalog.load(session.plugins)
+        )
         self.stopwatch = Stopwatch()
         self.scoring = ImageScoring(self.catalog, self.device, self.stopwatch)
-        self.nets: OrderedDict[tuple[str, int, str], tuple[Inference, Tiler]] = OrderedDict()
-        self.remarks: dict[tuple[str, int, str], str] = {}
-        """Remarks on the weights of networks."""
+        self.methods: Methods = (
+            MethodsHere(self.catalog, session, self.device)
+            if processes is None
+            else MethodProcesses(processes, session, self.threads, partial(tree_memory, os.getpid()))
+        )
         self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -77,40 +93,44 @@ class Worker:
         Raises:
             SRBenchError: the job failed; the message is one line.
         """
-        self._reset()
+        from srbench.execution.agreement import compare_images, compare_method
+        from srbench.execution.method import reset_torch
+
+        reset_torch(self.threads)
         if not job.method:
             from srbench.inference.speed import peak_flops
 
+            self.methods.close()
             emit(PeakMeasured(peak_flops(self.device, self.session.precision, **(job.speed or {}))))
             return
         pairs = self._pairs(job)
         if job.expected:
-            from srbench.execution.agreement import compare
-
-            plugin = self.catalog.models.owner(job.reference or job.method)
-            compare(job.expected, plugin, job.weights, pairs, job.degradation, self._spec(job).more_files)
+            compare_images(job.expected, pairs, job.degradation)
         if job.outputs:
+            if job.expected:
+                compare_method(job.expected, self.catalog.models.owner(job.reference or job.method), job.weights)
             self.scoring.run(job, None, pairs, emit)
             return
-        net, tiler = self._net(job)
-        if remark := self.remarks[_key(job)]:
-            emit(Remarked("weights", remark))
+        if job.speed is not None:
+            self.methods.keep_only(job)
+        with self.stopwatch("build"):
+            method = self.methods.open(job)
+        if method.remark:
+            emit(Remarked("weights", method.remark))
         if job.speed is None:
-            self.scoring.run(job, tiler, pairs, emit, stochastic=self._spec(job).stochastic)
+            self.scoring.run(job, method, pairs, emit)
         else:
-            self._measure_speed(job, net, emit)
-
-    def forget_nets(self) -> None:
-        """Drop the cached networks: a failure may have changed them."""
-        self.nets.clear()
+            self._measure_speed(job, method, emit)
+        if copies := self.methods.copies(job):
+            emit(Remarked("process", f"{counted(copies, 'answer')} of copies of its process dropped: it forks"))
 
     def home(self, job: Job) -> Path | None:
-        """Return the path of the code of a job's method."""
+        """Return the path of the code of a job's method, if this process knows it."""
         name = job.reference or job.method
         return self.catalog.models.owner(name).home if name in self.catalog.models else None
 
     def environment(self) -> Environment:
-        """Return the device with its threads, the platform and the versions."""
+        """Return the device with its threads, the platform, the versions and the hash of srbench's code."""
         import platform
         from importlib.metadata import version
 
@@ -123,45 +143,7 @@ class Worker:
             device += f", {counted(torch.get_num_threads(), 'thread')}"
         versions = {"srbench": __version__, "python": platform.python_version()}
         versions |= {package: version(package) for package in PACKAGES}
-        return Environment(device, platform.platform(), torch.version.cuda, versions)
-
-    def _reset(self) -> None:
-        """Reset torch's global settings, which a method may have changed."""
-        import torch
-
-        torch.set_num_threads(self.threads)
-        torch.set_default_dtype(torch.float32)
-        torch.set_default_device(None)  # not "cpu": that would add overhead to each call of torch
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
-        torch.backends.cudnn.allow_tf32 = False
-
-    def _spec(self, job: Job) -> ModelSpec:
-        return self.catalog.models[job.reference or job.method]
-
-    def _net(self, job: Job) -> tuple[Inference, Tiler]:
-        from srbench.inference.build import build_net, random_weights
-        from srbench.inference.enlarger import Enlarger
-        from srbench.inference.precision import Inference
-        from srbench.inference.tiler import Tiler
-        from srbench.system.memory import available
-
-        key = _key(job)
-        if key not in self.nets:
-            with self.stopwatch("build"):
-                spec, session = self._spec(job), self.session
-                module = build_net(spec, job.scale, self.device, Path(job.weights) if job.weights else None)
-                if key not in self.remarks:
-                    self.remarks[key] = random_weights(spec, module, job.scale)
-                net = Inference(module, self.device, session.precision, compiled=session.compiled)
-                max_bytes = max(1, available(self.device, session.max_memory) // 2) if session.max_memory else 0
-                fill = session.compiled and not net.outside_torch
-                enlarger = Enlarger.of(spec, net, job.scale)
-                self.nets[key] = net, Tiler(enlarger, self.device, session.tile, max_bytes, fill=fill)
-            if len(self.nets) > NETS_KEPT:
-                self.nets.popitem(last=False)
-        self.nets.move_to_end(key)
-        return self.nets[key]
+        return Environment(device, platform.platform(), torch.version.cuda, versions, own_code())
 
     def _pairs(self, job: Job) -> dict[str, ImagePair]:
         """Return a job's images by name; a dataset is listed once, and again if an image is missing."""
@@ -176,23 +158,16 @@ class Worker:
             raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
         return {name: self.pairs[key][name] for name in job.images}
 
-    def _measure_speed(self, job: Job, net: Inference, emit: Emit) -> None:
-        from srbench.inference.speed import SpeedSettings, count, measure
+    def _measure_speed(self, job: Job, method: Method, emit: Emit) -> None:
+        from srbench.execution.photographs import photographs
+        from srbench.inference.speed import SpeedSettings
 
         settings = SpeedSettings(**(job.speed or {}))
-        if not settings.timed:
-            with self.stopwatch("speed"):
-                spec = self._spec(job)
-                emit(SpeedMeasured(count(net, spec.multiple, settings, spec.smallest)))
-            return
         with self.stopwatch("speed"):
-            spec = self._spec(job)
-            speed = measure(net, job.scale, spec.multiple, self.device, settings, smallest=spec.smallest)
-        emit(SpeedMeasured(speed.as_dict()))
-
-
-def _key(job: Job) -> tuple[str, int, str]:
-    return job.method, job.scale, job.weights
+            costs = method.costs(settings, photographs(self.catalog, settings.size), secrets.randbits(32))
+        emit(SpeedMeasured(costs.figures))
+        if costs.remark:
+            emit(Remarked("speed", costs.remark))
 
 
 def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
@@ -203,7 +178,7 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # noqa: BLE001  (a plugin may raise anything, SystemExit too)
-        worker.forget_nets()
+        worker.methods.drop(job)
         if not isinstance(error, SRBenchError):
             traceback.print_exc()
         failure = explain(error, worker.home(job))
@@ -217,9 +192,12 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
 
 def main() -> None:
     """Run jobs from standard input until it is closed."""
+    from srbench.execution import method_process
+
+    starter = processes(method_process.main)  # before any plugin is imported
 
     def start(settings: dict[str, Any]) -> tuple[Message, Callable[[str, Callable[[Message], None]], None]]:
-        worker = Worker(Session.from_settings(settings))
+        worker = Worker(Session.from_settings(settings), starter)
 
         def handle(line: str, send: Callable[[Message], None]) -> None:
             run_and_report(worker, Job.from_json(line), lambda event: send(encode(event)))

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 
 from srbench.inference.macs import MacCounter
+from srbench.inference.plausible import implausible
 from srbench.inference.precision import TYPES, Inference
+from srbench.inference.timed_passes import TimedPasses, read
 from srbench.inference.upscale import accepted, upscale
 from srbench.system.memory import held_bytes
 
@@ -66,29 +68,55 @@ def synchronise(device: torch.device) -> None:
 
 
 def measure(
-    net: torch.nn.Module, scale: int, multiple: int, device: torch.device, settings: SpeedSettings, smallest: int = 1
+    net: torch.nn.Module,
+    scale: int,
+    multiple: int,
+    device: torch.device,
+    settings: SpeedSettings,
+    smallest: int = 1,
+    photographs: torch.Tensor | None = None,
+    *,
+    seed: int = 0,
+    stochastic: bool = False,
 ) -> Speed:
-    """Measure a network on random LR images, their size rounded up to what the network takes.
+    """Measure a network on LR tiles, another one in each pass, their size rounded up to what the network takes.
 
-    After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. MACs are
-    counted as in `srbench.inference.macs`. Memory is the peak of tensor
-    memory during one forward pass, including weights, buffers and input: on CUDA as the allocator reports it, elsewhere
-    the sum of live tensor storages.
+    After a warm-up it runs until the time is over, but at least 5 and at most 1000 times. The outputs of a few passes,
+    chosen at random, are computed once more and compared, and of each some values are read while the clock runs. MACs
+    are counted as in `srbench.inference.macs`. Memory is the peak of tensor memory during one forward pass, including
+    weights, buffers and input: on CUDA as the allocator reports it, elsewhere the sum of live tensor storages.
+
+    Args:
+        net: the network.
+        scale: the scale factor.
+        multiple: of which its input's sides must be.
+        device: the device.
+        settings: size, batch and duration.
+        smallest: the smallest side of its input.
+        photographs: what tiles are cut from, ``(3, H, W)`` uint8; noise without.
+        seed: chooses the tiles and the passes that are checked.
+        stochastic: outputs for one input differ, and are not compared.
 
     Raises:
-        MethodError: the output has a wrong shape or is not finite.
+        MethodError: the output has a wrong shape, is not finite, or is another when it is timed.
     """
-    generator = torch.Generator().manual_seed(0)
     size = accepted(settings.size, multiple, smallest)
-    lr = torch.rand(settings.batch, 3, size, size, generator=generator).to(device)
+    passes = TimedPasses(_noise(size) if photographs is None else photographs, settings.batch, size, device, seed)
+    lr = passes.lr
     params = sum(parameter.numel() for parameter in net.parameters())
 
-    upscale(net, lr, scale, multiple)  # checks the output, and makes the first, slower call
+    def untimed(lr: torch.Tensor) -> torch.Tensor:
+        sr = upscale(net, lr, scale, multiple, smallest=smallest)
+        synchronise(device)
+        return sr
+
+    untimed(lr)  # checks the output, and makes the first, slower call
 
     @torch.inference_mode()
     def forward() -> None:
-        net(lr)
+        passes.sr = net(passes.lr)
         synchronise(device)
+        read(passes.sr)
 
     @torch.inference_mode()
     def eager() -> None:  # operators of compiled code cannot be counted
@@ -102,7 +130,9 @@ def measure(
     outside = getattr(net, "outside_torch", False)
     with _no_fast_path(net):
         peak = None if outside else _peak_bytes(eager, net, lr, device)
-    latencies = _time(forward, settings.seconds)
+    latencies = _time(forward, settings.seconds, passes.next, passes.keep)
+    if not stochastic:
+        passes.check(untimed)
     p10, median, p90 = np.percentile(latencies, [10, 50, 90]) * 1000
     per_s = settings.batch * 1000 / median  # of the same statistic, so that they never contradict each other
     pixels = (size * scale) ** 2
@@ -117,6 +147,35 @@ def measure(
         macs=None if outside else counter.macs,
         peak_mem_mib=None if peak is None else peak / 2**20,
     )
+
+
+def doubt(
+    speed: Speed,
+    net: torch.nn.Module,
+    scale: int,
+    multiple: int,
+    device: torch.device,
+    settings: SpeedSettings,
+    smallest: int = 1,
+) -> str:
+    """Return what of a measurement cannot be true, with the arguments of `measure`; empty if nothing is odd."""
+    size, small = (accepted(side, multiple, smallest) for side in (settings.size, settings.size // 2))
+    lr = torch.rand(settings.batch, 3, small, small, device=device)
+
+    @torch.inference_mode()
+    def half() -> None:
+        sr = net(lr)
+        synchronise(device)
+        read(sr)
+
+    output = torch.Size((settings.batch, 3, size * scale, size * scale))
+    is_half = small <= size * 0.6
+    return implausible(speed.latency_ms, speed.macs, speed.params, output, half if is_half else None, device.type)
+
+
+def _noise(size: int) -> torch.Tensor:
+    side = size + 64
+    return torch.randint(0, 256, (3, side, side), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
 
 
 @contextlib.contextmanager
@@ -174,18 +233,27 @@ def peak_flops(device: torch.device, precision: str, seconds: float) -> float:
     return 2 * size**3 / float(_time(product, seconds).min())
 
 
-def _time(forward: Callable[[], None], seconds: float) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _time(
+    forward: Callable[[], None],
+    seconds: float,
+    before: Callable[[], object] = lambda: None,
+    after: Callable[[], object] = lambda: None,
+) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Return the seconds of each call of ``forward``, without those of what is called before and after it."""
     warm_until = time.perf_counter() + seconds / 4
     for _ in range(100):
+        before()
         forward()
         if time.perf_counter() >= warm_until:
             break
     latencies: list[float] = []
     end = time.perf_counter() + seconds
     while len(latencies) < 1000 and (len(latencies) < 5 or time.perf_counter() < end):
+        before()
         start = time.perf_counter()
         forward()
         latencies.append(time.perf_counter() - start)
+        after()
     return np.asarray(latencies)
 
 

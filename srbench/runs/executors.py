@@ -8,14 +8,16 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
+from srbench import defaults
 from srbench.catalog.in_process import needs_this_process
+from srbench.data.find import split_name
 from srbench.errors import UsageError
 from srbench.execution.jobs import Session
 from srbench.execution.local import InlineExecutor
 from srbench.execution.remote import Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from srbench.catalog.catalog import Catalog
     from srbench.execution.executor import Executor
@@ -52,9 +54,22 @@ def check_executor(request: Request, catalog: Catalog) -> None:
         _slurm_settings(request, catalog)
 
 
-def session_of(options: RunOptions) -> Session:
-    """Return the settings shared by all jobs of a run."""
-    return Session(**{field.name: getattr(options, field.name) for field in fields(Session)})
+def session_of(options: RunOptions, scoring: tuple[str, ...] = ()) -> Session:
+    """Return the settings shared by all jobs of a run.
+
+    Args:
+        options: the options of the run.
+        scoring: the plugins of its datasets and metrics, as `scoring_plugins` returns them; empty for all.
+    """
+    names = [field.name for field in fields(Session) if field.name != "scoring"]
+    return Session(**{name: getattr(options, name) for name in names}, scoring=scoring)
+
+
+def scoring_plugins(catalog: Catalog, datasets: Iterable[str] = (), metrics: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return the plugins of datasets and metrics by key, and that of the photographs on which speed is measured."""
+    names = [name for name in (defaults.DATASET, *datasets) if name in catalog.datasets]
+    owners = [*map(catalog.datasets.owner, names), *map(catalog.metrics.owner, metrics)]
+    return tuple(dict.fromkeys(owner.key for owner in owners))
 
 
 @contextmanager
@@ -72,7 +87,8 @@ def open_executor(request: Request, catalog: Catalog) -> Iterator[Executor]:
 
 
 def _open(request: Request, catalog: Catalog) -> Executor:
-    session = session_of(request)
+    datasets = [(split_name(dataset) or (dataset,))[0] for dataset in request.datasets]
+    session = session_of(request, scoring_plugins(catalog, datasets, request.metrics))
     terms = Terms(session, request.timeout_s, request.max_memory)
     if request.executor == "dask":
         from srbench.execution.dask import DaskExecutor

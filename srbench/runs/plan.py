@@ -178,7 +178,13 @@ class Plan:
                     file = self._weights_file(method, scale)
                     expected = self._expected(method, scale)
                     job = Job(
-                        method.name, scale, speed=settings, weights=file, reference=method.reference, expected=expected
+                        method.name,
+                        scale,
+                        speed=settings,
+                        weights=file,
+                        reference=method.reference,
+                        plugin=self._plugin(method),
+                        expected=expected,
                     )
                     parts = (Part(method.name, images.name, scale) for images in self.sets if images.scale == scale)
                     tasks.append(Task(job, tuple(parts), row))
@@ -261,8 +267,12 @@ class Plan:
             outputs={name: str(file) for name, file in self.sr_files(images, method).items() if name in chunk},
             degradation=images.degradation.name,
             reference=method.reference,
+            plugin=self._plugin(method),
             expected=expected,
         )
+
+    def _plugin(self, method: ModelSpec) -> str:
+        return self.catalog.models.owner(method.name).key
 
     def _expected(self, method: ModelSpec, scale: int, images: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return the hashes that another machine must match; none for local jobs."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
@@ -13,6 +13,7 @@ from srbench.execution.events import PeakMeasured, SpeedMeasured
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job, Session
 from srbench.execution.local import WorkerExecutor
+from srbench.runs.executors import scoring_plugins
 from srbench.runs.prepare import choose_weights
 from srbench.system.atomic import write_text
 from srbench.system.figures import figure_style
@@ -86,7 +87,8 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
-    executor = WorkerExecutor(request.session, request.out / "worker.log", request.timeout_s, request.max_memory)
+    session = replace(request.session, scoring=scoring_plugins(catalog))
+    executor = WorkerExecutor(session, request.out / "worker.log", request.timeout_s, request.max_memory)
     rows: list[Row] = []
     stopped: list[str] = []
     failed: list[str] = []
@@ -106,6 +108,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
                             speed={"size": size, "batch": batch, "seconds": request.seconds},
                             weights=str(file.path) if file else "",
                             reference=method.reference,
+                            plugin=catalog.models.owner(method.name).key,
                         )
                         try:
                             figures = _measured(executor, job, SpeedMeasured).figures

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from pathlib import Path
+from typing import Any
 
 from srbench.images.read import SUFFIXES
 from srbench.specs import Asset
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def sha256(path: Path) -> str:
@@ -23,6 +22,15 @@ def tree_hash(folder: Path) -> str:
     """Return one SHA-256 over the image files below a folder, by relative path."""
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return hashlib.sha256(json.dumps([(str(f.relative_to(folder)), sha256(f)) for f in files]).encode()).hexdigest()
+
+
+@cache
+def own_code() -> str:
+    """Return a hash (16 hex digits) of srbench's own Python files, as they are when it is first called."""
+    folder, total = Path(__file__).parents[1], hashlib.sha256()
+    for file in sorted(folder.rglob("*.py")):
+        total.update(f"{file.relative_to(folder).as_posix()}\0".encode() + file.read_bytes() + b"\0")
+    return total.hexdigest()[:16]
 
 
 def digest(value: Any) -> str:

@@ -18,9 +18,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from srbench.errors import SRBenchError
+from srbench.system.trees import kill_tree, tree_memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -117,30 +116,19 @@ class Child:
         """Return whether the child runs and no message is waiting."""
         return self._popen.poll() is None and self._answers.empty()
 
-    def memory(self) -> int:
-        """Return the resident memory of the child and its descendants, in bytes."""
-        try:
-            process = psutil.Process(self._popen.pid)
-            return sum(int(p.memory_info().rss) for p in (process, *process.children(recursive=True)))
-        except psutil.Error:
-            return 0
+    def memory(self, enough: int = 0) -> int:
+        """Return the memory of the child and its descendants in bytes, as `srbench.system.trees.tree_memory` does."""
+        return tree_memory(self._popen.pid, enough)
 
     def kill(self) -> None:
         """Kill the child and its descendants."""
-        try:
-            children = psutil.Process(self._popen.pid).children(recursive=True)
-        except psutil.Error:
-            children = []
-        self._popen.kill()
+        kill_tree(self._popen.pid)
         if hasattr(os, "killpg"):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._popen.pid, signal.SIGKILL)  # it leads its own process group
         if self._popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):  # unread lines may be dropped
                 self._popen.stdin.close()
-        for child in children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
         self._popen.wait()
 
 

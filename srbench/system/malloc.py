@@ -27,3 +27,9 @@ def keep_memory() -> None:
         libc = ctypes.CDLL("libc.so.6")
         libc.mallopt(mmap_threshold, 2**26)
         libc.mallopt(trim_threshold, 2**28)
+
+
+def trim() -> None:
+    """Return freed memory to the system, with glibc."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -194,7 +196,7 @@ def test_buffers_are_memory_and_weights_that_are_shared_count_once():
     assert (tied.peak_mem_mib - plain.peak_mem_mib) * 2**20 == pytest.approx(400_000, rel=1e-9)
 
 
-def test_the_same_random_images_are_measured_every_time():
+def test_each_pass_gets_another_tile_of_the_photographs():
     inputs = []
 
     class Seen(Shuffle):
@@ -202,11 +204,62 @@ def test_the_same_random_images_are_measured_every_time():
             inputs.append(lr.clone())
             return super().forward(lr)
 
-    for _ in range(2):
-        measure(Seen(2), 2, 1, CPU, QUICK)
+    photographs = torch.arange(3 * 40 * 40).remainder(251).to(torch.uint8).reshape(3, 40, 40)
+    settings = SpeedSettings(size=16, batch=2, seconds=0.02)
+    measure(Seen(2), 2, 1, CPU, settings, photographs=photographs)
     assert inputs[0].shape == (2, 3, 16, 16)
-    assert all(torch.equal(lr, inputs[0]) for lr in inputs)
-    assert torch.equal(inputs[0], torch.rand(2, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    cut = {photographs[:, y : y + 16, x : x + 16].numpy().tobytes() for y in range(25) for x in range(25)}
+    assert all((tile * 255).round().to(torch.uint8).numpy().tobytes() in cut for lr in inputs for tile in lr)
+    timed = [lr.numpy().tobytes() for lr in inputs[3:]]  # the first ones are counted
+    assert len(set(timed)) > len(timed) / 2
+
+
+class Cheat(Shuffle):
+    """Computes at first, for as many calls as it takes to be believed."""
+
+    def __init__(self, scale, answer):
+        super().__init__(scale)
+        self.answer, self.calls = answer, 0
+
+    def forward(self, lr):
+        self.calls += 1
+        sr = super().forward(lr)
+        return sr if self.calls < 5 else self.answer(self, lr, sr)
+
+
+def kept(net, lr, sr):
+    net.last = getattr(net, "last", sr)
+    return net.last
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [kept, lambda net, lr, sr: torch.zeros_like(sr) if sys._getframe(3).f_code.co_name == "forward" else sr],
+    ids=["keeps its last output", "looks at its callers"],
+)
+def test_a_network_that_does_something_else_when_it_is_timed_is_refused(answer):
+    with pytest.raises(MethodError, match=r"another when it is timed \(mean difference 0\.\d+"):
+        measure(Cheat(2, answer), 2, 1, CPU, QUICK)
+
+
+def test_what_is_computed_later_is_timed(clock):
+    ticks = clock(0.0)
+
+    class Lazy(torch.Tensor):
+        """Computes when it is read."""
+
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            if func is torch.Tensor.sum:
+                ticks.now += 8 * TICK
+            return super().__torch_function__(func, types, args, kwargs)
+
+    class Later(Shuffle):
+        def forward(self, lr):
+            return super().forward(lr).as_subclass(Lazy)
+
+    speed = measure(Later(2), 2, 1, CPU, SpeedSettings(size=16, seconds=100 * TICK))
+    assert speed.latency_ms == pytest.approx(8000 * TICK)
 
 
 def test_counts_without_timing_are_those_of_a_measurement():

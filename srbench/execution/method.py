@@ -1,0 +1,135 @@
+"""A method in use: its network at one scale with its weights, which upscales LR and is timed. It never sees HR."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from srbench.execution.agreement import compare_method
+from srbench.images.tensors import to_8bit, to_float
+from srbench.inference.build import build_net, random_weights
+from srbench.inference.enlarger import Enlarger
+from srbench.inference.precision import Inference
+from srbench.inference.speed import SpeedSettings, count, doubt, measure, synchronise
+from srbench.inference.tiler import Tiler
+from srbench.system.memory import available
+
+if TYPE_CHECKING:
+    import torch
+
+    from srbench.catalog.catalog import Catalog
+    from srbench.execution.jobs import Job, Session
+
+
+@dataclass(frozen=True)
+class Upscaled:
+    """SR of a batch of LR."""
+
+    sr: torch.Tensor
+    """``(N, 3, h*scale, w*scale)`` uint8."""
+    tile: int
+    """Height and width of tiles in LR pixels; 0 if the images were processed whole."""
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What a measurement of speed returns."""
+
+    figures: dict[str, Any]
+    """By the names of `srbench.inference.speed.Speed`."""
+    remark: str = ""
+    """What of it cannot be true; empty if nothing is."""
+
+
+class Method(Protocol):
+    """A method in use, in this process or in one of its own."""
+
+    remark: str
+    """What is to be said of its weights; empty if nothing is."""
+    stochastic: bool
+    """Whether its output depends on the batch."""
+
+    def upscale(self, lr: torch.Tensor) -> Upscaled:
+        """Return SR of LR, ``(N, 3, h, w)`` uint8.
+
+        Raises:
+            SRBenchError: the method failed.
+        """
+
+    def range_remark(self) -> str:
+        """Return what is wrong with the range of the outputs since the last call; empty if nothing is."""
+
+    def costs(self, settings: SpeedSettings, photographs: torch.Tensor, seed: int) -> Costs:
+        """Return the parameters, multiply-accumulates and, if wanted, times of a forward pass.
+
+        Args:
+            settings: what to measure.
+            photographs: what is upscaled, ``(3, H, W)`` uint8, larger than the input.
+            seed: chooses the inputs, and the passes whose outputs are checked.
+
+        Raises:
+            SRBenchError: the method failed.
+        """
+
+
+def reset_torch(threads: int) -> None:
+    """Set torch's global settings, which plugins may have changed, to those of every job."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(None)  # not "cpu": that would add overhead to each call of torch
+    torch.set_float32_matmul_precision("highest")
+    torch.backends.cuda.matmul.allow_tf32 = False  # "fp32" means fp32
+    torch.backends.cudnn.allow_tf32 = False
+
+
+class Network:
+    """A method in this process.
+
+    Args:
+        catalog: holds the method.
+        session: device, precision, tiles and the limit of memory.
+        job: names the method, the scale and the weights, and the hashes that these must have.
+        device: the device.
+        held: bytes that the run's other processes hold.
+
+    Raises:
+        SRBenchError: the method does not exist or differs from what is expected, or cannot be built.
+    """
+
+    def __init__(self, catalog: Catalog, session: Session, job: Job, device: torch.device, held: int = 0) -> None:
+        name = job.reference or job.method
+        self._spec, self._device, self._scale = catalog.models[name], device, job.scale
+        plugin = catalog.models.owner(name)
+        self.home = plugin.home
+        if job.expected:
+            compare_method(job.expected, plugin, job.weights, self._spec.more_files)
+        module = build_net(self._spec, job.scale, device, Path(job.weights) if job.weights else None)
+        self.remark = random_weights(self._spec, module, job.scale)
+        self.stochastic = self._spec.stochastic
+        self._net = Inference(module, device, session.precision, compiled=session.compiled)
+        limit = session.max_memory
+        max_bytes = max(1, available(device, max(1, limit - held)) // 2) if limit else 0
+        fill = session.compiled and not self._net.outside_torch
+        self._tiler = Tiler(Enlarger.of(self._spec, self._net, job.scale), device, session.tile, max_bytes, fill=fill)
+
+    def upscale(self, lr: torch.Tensor) -> Upscaled:
+        """Return SR of LR; see `Method`."""
+        sr = self._tiler(to_float(lr.to(self._device)), to_8bit)
+        synchronise(self._device)
+        return Upscaled(sr, self._tiler.used)
+
+    def range_remark(self) -> str:
+        """Return what is wrong with the range of the outputs since the last call."""
+        return self._tiler.enlarger.take_remark()
+
+    def costs(self, settings: SpeedSettings, photographs: torch.Tensor, seed: int) -> Costs:
+        """Return parameters, multiply-accumulates and times; see `Method`."""
+        spec = self._spec
+        if not settings.timed:
+            return Costs(count(self._net, spec.multiple, settings, spec.smallest))
+        sizes = spec.multiple, self._device, settings, spec.smallest
+        speed = measure(self._net, self._scale, *sizes, photographs, seed=seed, stochastic=spec.stochastic)
+        return Costs(speed.as_dict(), doubt(speed, self._net, self._scale, *sizes))
