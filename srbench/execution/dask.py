@@ -23,10 +23,11 @@ from distributed.comm.addressing import get_address_host
 from distributed.scheduler import KilledWorker
 
 from srbench.errors import Code, Failure, SRBenchError, reason_of, say
-from srbench.execution.events import SpeedMeasured, encode
+from srbench.execution.events import Remarked, SpeedMeasured, encode
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job
 from srbench.execution.remote import (
+    OtherWorkerError,
     Terms,
     answer,
     decode_answer,
@@ -153,6 +154,8 @@ class DaskExecutor:
         self._terms = terms
         self._machine: Environment | None = None
         self._running: dict[str, distributed.Future[Any]] = {}
+        self._refused: set[str] = set()
+        """Addresses of workers that are not like the one the run was started on."""
         self._threads, self._counted = 1, 0.0
         self._workerless_since: float | None = None
         self._cluster: LocalCluster | None = None
@@ -207,18 +210,25 @@ class DaskExecutor:
             SRBenchError: the cluster was lost.
         """
         done: Future[None] = Future()
+        self._send(job, emit, done)
+        return done
+
+    def _send(self, job: Job, emit: Emit, done: Future[None]) -> None:
         key = f"srbench-{uuid.uuid4().hex}"
         with self._reaching():
             busy = self._busy_hosts() if job.speed is not None else set()
             device = self.environment().device
-            far = self._client.submit(run_job, self._name, job.to_json(), device, key=key, pure=False)
+            workers = sorted(self._client.nthreads().keys() - self._refused) if self._refused else None
+            far = self._client.submit(run_job, self._name, job.to_json(), device, key=key, pure=False, workers=workers)
         self._running[key] = far
-        far.add_done_callback(lambda far: self._settle(far, emit, done, busy))
-        return done
+        far.add_done_callback(lambda far: self._settle(far, job, emit, done, busy))
 
-    def _settle(self, far: distributed.Future[Any], emit: Emit, done: Future[None], busy: set[str]) -> None:
+    def _settle(self, far: distributed.Future[Any], job: Job, emit: Emit, done: Future[None], busy: set[str]) -> None:
         try:
-            pass_all(self._marked(decode_answer(far.result()), far, busy), emit)
+            events = decode_answer(far.result(), self.environment())
+            pass_all(self._marked(events, far, busy), emit)
+        except OtherWorkerError as error:
+            self._refuse(far, job, emit, done, error)
         except JobFailedError as error:
             done.set_exception(error)
         except KilledWorker as error:
@@ -232,6 +242,23 @@ class DaskExecutor:
             done.set_result(None)
         finally:
             self._running.pop(str(far.key), None)
+
+    def _refuse(
+        self, far: distributed.Future[Any], job: Job, emit: Emit, done: Future[None], error: OtherWorkerError
+    ) -> None:
+        """Drop an answer, and give the job to a worker that is not refused."""
+        try:
+            with self._reaching():
+                holders = {address for addresses in self._client.who_has([far]).values() for address in addresses}
+                rest = self._client.nthreads().keys() - self._refused - holders
+            if not (holders and rest):
+                done.set_exception(JobFailedError(Failure(error.code, f"{error}; {self._where} has no other worker")))
+                return
+            self._refused |= holders
+            emit(Remarked("workers", f"answers of worker {', '.join(sorted(holders))} are refused: {error}"))
+            self._send(job, emit, done)
+        except SRBenchError as lost:
+            done.set_exception(lost)
 
     def _marked(self, events: list[Event], far: distributed.Future[Any], busy: set[str]) -> list[Event]:
         """Mark timings taken while other work of the cluster ran on the same machine."""

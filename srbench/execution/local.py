@@ -7,10 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from srbench.errors import Code, Failure, SRBenchError
-from srbench.execution.events import Environment, JobFailed, MetricsBegun, decode
+from srbench.errors import Code, Failure, SRBenchError, counted
+from srbench.execution.events import Environment, JobFailed, MetricsBegun, Remarked, decode
 from srbench.execution.executor import JobFailedError, pass_on
 from srbench.execution.worker import Worker, run_and_report
+from srbench.store.hashes import own_code
 from srbench.system.child import Child, Exit
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ class WorkerExecutor(OneAtATime):
         self._timeout_s = timeout_s
         self._max_memory = max_memory
         self._process: Child | None = None
+        self._first: Environment | None = None
         self._stopped = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="srbench-jobs")
 
@@ -84,10 +86,7 @@ class WorkerExecutor(OneAtATime):
         Raises:
             SRBenchError: the worker cannot be started, or there is no such device.
         """
-        environment = decode(self._thread.submit(lambda: self._started().greeting).result())
-        if not isinstance(environment, Environment):
-            raise SRBenchError(f"the worker did not report its environment; see {self._log}")
-        return environment
+        return self._thread.submit(lambda: self._environment(self._started())).result()
 
     def submit(self, job: Job, emit: Emit) -> Future[None]:
         """Queue a job for the worker."""
@@ -106,7 +105,17 @@ class WorkerExecutor(OneAtATime):
             if self._process is not None:
                 self._process.kill()
             self._process = Child("srbench.execution.worker", asdict(self._session), self._log)
+            environment = self._environment(self._process)
+            self._first = self._first or environment
+            if environment != self._first or environment.source != own_code():
+                raise SRBenchError("srbench or a library was changed while it was running; the same command goes on")
         return self._process
+
+    def _environment(self, process: Child) -> Environment:
+        environment = decode(process.greeting)
+        if not isinstance(environment, Environment):
+            raise SRBenchError(f"the worker did not report its environment; see {self._log}")
+        return environment
 
     def _run(self, job: Job, emit: Emit) -> None:
         process = self._started()
@@ -132,6 +141,8 @@ class WorkerExecutor(OneAtATime):
                 if isinstance(event, JobFailed) and event.fatal:
                     process.kill()
                 if pass_on(event, emit):
+                    if strays := process.take_strays():
+                        emit(Remarked("process", f"{counted(strays, 'answer')} of no job or of an earlier one dropped"))
                     return
             self._check_memory(process)
 

@@ -26,6 +26,7 @@ from srbench.execution.events import (
 from srbench.execution.executor import pass_on
 from srbench.execution.jobs import Session
 from srbench.execution.local import WorkerExecutor
+from srbench.store.hashes import own_code
 from srbench.version import __version__
 
 if TYPE_CHECKING:
@@ -76,7 +77,9 @@ def environment(executor: WorkerExecutor) -> Environment | Refused:
 
 
 def answer(executor: WorkerExecutor, job: Job, device: str) -> Answer:
-    """Run a job on this machine and return all its encoded events; the last is `JobDone` or `JobFailed`.
+    """Run a job on this machine and return all its encoded events.
+
+    The first says with what they were made, an `Environment`; the last is `JobDone` or `JobFailed`.
 
     Args:
         executor: runs the job.
@@ -95,6 +98,7 @@ def _events(executor: WorkerExecutor, job: Job, device: str) -> list[Event]:
         return [JobFailed(Code.MISMATCH, f"{reason}: use machines of one kind, and --threads")]
     events: list[Event] = []
     try:
+        events.append(machine)
         executor.submit(job, events.append).result()
         events.append(JobDone())
     except SRBenchError as error:
@@ -116,13 +120,46 @@ def shared_cores(device: str) -> str:
     return ""
 
 
-def decode_answer(answers: Answer) -> list[Event]:
+class OtherWorkerError(SRBenchError):
+    """An answer comes from a machine with other code, libraries, files or another device than the run's."""
+
+    code = Code.MISMATCH
+
+
+def decode_answer(answers: Answer, machine: Environment) -> list[Event]:
     """Return the events that `answer` encoded.
 
+    Args:
+        answers: what `answer` returned.
+        machine: the machine on which the run was started.
+
     Raises:
-        SRBenchError: they are of another version of srbench.
+        OtherWorkerError: they were made with other code, libraries or files, or on another device.
     """
-    return [decode(message) for message in answers]
+    try:
+        first, *events = [decode(message) for message in answers]
+    except (SRBenchError, ValueError, TypeError) as error:
+        raise OtherWorkerError("it has another version of srbench") from error
+    for event in (first, *events):
+        if isinstance(event, JobFailed) and event.code is Code.MISMATCH:
+            raise OtherWorkerError(event.reason)
+    if isinstance(first, JobFailed):  # it could not begin
+        return [first]
+    if not isinstance(first, Environment):
+        raise OtherWorkerError("it has another version of srbench")
+    if reason := unlike(first, machine):
+        raise OtherWorkerError(reason)
+    return events
+
+
+def unlike(machine: Environment, other: Environment) -> str:
+    """Return how a machine differs from another in what values and times depend on; empty if it does not."""
+    for name in other.versions.keys() - {"python"}:
+        if machine.versions.get(name) != other.versions[name]:
+            return f"it has {name} {machine.versions.get(name, 'of unknown version')}, not {other.versions[name]}"
+    if machine.source != other.source:
+        return f"its srbench {machine.versions.get('srbench')} has other code"
+    return "" if machine.device == other.device else f"its device is {machine.device!r}, not {other.device!r}"
 
 
 def pass_all(events: Iterable[Event], emit: Emit) -> None:
@@ -147,12 +184,16 @@ def one_kind(machines: Iterable[Environment | Refused]) -> Environment:
             raise SRBenchError(machine.reason)
         if (version := machine.versions["srbench"]) != __version__:
             raise SRBenchError(f"a worker has srbench {version}, this is {__version__}; install the same on both")
+        if machine.source != own_code():
+            raise SRBenchError(f"a worker has other code of srbench {version} than this; install the same on both")
         environments.append(machine)
     if len(devices := sorted({machine.device for machine in environments})) > 1:
         raise SRBenchError(
             f"the workers have different devices, whose results cannot be compared ({'; '.join(devices)}): "
             "use workers of one kind, and the same --threads"
         )
+    if reason := next(filter(None, (unlike(machine, environments[0]) for machine in environments)), ""):
+        raise SRBenchError(f"the workers have different libraries: {reason} as another worker; install the same on all")
     return environments[0]
 
 

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 import submitit
 
 from srbench.errors import Code, Failure, SRBenchError, UsageError, reason_of, say
-from srbench.execution.events import encode
+from srbench.execution.events import Remarked, encode
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job
 from srbench.execution.remote import (
+    OtherWorkerError,
     Terms,
     answer,
     decode_answer,
@@ -309,8 +310,16 @@ class SlurmExecutor:
             return
         for order, events in zip(orders, answers, strict=True):
             try:
-                pass_all(decode_answer(events), order.emit)
+                pass_all(decode_answer(events, self.environment(order.job.method)), order.emit)
                 order.done.set_result(None)
+            except OtherWorkerError as error:
+                order.attempts += 1
+                if self._local or order.attempts >= ATTEMPTS:
+                    order.done.set_exception(JobFailedError(Failure(error.code, str(error))))
+                else:  # another node may do
+                    order.emit(Remarked("workers", f"answers of cluster job {job.job_id} are refused: {error}"))
+                    with self._lock:
+                        self._waiting.append(order)
             except SRBenchError as error:
                 order.done.set_exception(error)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ CHECKED = 3
 """Passes whose outputs are computed once more."""
 TOLERANCE = 1e-3
 """Largest mean difference of these outputs, in [0, 1]: a quarter of a step of 8 bits."""
+DIFFERENT = 0.01
+"""Mean difference of inputs whose outputs cannot be equal."""
 SAMPLES = 4
 """Values per axis that are read of each output."""
 
@@ -62,8 +65,11 @@ class TimedPasses:
         """Compute the kept outputs once more and compare them.
 
         Raises:
-            MethodError: one differs.
+            MethodError: one differs, or different inputs have the same output.
         """
+        for (lr, sr), (other, same) in itertools.combinations(self._kept, 2):
+            if float((lr - other).abs().mean()) > DIFFERENT and sr.shape == same.shape and torch.equal(sr, same):
+                raise MethodError("it returns the same output for different inputs when it is timed")
         for lr, sr in self._kept:
             again = upscale(lr)
             gap = float((again - sr.float()).abs().mean()) if sr.shape == again.shape else float("inf")

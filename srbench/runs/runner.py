@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import queue
-from collections import Counter, defaultdict
+from collections import defaultdict
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -19,6 +19,7 @@ from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpe
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
+from srbench.runs.answers import Owed
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
@@ -246,13 +247,21 @@ class _Run:
 
     def _score(self, tasks: Iterable[Task], advance: Callable[[str], None]) -> None:
         """Run jobs and write their values; skip the jobs of failed parts."""
-        images_done: Counter[int] = Counter()
+        owed: dict[int, Owed] = {}
         for task, event in events_of(self.executor, tasks, self._is_needed):
             (part,) = task.parts
-            if isinstance(event, ValueScored):
+            own = owed.setdefault(id(task), Owed(task.job))
+            if isinstance(event, End):
+                if failure := event.failure or (own.fault if self._is_needed(task) else None):
+                    self._fail(part, failure)
+                for _ in own.images:
+                    advance("")
+                del owed[id(task)]
+            elif not own.takes(event):
+                self._remark(part, Remarked("process", "answers that belong to no value of the job are dropped"))
+            elif isinstance(event, ValueScored):
                 self._value_row(event)
             elif isinstance(event, ImageDone):
-                images_done[id(task)] += 1
                 if event.saved:
                     self.results.append({**self.plan.picture(part, event.image), "time": now()})
                 advance(f"{part} {event.image}")
@@ -260,27 +269,33 @@ class _Run:
                 self._remark(part, event)
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
-            elif isinstance(event, End):
-                if event.failure:
-                    self._fail(part, event.failure)
-                for _ in range(len(task.job.images) - images_done.pop(id(task), 0)):
-                    advance("")
 
     def _measure(self, tasks: Iterable[Task], advance: Callable[[str], None]) -> None:
         """Measure the speed of methods that have not failed at this scale."""
+        measured: set[int] = set()
         for task, event in events_of(self.executor, tasks, self._is_needed, timed=True):
             if isinstance(event, SpeedMeasured):
+                measured.add(id(task))
                 shared = {"shared": event.shared} if event.shared else {}
                 self.results.append({**task.row, **event.figures, **shared, "time": now()})
+            elif isinstance(event, Remarked):
+                for part in task.parts:
+                    self._remark(part, event)
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
             elif isinstance(event, End):
-                if event.failure and not self.plan.request.speed:
-                    self.ui.warn(f"{task.job.method} x{task.job.scale}: MACs are not counted: {event.failure}")
-                elif event.failure:
-                    for part in task.parts:
-                        self._fail(part, Failure(event.failure.code, f"speed: {event.failure}"))
+                failure = event.failure
+                if failure is None and id(task) not in measured and self._is_needed(task):
+                    failure = Failure(Code.LOST, "its worker answered without figures")
+                self._end_of_speed(task, failure)
                 advance(f"{task.job.method} x{task.job.scale} speed")
+
+    def _end_of_speed(self, task: Task, failure: Failure | None) -> None:
+        if failure and not self.plan.request.speed:
+            self.ui.warn(f"{task.job.method} x{task.job.scale}: MACs are not counted: {failure}")
+        elif failure:
+            for part in task.parts:
+                self._fail(part, Failure(failure.code, f"speed: {failure}"))
 
     def _add_seconds(self, event: TimeSpent) -> None:
         for kind, seconds in event.seconds.items():

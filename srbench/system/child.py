@@ -1,5 +1,7 @@
 """A child process that exchanges JSON lines with its parent, and may die without harm to it.
 
+Each line has the number of the parent's line that it answers, so that nothing late or foreign counts for another.
+
 `Child` is the parent's side, `serve` the child's. The child ends when its standard input is closed, so no process
 outlives a killed parent. Output of plugins, and of processes they start, is kept apart from the messages.
 """
@@ -15,7 +17,9 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import SRBenchError
@@ -75,7 +79,9 @@ class Child:
                 stderr=stderr,
                 start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
             )
-        self._answers: queue.Queue[Message | Exit] = queue.Queue()
+        self._answers: queue.Queue[tuple[int, Message] | Exit] = queue.Queue()
+        self._number = -1
+        self._strays = 0
         threading.Thread(target=self._read, daemon=True).start()
         self.send(json.dumps(hello))
         first = self.receive(START_TIMEOUT_S)
@@ -91,22 +97,41 @@ class Child:
             return
         with self._popen.stdout as answers:
             for line in answers:
-                self._answers.put(json.loads(line))
+                if (answer := _numbered(line)) is not None:
+                    self._answers.put(answer)
+                else:
+                    self._strays += 1
         self._answers.put(Exit(self._popen.wait()))
 
     def send(self, line: str) -> None:
-        """Write one line to the child; if it is dead, `receive` reports that."""
+        """Write one line to the child; what it still sends of the last one is dropped.
+
+        If the child is dead, `receive` reports that.
+        """
+        self._number += 1
         if self._popen.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
-                self._popen.stdin.write(line.encode() + b"\n")
+                self._popen.stdin.write(json.dumps([self._number, line]).encode() + b"\n")
                 self._popen.stdin.flush()
 
     def receive(self, timeout_s: float) -> Message | Exit | None:
-        """Return the next message, or None after the timeout; the last is an `Exit`."""
-        try:
-            return self._answers.get(timeout=timeout_s)
-        except queue.Empty:
-            return None
+        """Return the next message on the last line, or None after the timeout; the last is an `Exit`."""
+        end = time.monotonic() + timeout_s
+        while True:
+            try:
+                answer = self._answers.get(timeout=max(0.0, end - time.monotonic()))
+            except queue.Empty:
+                return None
+            if isinstance(answer, Exit):
+                return answer
+            if answer[0] == self._number:
+                return answer[1]
+            self._strays += 1
+
+    def take_strays(self) -> int:
+        """Return how many messages were dropped since the last call: of other numbers, or not of this form."""
+        strays, self._strays = self._strays, 0
+        return strays
 
     def ended(self) -> int | None:
         """Return the exit code if the child has ended and all its messages were received, else None."""
@@ -132,35 +157,51 @@ class Child:
         self._popen.wait()
 
 
+def _numbered(line: bytes) -> tuple[int, Message] | None:
+    """Return the number and the message of a line; None if it has another form."""
+    try:
+        number, message = json.loads(line)
+    except (ValueError, TypeError, RecursionError):
+        return None
+    return (number, message) if isinstance(number, int) and isinstance(message, dict) else None
+
+
 def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
     """Handle the parent's lines until its end of the pipe is closed.
 
     Args:
         start: called with the first message; returns the greeting and the handler of later lines.
     """
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    answers, own = os.fdopen(os.dup(1), "w", encoding="utf-8"), os.getpid()
+    if hasattr(os, "register_at_fork"):  # copies of this process, which plugins may make, cannot answer
+        os.register_at_fork(after_in_child=partial(os.close, answers.fileno()))
     os.dup2(2, 1)  # output of plugins must not mix with the messages
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what a plugin printed before it crashed must be in the log
     orders = os.fdopen(os.dup(0), encoding="utf-8")
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)  # processes of plugins must not read the parent's lines
-    lines: queue.SimpleQueue[str] = queue.SimpleQueue()
+    lines: queue.SimpleQueue[tuple[int, str]] = queue.SimpleQueue()
+    number = 0
 
     def listen() -> None:
         for line in orders:
-            lines.put(line)
+            lines.put(json.loads(line))
         os._exit(0)  # the parent is gone or done
 
     def emit(message: Message) -> None:
-        answers.write(json.dumps(message) + "\n")
+        if os.getpid() != own:
+            os._exit(0)
+        answers.write(json.dumps([number, message]) + "\n")
         answers.flush()
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        greeting, handle = start(json.loads(lines.get()))
+        number, line = lines.get()
+        greeting, handle = start(json.loads(line))
     except SRBenchError as error:
         emit({"refusal": str(error)})
         return
     emit({"greeting": greeting})
     while True:
-        handle(lines.get(), emit)
+        number, line = lines.get()
+        handle(line, emit)

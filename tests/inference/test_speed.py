@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import inspect
 
 import pytest
 import torch
@@ -232,13 +232,20 @@ def kept(net, lr, sr):
     return net.last
 
 
+def looks(net, lr, sr):
+    callers = [frame.function for frame in inspect.stack(0)]
+    return sr * 0.5 if "_time" in callers else sr
+
+
 @pytest.mark.parametrize(
-    "answer",
-    [kept, lambda net, lr, sr: torch.zeros_like(sr) if sys._getframe(3).f_code.co_name == "forward" else sr],
-    ids=["keeps its last output", "looks at its callers"],
+    ("answer", "reason"),
+    [
+        (kept, "it returns the same output for different inputs"),
+        (looks, r"another when it is timed \(mean diff.* 0\.\d"),
+    ],
 )
-def test_a_network_that_does_something_else_when_it_is_timed_is_refused(answer):
-    with pytest.raises(MethodError, match=r"another when it is timed \(mean difference 0\.\d+"):
+def test_a_network_that_does_something_else_when_it_is_timed_is_refused(answer, reason):
+    with pytest.raises(MethodError, match=reason):
         measure(Cheat(2, answer), 2, 1, CPU, QUICK)
 
 

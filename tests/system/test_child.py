@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from srbench.errors import SRBenchError
-from srbench.system.child import Child, Exit
+from srbench.system.child import Child, Exit, _numbered
 
 SERVER = """
 import os, sys, time
@@ -30,7 +30,13 @@ def start(hello):
             os._exit(3)
         if line == "sleep":
             time.sleep(60)
+        if line == "fork" and os.fork() == 0:
+            time.sleep(0.1)  # the copy answers, too, and then waits for lines
+            emit({"echo": "copy"})
+            time.sleep(60)
         emit({"echo": line})
+        if line == "twice":
+            emit({"echo": "late"})
 
     return {"pid": os.getpid(), **hello}, handle
 
@@ -59,11 +65,39 @@ def test_lines_are_answered_in_order_and_prints_go_to_the_log(start, tmp_path):
     assert child.greeting["name"] == "ä"
     for line in ("one", "two"):
         child.send(line)
-    assert [child.receive(60) for _ in range(2)] == [{"echo": "one"}, {"echo": "two"}]
+        assert child.receive(60) == {"echo": line}
     assert (tmp_path / "log").read_text().splitlines() == ["a plugin's greeting", *["what a plugin prints"] * 2]
     assert child.alive()
     assert child.ended() is None
     assert child.memory() > 2**20
+
+
+def test_answers_to_an_earlier_line_are_dropped_and_counted(start):
+    child = start()
+    child.send("twice")
+    assert child.receive(60) == {"echo": "twice"}
+    time.sleep(0.3)  # the second one is there
+    assert child.take_strays() == 0
+    child.send("one")
+    assert child.receive(60) == {"echo": "one"}
+    assert child.take_strays() == 1
+    assert child.take_strays() == 0
+
+
+def test_lines_of_another_form_are_dropped_and_counted():
+    for line in (b"", b"progress: 3", b"{}", b"[1]", b'["1", {}]', b"[1, 2]", b"[" * 99_999):
+        assert _numbered(line) is None
+    assert _numbered(b'[1, {"a": 2}]') == (1, {"a": 2})
+
+
+def test_a_copy_of_the_child_cannot_answer(start):
+    child = start()
+    child.send("fork")
+    assert child.receive(60) == {"echo": "fork"}
+    assert child.receive(0.5) is None
+    child.send("one")
+    assert child.receive(60) == {"echo": "one"}
+    assert child.take_strays() == 0
 
 
 def test_a_refusal_is_the_reason(start):
