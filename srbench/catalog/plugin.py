@@ -23,6 +23,7 @@ from srbench import hookspecs
 from srbench.catalog.blame import location_of
 from srbench.errors import SpecError, SRBenchError, UsageError, one_line, say
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
+from srbench.system.environment import watching
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,7 +145,7 @@ def import_file(path: Path) -> ModuleType:
 
 def load_plugin(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
     """Load one plugin and call its hooks; its standard output goes to standard error."""
-    with LOADING, contextlib.redirect_stdout(sys.stderr):
+    with LOADING, contextlib.redirect_stdout(sys.stderr), watching():
         return _load_quietly(name, origin, importer)
 
 

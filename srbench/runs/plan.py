@@ -74,6 +74,11 @@ class Plan:
         """The datasets of the run at each scale, in order."""
         return self.prepared.sets
 
+    @property
+    def parts(self) -> set[Part]:
+        """All methods on all datasets."""
+        return {Part(method.name, images.name, images.scale) for method in self.methods for images in self.sets}
+
     def read(self, rows: Iterable[Row]) -> None:
         """Read the rows that earlier commands wrote to the same folder."""
         for row in rows:

@@ -19,6 +19,7 @@ from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpe
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
+from srbench.results.suspicion import suspicious
 from srbench.runs.answers import Owed
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
@@ -193,6 +194,7 @@ class _Run:
         if steps := sum(len(task.job.images) for task in scores) + len(speeds):
             with self.ui.track("scoring", steps) as advance:
                 self._score(scores, advance)
+                self._suspect()
                 for part in todo:
                     if part not in self.failures:
                         self._end(part, "ok")
@@ -252,11 +254,7 @@ class _Run:
             (part,) = task.parts
             own = owed.setdefault(id(task), Owed(task.job))
             if isinstance(event, End):
-                if failure := event.failure or (own.fault if self._is_needed(task) else None):
-                    self._fail(part, failure)
-                for _ in own.images:
-                    advance("")
-                del owed[id(task)]
+                self._end_of_scoring(task, event, owed.pop(id(task)), advance)
             elif not own.takes(event):
                 self._remark(part, Remarked("process", "answers that belong to no value of the job are dropped"))
             elif isinstance(event, ValueScored):
@@ -269,6 +267,19 @@ class _Run:
                 self._remark(part, event)
             elif isinstance(event, TimeSpent):
                 self._add_seconds(event)
+
+    def _end_of_scoring(self, task: Task, event: End, owed: Owed, advance: Callable[[str], None]) -> None:
+        fault = owed.fault if self._is_needed(task) else None
+        if failure := event.failure or fault:
+            self._fail(task.parts[0], failure)
+        for _ in owed.images:
+            advance("")
+
+    def _suspect(self) -> None:
+        """Remark on values that no method has without HR."""
+        for key, text in suspicious(read_rows(self.results.path)).items():
+            if (part := Part(*key)) in self.plan.parts:
+                self._remark(part, Remarked("hr", text))
 
     def _measure(self, tasks: Iterable[Task], advance: Callable[[str], None]) -> None:
         """Measure the speed of methods that have not failed at this scale."""

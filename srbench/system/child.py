@@ -23,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import SRBenchError
+from srbench.system.environment import clean_environment
 from srbench.system.trees import kill_tree, tree_memory
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Child:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
+                env=clean_environment(),
                 start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
             )
         self._answers: queue.Queue[tuple[int, Message] | Exit] = queue.Queue()
