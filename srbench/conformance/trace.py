@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import sys
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +18,7 @@ import psutil
 import torch
 
 from srbench.conformance.outcome import FaultError
+from srbench.conformance.settings import SETTINGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,30 +26,10 @@ if TYPE_CHECKING:
     from srbench.conformance.bench import Bench
 
 
-def _set_logging(old: tuple[int, int]) -> None:
-    logging.root.setLevel(old[0])
-    logging.disable(old[1])
-
-
-SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
-    "torch's default dtype": (torch.get_default_dtype, torch.set_default_dtype),
-    "torch's default device": (torch.get_default_device, torch.set_default_device),
-    "torch's number of threads": (torch.get_num_threads, torch.set_num_threads),
-    "torch's grad mode": (torch.is_grad_enabled, torch.set_grad_enabled),
-    "torch's deterministic mode": (torch.are_deterministic_algorithms_enabled, torch.use_deterministic_algorithms),
-    "torch's float32 matmul precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-    **{
-        f"cudnn.{name}": (partial(getattr, torch.backends.cudnn, name), partial(setattr, torch.backends.cudnn, name))
-        for name in ("benchmark", "allow_tf32")
-    },
-    "numpy's error handling": (np.geterr, lambda old: np.seterr(**old)),
-    "the root logger": (lambda: (logging.root.level, logging.root.manager.disable), _set_logging),
-    "Python's recursion limit": (sys.getrecursionlimit, sys.setrecursionlimit),
-    "the working folder": (os.getcwd, os.chdir),
-}
-"""Settings of the process: functions that read and write each."""
 TORCHS = ("TORCHINDUCTOR_", "TRITON_", "PYTORCH_")
 """Prefixes of environment variables that torch itself sets when parts of it are loaded."""
+LONGEST = 80
+"""Characters of the values of a setting that are shown."""
 MODULES = (
     *("builtins", "os", "random", "math", "time", "numpy", "numpy.random", "PIL.Image", "torch", "torch.nn"),
     *("torch.nn.functional", "torch.nn.init", "torch.fft", "torch.linalg", "torch.optim", "torch.random"),
@@ -133,7 +112,7 @@ def changes(before: Surroundings) -> list[str]:
     """Return what differs from before, in words; modules that were imported since are no change."""
     after = look()
     differences = [
-        f"{name} from {before.settings[name]} to {value}"
+        f"{name}{_change(before.settings[name], value)}"
         for name, value in after.settings.items()
         if value != before.settings[name]
     ]
@@ -141,7 +120,12 @@ def changes(before: Surroundings) -> list[str]:
     if names := [name for name in both if before.environment.get(name) != after.environment.get(name)]:
         differences.append(f"the environment ({', '.join(names)})")
     replaced = [key for key, value in before.functions.items() if _is_replaced(key, value)]
-    replaced += [key for key, value in before.tables.items() if after.tables.get(key) != value]
+    tables = {
+        id(vars(key[0])[key[1]]): key
+        for key, value in reversed(before.tables.items())
+        if after.tables.get(key) != value
+    }
+    replaced += reversed(tables.values())  # modules that import a table share it
     if replaced:
         differences.append(f"what {', '.join(f'{holder.__name__}.{name}' for holder, name in replaced[:3])} does")
     if files := sorted(after.files - before.files):
@@ -151,6 +135,12 @@ def changes(before: Surroundings) -> list[str]:
     if threads := after.threads - before.threads:
         differences.append(f"the threads that run (left {', '.join(thread.name for thread in threads)})")
     return differences
+
+
+def _change(before: Any, after: Any) -> str:
+    """Return a change in words, if the values are short."""
+    text = f" from {before} to {after}"
+    return text if len(text) <= LONGEST else ""
 
 
 def restore(before: Surroundings) -> None:

@@ -59,6 +59,31 @@ def method(init="pass", forward="return sr", build="pass", top="", fields=""):
     return METHOD, {"init": init, "forward": forward, "build": build, "top": top, "fields": fields}
 
 
+LEFT = {
+    "hooks": (
+        "torch.nn.modules.module.register_module_forward_hook(lambda *_: None)",
+        "torch's global hooks of modules",
+    ),
+    "modes": ("torch.overrides.BaseTorchFunctionMode().__enter__()", "torch's function modes"),
+    "autocasts": ("torch.autocast('cpu', torch.bfloat16).__enter__()", "torch's autocast from {'cpu': False"),
+    "finds-anomalies": ("torch.autograd.set_detect_anomaly(True)", "torch's anomaly detection from False to True"),
+    "flushes": ("torch.set_flush_denormal(True)", "torch's denormal numbers from True to False"),
+    "does-without-onednn": ("torch.backends.mkldnn.set_flags(False)", "torch's use of oneDNN from True to False"),
+    "collects-nothing": ("import gc; gc.disable()", "Python's garbage collector from True to False"),
+    "hides-files": ("import os; os.umask(0o777)", "the umask from"),
+    "is-nice": ("import os; os.nice(1)", "the priority of the process from"),
+    "hears-nothing": (
+        "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)",
+        "the handlers of signals",
+    ),
+    "limits": (
+        "import resource as r; r.setrlimit(r.RLIMIT_CORE, (0, 0)); r.setrlimit(r.RLIMIT_NOFILE, (99, 99))",
+        "the limits of the process",
+    ),
+}
+"""Code -> the setting that it leaves changed."""
+
+
 def learns(step):
     return method(top=LEARNS.format(step=step), fields="recipe=recipe")
 
@@ -210,6 +235,7 @@ BROKEN = {
         "global state",
         "changed what srbench.images.tensors.to_8bit does, in 'builds'",
     ),
+    **{name: (method(build=code), "global state", f"changed {text}") for name, (code, text) in LEFT.items()},
     "leaves-a-process": (
         method(build="import subprocess; subprocess.Popen(['sleep', '600'])"),
         "global state",

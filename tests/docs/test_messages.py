@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
 PAGE = ROOT / "docs" / "reference" / "messages.md"
 VARIABLE = "\0"
 """Stands for a part of a text that is not constant."""
-TEXT_OF = {"Remark": 0, "_remark": 1, "Fitted": 1, "Problem": 0, "_problem": 0}
+TEXT_OF = {"Remark": 0, "_remark": 1, "Remarked": 1, "Fitted": 1, "Problem": 0, "_problem": 0}
 """Which argument of a call is a message."""
 PRINTERS = {"warn", "note", "remark"}
 """Methods that take a message."""
@@ -22,7 +22,7 @@ COLLECTIONS = {"notes", "remarks", "texts", "faults"}
 """Lists of messages."""
 ELSEWHERE = {"complaint", "error", "fault", "note", "reason", "remark", "text", "warning", "fetch_backbone"}
 """Names of texts that are made elsewhere: errors, and what the collections hold."""
-PRINTS = re.compile(r"\.(warn|note|remark)\(|remark|notes|faults|err=True|(Problem|Fitted)\(")
+PRINTS = re.compile(r"\.(warn|note|remark)\(|remark|notes|faults|err=True|(Problem|Fitted|Remarked)\(")
 """What a file with messages has."""
 SHORTEST = 4
 """Fewest letters of a constant part that is looked for."""

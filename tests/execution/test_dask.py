@@ -60,3 +60,44 @@ def test_a_timing_beside_other_work_of_the_cluster_is_marked(before, processing,
     executor._client, executor._where, executor._running = FakeClient(**processing), "the cluster", {"ours": None}
     (event,) = executor._marked([SpeedMeasured({"latency_ms": 1.0})], None, before)
     assert event.shared == ("other work of the cluster on node1" if shared else "")
+
+
+def test_a_worker_of_another_kind_that_joins_is_refused_and_its_jobs_go_to_others(tmp_path, save_image, monkeypatch):
+    """One of two workers gets another numpy after the start; whatever it answers, all values are the other's."""
+    from distributed import get_worker
+
+    from srbench.execution import dask as dask_executor
+    from srbench.execution.events import Remarked, ValueScored
+    from srbench.execution.jobs import Cell, Job, Session
+    from srbench.execution.remote import Terms
+
+    answer, other = dask_executor.answer, []
+
+    def mixed(executor, job, device):
+        address = get_worker().address
+        other.extend([address] * (not other))
+        events = answer(executor, job, device)
+        if address == other[0]:
+            events[0] = {**events[0], "versions": {**events[0]["versions"], "numpy": "1.0"}}
+            events[1]["value"] = 99.0
+        return events
+
+    monkeypatch.setattr(dask_executor, "answer", mixed)
+    save_image(tmp_path / "set" / "a.png")
+    executor = dask_executor.DaskExecutor(Terms(Session("cpu", 1)), workers=2)
+    try:
+        executor.environment()
+        heard, jobs = [], []
+        for number in range(4):
+            job = Job("nearest", 2, str(tmp_path / "set"), {"a": [Cell(f"k{number}", "psnr", "y")]})
+            jobs.append(executor.submit(job, heard.append))
+        for job in jobs:
+            job.result(timeout=120)
+    finally:
+        executor.shutdown()
+    values = {event.cell: event.value for event in heard if isinstance(event, ValueScored)}
+    assert len(values) == 4
+    assert len(set(values.values())) == 1
+    assert 99.0 not in values.values()
+    texts = {event.text for event in heard if isinstance(event, Remarked)}
+    assert any(f"answers of worker {other[0]} are refused: it has numpy 1.0, not " in text for text in texts)
