@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
 
     from srbench.catalog.catalog import Catalog
     from srbench.execution.jobs import Job, Session
+
+
+META_S = 0.7
+"""Seconds that torch takes to load what runs operators of shapes alone."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +66,12 @@ class Method(Protocol):
     def range_remark(self) -> str:
         """Return what is wrong with the range of the outputs since the last call; empty if nothing is."""
 
-    def costs(self, settings: SpeedSettings, photographs: torch.Tensor, seed: int) -> Costs:
+    def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return the parameters, multiply-accumulates and, if wanted, times of a forward pass.
 
         Args:
             settings: what to measure.
-            photographs: what is upscaled, ``(3, H, W)`` uint8, larger than the input.
+            photographs: what is upscaled, ``(3, H, W)`` uint8; None where nothing is timed.
             seed: chooses the inputs, and the passes whose outputs are checked.
 
         Raises:
@@ -110,6 +116,7 @@ class Network:
         self.remark = random_weights(self._spec, module, job.scale)
         self.stochastic = self._spec.stochastic
         self._net = Inference(module, device, session.precision, compiled=session.compiled)
+        self._seconds_per_pixel = math.inf
         limit = session.max_memory
         max_bytes = max(1, available(device, max(1, limit - held)) // 2) if limit else 0
         fill = session.compiled and not self._net.outside_torch
@@ -117,19 +124,23 @@ class Network:
 
     def upscale(self, lr: torch.Tensor) -> Upscaled:
         """Return SR of LR; see `Method`."""
+        start = time.perf_counter()
         sr = self._tiler(to_float(lr.to(self._device)), to_8bit)
         synchronise(self._device)
+        pixels = len(lr) * lr.shape[-2] * lr.shape[-1]
+        self._seconds_per_pixel = min(self._seconds_per_pixel, (time.perf_counter() - start) / pixels)
         return Upscaled(sr, self._tiler.used)
 
     def range_remark(self) -> str:
         """Return what is wrong with the range of the outputs since the last call."""
         return self._tiler.enlarger.take_remark()
 
-    def costs(self, settings: SpeedSettings, photographs: torch.Tensor, seed: int) -> Costs:
+    def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return parameters, multiply-accumulates and times; see `Method`."""
         spec = self._spec
         if not settings.timed:
-            return Costs(count(self._net, spec.multiple, settings, spec.smallest))
+            expected_s = self._seconds_per_pixel * settings.size**2 * settings.batch
+            return Costs(count(self._net, spec.multiple, settings, spec.smallest, computed=expected_s < META_S))
         sizes = spec.multiple, self._device, settings, spec.smallest
         speed = measure(self._net, self._scale, *sizes, photographs, seed=seed, stochastic=spec.stochastic)
         return Costs(speed.as_dict(), doubt(speed, self._net, self._scale, *sizes))

@@ -80,7 +80,7 @@ class MethodProcess:
         """Return what is wrong with the range of the outputs since the last call."""
         return str(self._call("range_remark")[0]["remark"])
 
-    def costs(self, settings: SpeedSettings, photographs: torch.Tensor, seed: int) -> Costs:
+    def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return parameters, multiply-accumulates and times; see `srbench.execution.method.Method`."""
         return Costs(**self._call("costs", photographs, settings=asdict(settings), seed=seed)[0])
 
@@ -164,7 +164,7 @@ class _Server:
             trim()
         return {"remark": self._opened().range_remark()}, None
 
-    def costs(self, message: dict[str, Any], photographs: torch.Tensor) -> tuple[dict[str, Any], None]:
+    def costs(self, message: dict[str, Any], photographs: torch.Tensor | None) -> tuple[dict[str, Any], None]:
         settings = SpeedSettings(**message["settings"])
         return asdict(self._opened().costs(settings, photographs, message["seed"])), None
 

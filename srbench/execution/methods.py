@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from srbench.execution.method import Network
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 
     from srbench.catalog.catalog import Catalog
     from srbench.execution.jobs import Job, Session
-    from srbench.execution.method import Method
+    from srbench.execution.method import Method, Network
     from srbench.execution.method_process import MethodProcess
     from srbench.system.forks import Spawner, Template
 
@@ -63,6 +61,8 @@ class MethodsHere:
 
     def open(self, job: Job) -> Method:
         """Return the method of a job."""
+        from srbench.execution.method import Network
+
         return _kept(self._opened, job, lambda: Network(self._catalog, self._session, job, self._device), _forget)
 
     def drop(self, job: Job) -> None:

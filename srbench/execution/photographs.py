@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import torch
@@ -22,28 +23,30 @@ SIDE = 256
 """Height and width of a photograph in the mosaic."""
 
 
-def photographs(catalog: Catalog, size: int) -> torch.Tensor:
-    """Return a mosaic of the default dataset's photographs, ``(3, size + ROOM, size + ROOM)`` uint8.
+class Photographs:
+    """The photographs of the default dataset, each made small to a square."""
 
-    Raises:
-        SRBenchError: the dataset is not installed, or an image cannot be read.
-    """
-    tiles = _tiles(catalog)
-    count = math.ceil((size + ROOM) / SIDE)
-    rows = [
-        torch.cat([tiles[(row * count + column) % len(tiles)] for column in range(count)], dim=2)
-        for row in range(count)
-    ]
-    return torch.cat(rows, dim=1)[:, : size + ROOM, : size + ROOM].contiguous()
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
 
+    def mosaic(self, size: int) -> torch.Tensor:
+        """Return them side by side, ``(3, size + ROOM, size + ROOM)`` uint8.
 
-def _tiles(catalog: Catalog) -> list[torch.Tensor]:
-    """Return the photographs, each made small to a square."""
-    pairs = catalog.datasets[defaults.DATASET].pairs(2)
-    if not pairs:
-        raise SRBenchError(f"{defaults.DATASET} has no images: speed is measured on them")
-    images = [torch.from_numpy(planes(load_pair(pair, 2)[0])) for pair in pairs]
-    return [_square(image) for image in images]
+        Raises:
+            SRBenchError: the dataset is not installed, or an image cannot be read.
+        """
+        count = math.ceil((size + ROOM) / SIDE)
+        number = len(self._squares)
+        rows = [[self._squares[(row * count + column) % number] for column in range(count)] for row in range(count)]
+        whole = torch.cat([torch.cat(row, dim=2) for row in rows], dim=1)
+        return whole[:, : size + ROOM, : size + ROOM].contiguous()
+
+    @cached_property
+    def _squares(self) -> list[torch.Tensor]:
+        pairs = self._catalog.datasets[defaults.DATASET].pairs(2)
+        if not pairs:
+            raise SRBenchError(f"{defaults.DATASET} has no images: speed is measured on them")
+        return [_square(torch.from_numpy(planes(load_pair(pair, 2)[0]))) for pair in pairs]
 
 
 def _square(image: torch.Tensor) -> torch.Tensor:

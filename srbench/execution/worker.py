@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from srbench.execution.events import Emit
     from srbench.execution.method import Method
     from srbench.execution.methods import Methods
+    from srbench.inference.speed import SpeedSettings
     from srbench.specs import ImagePair
     from srbench.system.child import Message
     from srbench.system.forks import Spawner, Template
@@ -67,6 +68,7 @@ class Worker:
 
         from srbench.catalog.catalog import Catalog
         from srbench.execution.method import reset_torch
+        from srbench.execution.photographs import Photographs
         from srbench.execution.scoring_job import ImageScoring
 
         keep_memory()
@@ -85,6 +87,7 @@ class Worker:
             if processes is None
             else MethodProcesses(processes, session, self.threads, partial(tree_memory, os.getpid()))
         )
+        self.photographs = Photographs(self.catalog)
         self.pairs: dict[tuple[str, int], dict[str, ImagePair]] = {}
 
     def run(self, job: Job, emit: Emit) -> None:
@@ -95,6 +98,7 @@ class Worker:
         """
         from srbench.execution.agreement import compare_images, compare_method
         from srbench.execution.method import reset_torch
+        from srbench.inference.speed import SpeedSettings
 
         reset_torch(self.threads)
         if not job.method:
@@ -111,16 +115,17 @@ class Worker:
                 compare_method(job.expected, self.catalog.models.owner(job.reference or job.method), job.weights)
             self.scoring.run(job, None, pairs, emit)
             return
-        if job.speed is not None:
+        settings = None if job.speed is None else SpeedSettings(**job.speed)
+        if settings and settings.timed:
             self.methods.keep_only(job)
         with self.stopwatch("build"):
             method = self.methods.open(job)
         if method.remark:
             emit(Remarked("weights", method.remark))
-        if job.speed is None:
+        if settings is None:
             self.scoring.run(job, method, pairs, emit)
         else:
-            self._measure_speed(job, method, emit)
+            self._measure_speed(method, settings, emit)
         if copies := self.methods.copies(job):
             emit(Remarked("process", f"{counted(copies, 'answer')} of copies of its process dropped: it forks"))
 
@@ -158,13 +163,10 @@ class Worker:
             raise SRBenchError(f"image {lost[0]!r} is no longer in {job.dataset}")
         return {name: self.pairs[key][name] for name in job.images}
 
-    def _measure_speed(self, job: Job, method: Method, emit: Emit) -> None:
-        from srbench.execution.photographs import photographs
-        from srbench.inference.speed import SpeedSettings
-
-        settings = SpeedSettings(**(job.speed or {}))
+    def _measure_speed(self, method: Method, settings: SpeedSettings, emit: Emit) -> None:
         with self.stopwatch("speed"):
-            costs = method.costs(settings, photographs(self.catalog, settings.size), secrets.randbits(32))
+            images = self.photographs.mosaic(settings.size) if settings.timed else None
+            costs = method.costs(settings, images, secrets.randbits(32))
         emit(SpeedMeasured(costs.figures))
         if costs.remark:
             emit(Remarked("speed", costs.remark))

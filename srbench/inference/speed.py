@@ -189,11 +189,13 @@ def _no_fast_path(net: torch.nn.Module) -> Iterator[None]:
         torch.backends.mha.set_fastpath_enabled(before)
 
 
-def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest: int = 1) -> dict[str, float | None]:
+def count(
+    net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest: int = 1, *, computed: bool = False
+) -> dict[str, float | None]:
     """Count parameters and multiply-accumulates, as `measure` does, without computing a pass where torch allows it.
 
     Shapes alone decide the counts: the pass runs on torch's meta device, which holds no values, unless the network
-    needs some.
+    needs some, or ``computed`` says that a pass takes less than the second that torch needs to load that device.
 
     Raises:
         Exception: whatever the network raises.
@@ -204,12 +206,19 @@ def count(net: torch.nn.Module, multiple: int, settings: SpeedSettings, smallest
         return {"params": params, "macs": None}
     size = accepted(settings.size, multiple, smallest)
     lr = torch.zeros(settings.batch, 3, size, size)
-    try:
-        macs = _macs(copy.deepcopy(plain).to("meta"), lr.to("meta"))
-    except (Exception, SystemExit):  # noqa: BLE001  (whatever needs values says so in its own way)
+    macs = None if computed else _macs_of_shapes(plain, lr)
+    if macs is None:
         device = next((tensor.device for tensor in (*plain.parameters(), *plain.buffers())), lr.device)
         macs = _macs(plain, lr.to(device))
     return {"params": params, "macs": macs}
+
+
+def _macs_of_shapes(net: torch.nn.Module, lr: torch.Tensor) -> int | None:
+    """Return the multiply-accumulates of a pass without values; None if the network needs some."""
+    try:
+        return _macs(copy.deepcopy(net).to("meta"), lr.to("meta"))
+    except (Exception, SystemExit):  # noqa: BLE001  (whatever needs values says so in its own way)
+        return None
 
 
 @torch.inference_mode()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 import pandas as pd
 
 from srbench.errors import Code, SRBenchError, UsageError, reason_of
-from srbench.execution.events import PeakMeasured, SpeedMeasured
+from srbench.execution.events import PeakMeasured, Remarked, SpeedMeasured
 from srbench.execution.executor import JobFailedError
 from srbench.execution.jobs import Job, Session
 from srbench.execution.local import WorkerExecutor
@@ -19,7 +20,7 @@ from srbench.system.atomic import write_text
 from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from matplotlib.axes import Axes
@@ -111,7 +112,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
                             plugin=catalog.models.owner(method.name).key,
                         )
                         try:
-                            figures = _measured(executor, job, SpeedMeasured).figures
+                            figures = _measured(executor, job, SpeedMeasured, partial(_warn, ui, label)).figures
                         except JobFailedError as error:
                             (stopped if error.code is Code.OUT_OF_MEMORY else failed).append(f"{label}: {error}")
                             break  # larger inputs would fail too
@@ -135,14 +136,21 @@ def _with_gflops(figures: Mapping[str, float | None]) -> dict[str, float]:
     return {**speed, "gflops": 2 * speed["macs"] / (speed["latency_ms"] / 1000) / 1e9}
 
 
-def _measured(executor: WorkerExecutor, job: Job, kind: type[E]) -> E:
-    """Run a job and return its event of one kind.
+def _warn(ui: UI, label: str, remark: str) -> None:
+    ui.warn(f"{label}: {remark}")
+
+
+def _measured(executor: WorkerExecutor, job: Job, kind: type[E], warn: Callable[[str], object] = lambda _: None) -> E:
+    """Run a job, warn of what it remarks on, and return its event of one kind.
 
     Raises:
         JobFailedError: the job failed.
     """
     events: list[Event] = []
     executor.submit(job, events.append).result()
+    for event in events:
+        if isinstance(event, Remarked):
+            warn(event.text)
     return next(event for event in events if isinstance(event, kind))
 
 

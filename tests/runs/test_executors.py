@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 
 import pytest
@@ -52,3 +53,10 @@ def _fails(args, tmp_path, monkeypatch):
     with pytest.raises(SystemExit) as ended:
         main()
     return ended.value.code
+
+
+def test_the_parent_of_a_run_does_not_load_torch():
+    """It takes more than a second, and more memory than all that the parent does."""
+    code = "import sys; import srbench.runs.harness; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"
