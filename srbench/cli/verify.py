@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import other_device_option
+from srbench.cli.options import agreement, other_device_option, yes_option
+from srbench.cli.plugins import plugin_option
 from srbench.errors import counted
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
     "--sample", type=click.IntRange(0), default=20, show_default=True, help="Number of outputs to check; 0: all."
 )
 @other_device_option
-def verify_command(*, run: Path, sample: int, device: str) -> None:
+@plugin_option
+@yes_option
+def verify_command(*, run: Path, sample: int, device: str, plugins: tuple[str, ...], yes: bool) -> None:
     """Check whether a run's values can be reproduced, and report what has changed since. Exit code 1 if one differs.
 
     An output is one method's SR of one image. Saved outputs (--save-images) are scored again, the others made again.
@@ -37,7 +40,7 @@ def verify_command(*, run: Path, sample: int, device: str) -> None:
     from srbench.system.terminal import Terminal
 
     ui = Terminal()
-    verified = verify(run, sample, ui, device)
+    verified = verify(run, sample, ui, device, plugins=plugins, agree=agreement(yes=yes))
     for remark in verified.remarks:
         ui.warn(remark)
     if verified.differing:

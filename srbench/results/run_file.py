@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +38,7 @@ FORM = Fields(
                     "request": Fields(),
                     "versions": Each(TEXT),
                     "weights": Each(TEXT),
+                    "plugins": Each(TEXT),
                     "seconds": Each(NUMBER),
                 },
             )
@@ -100,11 +101,14 @@ class RunDescription:
     sets: Sequence[ImageSet]
     weights: Mapping[tuple[str, int], Weights]
     """The weights used, by method and scale."""
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the code of each plugin file, by path."""
 
     def command_row(self) -> Row:
         """Return the entry of the command itself."""
         used = {f"{method} x{scale}": weights.digest for (method, scale), weights in self.weights.items()}
         row = {"command": self.command, "request": self.request, "weights": used, "time": now()}
+        row |= {"plugins": dict(self.plugins)} if self.plugins else {}
         return row | {"git_commit": git_commit()} | self.environment
 
     def parts(self) -> dict[str, Row]:

@@ -17,6 +17,7 @@ from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, made_from
 from srbench.results.rows import decode_value, read_rows
 from srbench.results.run_file import folder_of, read_run_file
+from srbench.runs.consent import refuse, works_of
 from srbench.runs.parts import Output
 from srbench.runs.prepare import named_datasets
 from srbench.runs.rerun import requests_of
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from srbench.results.rows import Row
+    from srbench.runs.consent import Agree
     from srbench.runs.rerun import Again
     from srbench.system.terminal import UI
 
@@ -78,7 +80,15 @@ class Verified:
         return [check for check in self.checks if not check.agrees]
 
 
-def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
+def verify(
+    run_dir: Path,
+    sample: int,
+    ui: UI,
+    device: str = "",
+    *,
+    plugins: Sequence[str | Path] = (),
+    agree: Agree = refuse,
+) -> Verified:
     """Compare a run's values with current ones.
 
     On the run's processor and versions they must be equal. Elsewhere rounding to 8 bits may flip a few pixels, and on a
@@ -89,10 +99,12 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
         sample: number of outputs (a method's SR of an image) to check, chosen by hash; 0 for all.
         ui: shows progress.
         device: the device; empty for the run's own.
+        plugins: plugin files that the user names; each replaces the run's file of the same name.
+        agree: asks the user about the downloads that the run needs.
 
     Raises:
         SRBenchError: there is no run, it holds no values, or it records no request.
-        UsageError: no part of it can be run here.
+        UsageError: no part of it can be run here, the user must name a plugin file, or does not agree.
     """
     run, run_dir = read_run_file(run_dir), folder_of(run_dir)
     rows = list(read_rows(run_dir / "results.jsonl"))
@@ -104,8 +116,9 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
     pictures = _saved_pictures(run_dir, rows, pending)
     result = Verified()
     with TemporaryDirectory(prefix="srbench-verify-") as scratch:
-        requests = requests_of(run_dir, Path(scratch))
+        requests = [_without_training(again, stored) for again in requests_of(run_dir, Path(scratch), plugins)]
         remarks = [remark for again in requests for remark in again.remarks]
+        agree([work for again in requests for work in works_of(again.request, again.catalog)])
         with ui.track("verifying", len(requests)) as advance:
             for number, again in enumerate(requests):
                 out = Path(scratch) / str(number)
@@ -139,6 +152,13 @@ def _stored(run: Row, rows: Sequence[Row]) -> dict[Output, dict[tuple[str, str],
             if images.get(row["image"]) == row["image_sha256"]:
                 stored[_output(row)][_names(row)] = row
     return dict(stored)
+
+
+def _without_training(again: Again, stored: Mapping[Output, Mapping[tuple[str, str], Row]]) -> Again:
+    """Return a request of the metrics that have values, which trains nothing."""
+    valued = {metric for values in stored.values() for metric, _ in values}
+    metrics = tuple(name for name in again.request.metrics if again.catalog.metrics[name].name in valued)
+    return replace(again, request=replace(again.request, metrics=metrics, train_on=()))
 
 
 def _output(row: Row) -> Output:
@@ -201,7 +221,7 @@ def _rescore(run_dir: Path, again: Again, pictures: Mapping[Output, Row]) -> Now
 
 def _repeat(again: Again, outputs: Sequence[Output]) -> Now:
     """Make and score these outputs only."""
-    request = replace(again.request, only=frozenset(outputs), speed=False, save_images=False, train_on=())
+    request = replace(again.request, only=frozenset(outputs), speed=False, save_images=False)
     failed = run_request(request, again.catalog, Silent()).failed
     now: Now = {}
     for row in read_rows(request.out / "results.jsonl"):

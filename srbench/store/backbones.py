@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import AssetError, reason_of, unknown
 from srbench.specs import Asset
-from srbench.store.assets import fetch
+from srbench.store.assets import fetch, mirrored
 from srbench.store.downloads import TIMEOUT_S
 from srbench.store.hashes import sha256
-from srbench.store.home import home, mirror
+from srbench.store.home import home, is_remote, mirror
 from srbench.system.atomic import replacing
 
 if TYPE_CHECKING:
@@ -95,6 +95,14 @@ def cached_path(name: str) -> Path | None:
     note = path.with_name(path.name + ".sha256")
     known = {backbone.sha256, note.read_text().strip() if note.is_file() else ""} - {""}
     return path if path.is_file() and sha256(path) in known else None
+
+
+def backbone_needs_network(name: str) -> bool:
+    """Return whether `fetch_backbone` would have to download."""
+    backbone = get_backbone(name)
+    if cached_path(name) or (backbone.sha256 and mirrored(backbone.path)):
+        return False
+    return bool(backbone.torchvision) or is_remote(mirror())
 
 
 def fetch_backbone(name: str) -> Path:

@@ -60,12 +60,12 @@ def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
 def test_other_code_is_found_by_making_outputs_again(asked, tmp_path):
     make(asked)
     (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.99))
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), plugins=[tmp_path / "sharp.py"])
     assert {check.output.method for check in found.differing} == {"sharp"}
     assert len(found.differing) == len(found.checks) / 2
     assert any("the plugin of sharp" in remark for remark in found.remarks)
     (tmp_path / "sharp.py").write_text(SHARP.format(factor="[]"))
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), plugins=[tmp_path / "sharp.py"])
     assert {check.reason[:9] for check in found.differing} == {"TypeError"}
 
 
