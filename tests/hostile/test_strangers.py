@@ -8,8 +8,13 @@ import shutil
 import sys
 
 import pytest
+import torch
 
+import srbench
+from srbench.catalog.catalog import Catalog
 from srbench.cli import main
+from srbench.errors import UsageError
+from srbench.store.weights import save_weights
 
 PLUGIN = """
 from pathlib import Path
@@ -211,3 +216,39 @@ def test_where_jobs_run_is_never_a_strangers_choice(run_json, repeat, request_):
 def test_relative_paths_are_not_followed(run_json, repeat, request_, reason):
     run_json(**request_)
     assert reason in refused(repeat())
+
+
+@pytest.fixture
+def altered(tmp_path):
+    """Weights of ESPCN whose last value was changed after their card was written."""
+    path = tmp_path / "w.safetensors"
+    torch.manual_seed(0)
+    save_weights(Catalog.load().models["espcn"].build(2), path, {"method": "espcn", "scale": 2})
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "run --methods espcn --scale 2 --dataset set --metrics psnr --no-speed --out other --weights espcn=WEIGHTS",
+        "upscale espcn set large --scale 2 --weights WEIGHTS",
+        "compare set/0.png --methods espcn --scale 2 --metrics psnr --weights espcn=WEIGHTS --out figure.png",
+        "export espcn --scale 2 --weights WEIGHTS --onnx espcn.onnx",
+        "export espcn --scale 2 --weights WEIGHTS --safetensors espcn.safetensors",
+        "speed --methods espcn --scale 2 --weights espcn=WEIGHTS",
+        "train espcn --scale 2 --data set --start-from WEIGHTS --out trained",
+    ],
+)
+def test_altered_weights_are_used_by_no_command(here, tmp_path, save_image, altered, arguments):
+    save_image(tmp_path / "set" / "0.png")
+    error = refused(here(*arguments.replace("WEIGHTS", str(altered)).split()))
+    assert "w.safetensors: is not the file that its card describes" in error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["set", "w.json", "w.safetensors"]
+
+
+def test_altered_weights_are_not_loaded_in_python(altered):
+    with pytest.raises(UsageError, match="is not the file that its card describes"):
+        srbench.load("espcn", 2, weights=altered)
