@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.rows import write_json
+from srbench.store.backbones import metric_identity
 from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ class RunDescription:
 
 
 def _metric_row(metric: MetricSpec) -> Row:
-    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "unit", "decimals")}
+    row = {name: getattr(metric, name) for name in ("summary", "better", "unit", "decimals")}
+    return row | {"identity": metric_identity(metric)}
 
 
 def _dataset_row(images: ImageSet) -> Row:

@@ -24,6 +24,7 @@ from srbench.results.run_file import folder_of, read_run_file
 from srbench.runs.prepare import named_datasets
 from srbench.runs.recorded_plugins import plugins_to_import
 from srbench.runs.request import read_request
+from srbench.store.backbones import metric_identity
 from srbench.store.weights import CHOICES, find_weights
 from srbench.version import __version__
 
@@ -180,7 +181,8 @@ class _Checked:
 
     def _metric(self, name: str) -> None:
         spec = self.catalog.metrics[name]
-        self._compare(f"the metric {name}", self.run["metrics"].get(spec.name, {}).get("identity"), spec.identity)
+        then = self.run["metrics"].get(spec.name, {}).get("identity")
+        self._compare(f"the metric {name}", then, metric_identity(spec))
 
     def _protocol(self, name: str) -> None:
         now = get_protocol(name).identity
