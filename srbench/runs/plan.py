@@ -166,7 +166,7 @@ class Plan:
     def speed_tasks(self) -> list[Task]:
         """Return the measurements of speed still to do; without speed, of parameters and multiply-accumulates."""
         settings = self.request.speed_settings
-        if self.request.only is not None:
+        if not self.request.costs:
             return []
         tasks = []
         for method in self.methods:
