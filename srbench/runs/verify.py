@@ -51,6 +51,8 @@ class Value(NamedTuple):
     value: float
     device: str
     reason: str = ""
+    made_by: tuple[str, str] = ("", "")
+    """Fingerprints of the code and the weights; empty for a saved picture."""
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,8 @@ def verify(
                         result.checks.append(_check(output, row, value, run, exact=again.same_versions))
                         if value.device not in ("", row["device"]):
                             remarks.append(f"the device changed: {row['device']} then, {value.device} now")
+                        if any(value.made_by) and value.made_by != _code(row):
+                            remarks.append(f"{output.part}: {_other_code(row, value)}")
                 if unsaved and not trust_pictures:
                     costs, unmeasured = check_costs(again, {output.method for output in unsaved}, then, run_request)
                     result.costs, result.unseen = result.costs + costs, result.unseen + unmeasured
@@ -201,6 +205,15 @@ def _unseen(run_dir: Path, rows: Sequence[Row], unread: str, *, trust_pictures: 
         texts.append("how weights were trained")
     made = [name for name in ("leaderboard.md", "report.html") if (run_dir / name).is_file()]
     return texts + made
+
+
+def _other_code(row: Row, value: Value) -> str:
+    stated, present = (f"code {plugin}, weights {weights or 'none'}" for plugin, weights in (_code(row), value.made_by))
+    return f"its rows name {stated}; here are {present}"
+
+
+def _code(row: Row) -> tuple[str, str]:
+    return row["plugin"], row["weights"]
 
 
 def _without_training(again: Again, stored: Mapping[Output, Mapping[tuple[str, str], Row]]) -> Again:
@@ -292,7 +305,8 @@ def _repeat(again: Again, outputs: Sequence[Output], *, costs: bool) -> Now:
     now: Now = {}
     for row in read_rows(request.out / "results.jsonl"):
         if row["kind"] == "score":
-            now[_output(row), _names(row)] = Value(decode_value(row["value"]), row["device"], row["reason"])
+            value = decode_value(row["value"])
+            now[_output(row), _names(row)] = Value(value, row["device"], row["reason"], _code(row))
     metrics = [again.catalog.metrics[name] for name in request.metrics]
     names = [criterion.names for criterion in criteria(metrics, [get_protocol(name) for name in request.protocols])]
     for output in outputs:

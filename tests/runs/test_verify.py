@@ -234,3 +234,14 @@ def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_pat
         found = verify(tmp_path / "run", 0, Silent())
         assert len(found.differing) == differ
         assert ("the device changed: abacus then" in "".join(found.remarks)) == (device == "abacus")
+
+
+def test_rows_that_name_other_code_or_weights_are_remarked_on(asked, tmp_path):
+    make(replace(asked, methods=("nearest",)))
+    results = tmp_path / "run" / "results.jsonl"
+    assert verify(tmp_path / "run", 0, Silent()).remarks == ()
+    results.write_text(results.read_text().replace('"weights":""', '"weights":"0123456789abcdef"'))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert not found.differing
+    assert "nearest on photos x2: its rows name code" in found.remarks[0]
+    assert "weights 0123456789abcdef; here are code" in found.remarks[0]
