@@ -166,8 +166,6 @@ class Plan:
     def speed_tasks(self) -> list[Task]:
         """Return the measurements of speed still to do; without speed, of parameters and multiply-accumulates."""
         settings = self.request.speed_settings
-        if not self.request.costs:
-            return []
         tasks = []
         for method in self.methods:
             for scale in dict.fromkeys(images.scale for images in self.sets):

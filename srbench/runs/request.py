@@ -36,8 +36,6 @@ class Request(RunOptions):
     """The command line or Python call, for people."""
     only: frozenset[Output] | None = None
     """The outputs to score; None for all."""
-    costs: bool = True
-    """Whether parameters, MACs and speed are measured or counted at all."""
 
 
 def record_request(request: Request, catalog: Catalog, datasets: Sequence[str]) -> Row:

@@ -155,7 +155,7 @@ def verify(
                 saved = {output: pictures[output] for output in outputs if output in pictures and trust_pictures}
                 unsaved = [output for output in outputs if output not in saved]
                 now = _rescore(run_dir, again, saved) if saved else {}
-                now |= _repeat(again, unsaved, costs=not trust_pictures) if unsaved else {}
+                now |= _repeat(again, unsaved, timed=not trust_pictures) if unsaved else {}
                 result.rescored, result.repeated = result.rescored + len(saved), result.repeated + len(unsaved)
                 for (output, names), value in now.items():
                     if row := pending[output].pop(names, None):
@@ -289,8 +289,8 @@ def _altered(run_dir: Path, picture: Row) -> str:
     return f"{files[0]} is not the file that was saved: its SHA-256 differs" if files else ""
 
 
-def _repeat(again: Again, outputs: Sequence[Output], *, costs: bool) -> Now:
-    """Make and score these outputs only, the methods in reverse order; measure the costs of their methods."""
+def _repeat(again: Again, outputs: Sequence[Output], *, timed: bool) -> Now:
+    """Make and score these outputs only, the methods in reverse order, and measure or count their costs."""
     repeated = {output.method for output in outputs}
     methods = tuple(name for name in reversed(again.request.methods) if again.catalog.models[name].name in repeated)
     request = replace(
@@ -298,7 +298,7 @@ def _repeat(again: Again, outputs: Sequence[Output], *, costs: bool) -> Now:
         methods=methods,
         weights={name: choice for name, choice in again.request.weights.items() if name in repeated},
         only=frozenset(outputs),
-        costs=costs,
+        speed=again.request.speed and timed,
         save_images=False,
     )
     failed = run_request(request, again.catalog, Silent()).failed
