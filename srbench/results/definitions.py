@@ -30,17 +30,18 @@ def tell_apart(entries: Sequence[Entry]) -> list[str]:
             by_subject[subject][definition] = None
     differing = {subject: list(names) for subject, names in by_subject.items() if len(names) > 1}
     for entry in entries if differing else ():
-        own = [definition for subject, definition in _definitions(entry) if subject in differing]
-        entry.identity[FIELD] = ", ".join(own)
+        own = dict(_definitions(entry)) | {("metric", name): text for name, text in entry.metrics.items()}
+        entry.identity[FIELD] = ", ".join(text for subject, text in own.items() if subject in differing)
     pairs = dict.fromkeys(" and ".join(names) for names in differing.values())
     return [f"rows of different definitions are ranked apart: {'; '.join(pairs)}"] if pairs else []
 
 
 def _definitions(entry: Entry) -> Iterable[tuple[tuple[str, ...], str]]:
-    """Yield what is defined, and how: metrics and protocols by name, degradations by dataset."""
+    """Yield what is defined, and how: metrics that have values and protocols by name, degradations by dataset."""
     identity = entry.identity
     for metric, definition in entry.metrics.items():
-        yield ("metric", metric), definition
+        if entry.values.get(metric):
+            yield ("metric", metric), definition
     yield ("protocol", identity["protocol"]), f"{identity['protocol']}/{identity['protocol_version']}"
     if made := sorted(entry.degradations - {"as-given", ""}):
         yield ("degradation", identity["dataset"], str(identity["scale"]), identity["dataset_hash"]), " + ".join(made)

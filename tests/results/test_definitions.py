@@ -58,6 +58,30 @@ def test_another_version_of_a_metric_is_ranked_apart(new_run):
     assert set(board.frame.definitions) == {"psnr/1", "psnr/2"}
 
 
+def test_a_metric_without_values_keeps_no_rows_apart(new_run):
+    """Such as LPIPS of a run whose feature network was missing."""
+    one, two = new_run("one"), new_run("two")
+    one.method("a", VALUES)
+    described(one, lambda stored: stored["metrics"]["lpips"].update(identity="lpips/0"))
+    two.method("b", VALUES)
+    two.score("b", "lpips", [0.1] * 10)
+    board = board_of(one, two)
+    assert board.notes == []
+    assert len(list(board.sections())) == 1
+
+
+def test_a_method_that_failed_stays_with_its_run(new_run):
+    one, two = new_run("one"), new_run("two")
+    for run in (one, two):
+        run.method("a", VALUES)
+    two.job("b", "failed", "reason")
+    described(two, lambda stored: stored["metrics"]["psnr"].update(identity="psnr/2"))
+    two.file.close()
+    path = two.folder / "results.jsonl"
+    path.write_text(path.read_text().replace('"psnr/1"', '"psnr/2"'))
+    assert [list(frame.method) for frame in board_of(one, two).sections()] == [["a"], ["a", "b"]]
+
+
 def test_other_features_are_another_metric(new_run):
     one, two = new_run("one"), new_run("two")
     for run, features in ((one, "@0123"), (two, "@4567")):
