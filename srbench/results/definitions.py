@@ -43,8 +43,9 @@ def _definitions(entry: Entry) -> Iterable[tuple[tuple[str, ...], str]]:
         if entry.values.get(metric):
             yield ("metric", metric), definition
     yield ("protocol", identity["protocol"]), f"{identity['protocol']}/{identity['protocol_version']}"
-    if made := sorted(entry.degradations - {"as-given", ""}):
-        yield ("degradation", identity["dataset"], str(identity["scale"]), identity["dataset_hash"]), " + ".join(made)
+    if degradations := sorted(entry.degradations - {"as-given", ""}):
+        images = identity["dataset"], str(identity["scale"]), identity["dataset_hash"]
+        yield ("degradation", *images), " + ".join(degradations)
 
 
 def versions_note(entries: Iterable[Entry]) -> list[str]:
