@@ -95,6 +95,14 @@ def test_metric_identity_names_version_and_backbone():
     assert MetricSpec(name="a", version="0.1", backbone="alexnet", **options).identity == "a/0.1/alexnet"
 
 
+@pytest.mark.parametrize(
+    "fields", [{"version": "1/alexnet"}, {"version": "1@0"}, {"version": ""}, {"version": 1}, {"backbone": "a/b"}]
+)
+def test_no_two_metrics_have_one_identity(fields):
+    with pytest.raises(SpecError, match=next(iter(fields))):
+        MetricSpec(name="a", summary="s", build=len, better="lower", **fields)
+
+
 def test_a_dataset_refuses_scales_and_doubled_names(tmp_path):
     pairs = [ImagePair("a", tmp_path), ImagePair("b", tmp_path), ImagePair("a", tmp_path)]
     spec = DatasetSpec(

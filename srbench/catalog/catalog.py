@@ -16,12 +16,11 @@ from srbench.catalog.plugin import (
     Plugin,
     Problem,
     Spec,
-    import_file,
     installed_plugins,
     load_plugin,
     origin_of,
-    plugin_source,
 )
+from srbench.catalog.plugin_files import import_file, plugin_source
 from srbench.catalog.shelves import Models, S, Shelf, kind_of
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 

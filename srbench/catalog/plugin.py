@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
-import hashlib
 import importlib.metadata
-import importlib.util
-import os
 import reprlib
 import sys
 import threading
@@ -21,7 +18,8 @@ import pluggy
 
 from srbench import hookspecs
 from srbench.catalog.blame import location_of
-from srbench.errors import SpecError, SRBenchError, UsageError, one_line, say
+from srbench.catalog.plugin_files import code_hash
+from srbench.errors import SpecError, SRBenchError, one_line, say
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 from srbench.system.environment import watching
 
@@ -88,14 +86,7 @@ class Plugin:
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 (16 hex digits) of the plugin's Python files. It tells results of different code apart."""
-        path = self.source
-        if path is None:
-            return "builtin"
-        files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
-        digest = hashlib.sha256()
-        for file in files:
-            digest.update(os.fsencode(file.relative_to(path.parent).as_posix()) + b"\0" + file.read_bytes() + b"\0")
-        return digest.hexdigest()[:16]
+        return "builtin" if self.source is None else code_hash(self.source)[:16]
 
 
 def installed_plugins() -> list[importlib.metadata.EntryPoint]:
@@ -103,44 +94,9 @@ def installed_plugins() -> list[importlib.metadata.EntryPoint]:
     return sorted(importlib.metadata.entry_points(group="srbench"), key=lambda point: point.name)
 
 
-def plugin_source(file: str | Path) -> Path:
-    """Return the Python file of a ``--plugin`` argument: the file itself, or the ``__init__.py`` of a folder.
-
-    Raises:
-        UsageError: the file does not exist.
-    """
-    file = Path(file)
-    path = file / "__init__.py" if file.is_dir() else file
-    if file.is_dir() and not path.is_file():
-        raise UsageError(f"--plugin {file}: is a folder without __init__.py; give one of its .py files")
-    if path.is_file() and path.suffix != ".py":
-        raise UsageError(f"--plugin {file}: is no .py file")
-    if not path.is_file():
-        raise UsageError(f"--plugin {file}: no such Python file")
-    return path
-
-
 def origin_of(point: importlib.metadata.EntryPoint) -> str:
     """Return the distribution and version that an entry point comes from."""
     return f"{point.dist.name} {point.dist.version}" if point.dist else point.value
-
-
-def import_file(path: Path) -> ModuleType:
-    """Import one file (or a package by its ``__init__.py``) under a unique module name."""
-    stem = path.parent.name if path.name == "__init__.py" else path.stem
-    name = f"srbench_file_{hashlib.sha256(os.fsencode(path)).hexdigest()[:8]}_{stem}".replace("-", "_")
-    search = [str(path.parent)] if path.name == "__init__.py" else None
-    spec = importlib.util.spec_from_file_location(name, path, submodule_search_locations=search)
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
 
 
 def load_plugin(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
@@ -213,7 +169,8 @@ def _import_location(error: BaseException) -> str:
     import traceback
 
     frames = (Path(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(error.__traceback__))
-    own = next((file for file in frames if str(file) != __file__ and "importlib" not in str(file)), None)
+    machinery = Path(__file__).parent
+    own = next((file for file in frames if file.parent != machinery and "importlib" not in str(file)), None)
     return location_of(error, own.parent if own is not None and own.name == "__init__.py" else own)
 
 

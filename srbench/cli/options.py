@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from srbench.catalog.catalog import Catalog
+    from srbench.runs.consent import Agree
     from srbench.runs.options import Kind
     from srbench.system.terminal import Terminal
 
@@ -115,6 +117,31 @@ def split_choices(weights: tuple[str, ...]) -> dict[str, str]:
 other_device_option = click.option(
     "--device", default="", metavar="NAME", help="Device, if not the one of the recorded run."
 )
+
+
+yes_option = click.option(
+    "--yes", is_flag=True, help="Agree to the downloads and trainings that the recorded run asks for."
+)
+
+
+def agreement(*, yes: bool) -> Agree:
+    """Return the function that asks the user to agree to work that a recorded run asks for.
+
+    Without a terminal to ask on, and without ``--yes``, it raises a `UsageError` that names the work.
+    """
+    from srbench.errors import SRBenchError, printable
+    from srbench.runs.consent import refuse
+
+    def agree(works: Sequence[str]) -> None:
+        if yes or not works:
+            return
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            refuse(works)
+        question = f"the run asks to {'; '.join(works)}. Go on?"
+        if not click.confirm(printable(question), err=True):
+            raise SRBenchError("not agreed to: nothing was done")
+
+    return agree
 
 
 def report_faults(faults: list[str], ui: Terminal) -> None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from srbench.cli.options import other_device_option, sort_option
+from srbench.cli.options import agreement, other_device_option, sort_option, yes_option
+from srbench.cli.plugins import plugin_option
 
 if TYPE_CHECKING:
     from srbench.errors import Failure
@@ -22,26 +23,34 @@ if TYPE_CHECKING:
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Folder [default: runs/<date-time>]")
 @sort_option
 @other_device_option
-def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> None:
+@plugin_option
+@yes_option
+def rerun_command(*, run: Path, out: Path | None, sort: str, device: str, plugins: tuple[str, ...], yes: bool) -> None:
     """Repeat a run from its run.json alone.
 
     Changes since then (versions, plugins, weights, images) are reported first; what is no longer available is skipped
     (exit code 1). The same command with the same --out resumes.
 
+    run.json may be a stranger's: its plugin files are imported only where their bytes are those of the run, and
+    downloads and trainings are asked about first. --plugin FILE replaces the run's plugin file of that name.
+
     \b
     Examples:
       srbench rerun runs/20260101-120000
       srbench rerun shared/run.json --out runs/again
+      srbench rerun shared/run.json --plugin mine.py --yes
     """
+    from srbench.runs.consent import works_of
     from srbench.runs.harness import new_folder, score
     from srbench.runs.rerun import requests_of
     from srbench.system.terminal import Terminal
 
     ui = Terminal()
     out = out or new_folder()
-    requests = requests_of(run, out)
+    requests = requests_of(run, out, plugins)
     for remark in dict.fromkeys(remark for again in requests for remark in again.remarks):
         ui.warn(remark)
+    agreement(yes=yes)([work for again in requests for work in works_of(again.request, again.catalog)])
     command = shlex.join(["srbench", *sys.argv[1:]])
     failed: dict[Part, Failure] = {}
     unsupported: dict[str, str] = {}
@@ -51,7 +60,7 @@ def rerun_command(*, run: Path, out: Path | None, sort: str, device: str) -> Non
         try:
             scored = score(request, again.catalog, ui)
         except KeyboardInterrupt:
-            resume = shlex.join(["srbench", "rerun", str(run), "--out", str(out)])
+            resume = command if " --out" in command else f"{command} --out {shlex.quote(str(out))}"
             ui.note(f"stopped; finished rows are saved in {out}. To resume: {resume}")
             raise click.exceptions.Exit(130) from None
         failed |= scored.outcome.failed

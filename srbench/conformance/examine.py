@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Self
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.model_files import parse
-from srbench.catalog.plugin import Problem, installed_plugins, plugin_source
+from srbench.catalog.plugin import Problem, installed_plugins
+from srbench.catalog.plugin_files import plugin_source
 from srbench.conformance.checklist import CHECKS
 from srbench.conformance.outcome import Order, Result, Subject
 from srbench.conformance.probe import Probe, probe

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError
 from srbench.results.board import load_board
+from srbench.results.definitions import FIELD
 from srbench.results.pictures import KINDS, last_pictures
 from srbench.results.rows import read_rows
 from srbench.results.run_file import folder_of, read_run_file
@@ -128,7 +129,7 @@ def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[st
     members: dict[Key, list[Entry]] = defaultdict(list)
     for entry in board.entries:
         if entry.status == "ok":
-            members[tuple(str(entry.identity[k]) for k in (*CONDITIONS, "dataset_hash"))].append(entry)
+            members[tuple(str(entry.identity.get(k)) for k in (*CONDITIONS, "dataset_hash", FIELD))].append(entry)
     galleries = []
     for entries in members.values():
         identity = entries[0].identity

@@ -1,6 +1,7 @@
 """Entries of one or more runs -> one table.
 
-A ranking never mixes datasets, scales, protocols, devices or precisions: each combination is a section of its own.
+A ranking never mixes datasets, scales, protocols, devices, precisions or definitions of metrics: each combination is a
+section of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import pandas as pd
 from srbench import defaults
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.columns import HEADINGS, find_column
+from srbench.results.definitions import FIELD, namesakes_note, tell_apart, versions_note
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import is_cut_off, read_rows
 from srbench.results.run_file import folder_of, read_run_file
@@ -45,6 +47,7 @@ TEXTS = {
     "dataset_hash",
     "degradation",
     "reason",
+    FIELD,
 }
 """Columns of texts, which are sorted from a to z."""
 TIMED = {"latency_ms", "images_per_s", "mpix_per_s", "latency_p10_ms", "latency_p90_ms"}
@@ -69,6 +72,8 @@ class Board:
     - ``scale protocol_version images`` (int)
     - each metric, its mean over images, with ``METRIC_low`` and ``METRIC_high``, the 95 % interval (float)
     - ``vs_best`` (str): ``best``, ``worse`` (significant), ``tie``, or empty where nothing was tested
+    - ``definitions`` (str): what is ranked apart, where metrics, protocols or degradations of several versions meet;
+      else there is no such column
     - ``params``, ``macs`` per batch; ``latency_ms`` per batch, median, with ``latency_p10_ms`` and ``latency_p90_ms``;
       ``images_per_s``; ``mpix_per_s``, output megapixels; ``peak_mem_mib`` (float); ``speed_size``, LR height and width
       in pixels, and ``speed_batch`` (int)
@@ -97,7 +102,7 @@ class Board:
 
     def sections(self) -> Iterable[pd.DataFrame]:
         """Yield one frame per ranking, in the order of the board."""
-        for _, section in self.frame.groupby(SECTION, sort=False, dropna=False):
+        for _, section in self.frame.groupby(_section_of(self.frame), sort=False, dropna=False):
             yield section
 
     def lower_is_better(self, column: str) -> bool:
@@ -108,10 +113,17 @@ class Board:
         return column in LOWER_COST
 
 
+def _section_of(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that all rows of a ranking share."""
+    return [name for name in (*SECTION, FIELD) if name in frame]
+
+
 def load_board(
     run_dirs: Sequence[Path], sort: str = "", columns: Sequence[str] = (), *, lenient: bool = False
 ) -> Board:
     """Read runs and make the board. If several runs scored a method with the same code and weights, the last counts.
+
+    Rows of different definitions of a metric, a protocol or a degradation are ranked apart, with a note.
 
     Args:
         run_dirs: folders of runs, or their ``run.json``.
@@ -123,6 +135,7 @@ def load_board(
         UsageError: there is no run, no column of this name, or no row has a value in it.
         SRBenchError: a run has no results, or it cannot be read.
     """
+    all_entries: list[Entry] = []
     entries: dict[tuple[Any, ...], Entry] = {}
     metrics: dict[str, Row] = {}
     datasets: dict[str, None] = {}
@@ -142,12 +155,15 @@ def load_board(
             raise SRBenchError(f"{run_dir}: has no results yet; {AGAIN}")
         if run["commands"] and run["commands"][-1].get("seconds") and is_cut_off(folder_of(run_dir) / "results.jsonl"):
             cut_off.append(f"{run_dir}: results.jsonl is damaged: it ends in the middle of a row; {AGAIN} again")
-        for entry in of_run:
-            identity = tuple(entry.identity[k] for k in (*SECTION, "method", "plugin", "weights"))
-            if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
-                entry.values = defaultdict(dict, {**earlier.values, **entry.values})
-                entry.speed = comparable(earlier.speed, entry.speed)
-            entries[identity] = entry
+        all_entries += of_run
+    apart = tell_apart(all_entries)
+    for entry in all_entries:
+        identity = tuple(entry.identity.get(k) for k in (*SECTION, FIELD, "method", "plugin", "weights"))
+        if earlier := entries.pop(identity, None):  # keep what only the earlier run measured
+            entry.values = defaultdict(dict, {**earlier.values, **entry.values})
+            entry.speed = comparable(earlier.speed, entry.speed)
+            entry.versions |= earlier.versions
+        entries[identity] = entry
     extra = [name for name in metrics if name not in QUALITY]
     for entry in entries.values():
         if why := entry.speed.get("shared"):
@@ -155,9 +171,10 @@ def load_board(
             entry.notes.append(f"{label}: timed on a shared device ({why}), which compares with nothing: not shown")
     records = [_record(entry, [*QUALITY, *extra]) for entry in entries.values()]
     intervals = [f"{name}_{side}" for name in [*QUALITY, *extra] for side in ("low", "high")]
-    names = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END]
+    names = [*HEAD, *QUALITY, *extra, *intervals, "vs_best", *COST, *TAIL, *END, *([FIELD] if apart else [])]
     frame = pd.DataFrame(records, columns=names)
-    notes = cut_off + list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
+    notes = [*apart, *versions_note(entries.values()), *namesakes_note(entries.values()), *cut_off]
+    notes += list(dict.fromkeys(note for entry in entries.values() for note in entry.notes))
     sort, shown = _chosen(frame, metrics, sort, columns, notes if lenient else None)
     board = Board(frame, metrics, sort, notes, list(entries.values()), shown=shown, datasets=tuple(datasets))
     frame["vs_best"] = _verdicts(board, board.entries)
@@ -249,7 +266,7 @@ def _verdicts(board: Board, entries: list[Entry]) -> list[str]:
     sections: dict[tuple[Any, ...], list[int]] = defaultdict(list)
     for i, entry in enumerate(entries):
         if entry.status == "ok" and not math.isnan(entry.mean(metric)):
-            sections[tuple(entry.identity[k] for k in SECTION)].append(i)
+            sections[tuple(entry.identity.get(k) for k in (*SECTION, FIELD))].append(i)
     for members in sections.values():
         best = max(members, key=lambda i: sign * entries[i].mean(metric))
         if len(members) < 2:
@@ -268,7 +285,7 @@ def _sorted(board: Board) -> Board:
     """Sort within sections by the chosen column, best first; failed and unsupported rows come last."""
     frame = board.frame
     order = {"ok": 0, "failed": 1, "unsupported": 2}
-    section = frame.groupby(SECTION, sort=False, dropna=False).ngroup()
+    section = frame.groupby(_section_of(frame), sort=False, dropna=False).ngroup()
     column = {"interval": f"{board.judged}_low", "vs_best": board.judged}.get(board.sort, board.sort)
     values = frame[column]
     if column not in TEXTS:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 KEYS = ("method", "scale", "device", "precision")
 SECTION = ["dataset", "dataset_hash", "scale", "protocol", "protocol_version", "device", "precision"]
+"""Fields of an entry's identity that all rows of a ranking share, beside its definitions where they differ."""
 
 
 @dataclass
@@ -41,6 +42,12 @@ class Entry:
     notes: list[str] = field(default_factory=list)
     degradation: str = ""
     """How LR was made, according to its rows."""
+    metrics: dict[str, str] = field(default_factory=dict)
+    """Identities of the metrics of its run, by name."""
+    degradations: set[str] = field(default_factory=set)
+    """How the LR of its images were made."""
+    versions: set[str] = field(default_factory=set)
+    """Versions of srbench that made its rows."""
     selected: str = ""
     """Which images of the dataset were chosen; empty for all."""
 
@@ -70,10 +77,15 @@ class _Scores:
     missing: dict[str, dict[str, None]] = field(default_factory=lambda: defaultdict(dict))
     """Metric -> reasons why it could not be computed."""
     degradation: str = ""
+    degradations: set[str] = field(default_factory=set)
+    versions: set[str] = field(default_factory=set)
 
     def add(self, metric: str, row: Row) -> None:
         """Add one row; the last row of an image counts."""
         self.degradation = row.get("degradation", "")
+        self.degradations.add(self.degradation)
+        if version := row.get("srbench"):
+            self.versions.add(version)
         if row.get("missing"):
             self.missing[metric][row["reason"]] = None
             return
@@ -132,6 +144,7 @@ def entries_of(run: Row, rows: Iterable[Row]) -> Iterable[Entry]:
         for name, protocol in run["protocols"].items():
             parts = [scores[(*group, *variant, of)] for of in ("", name) if (*group, *variant, of) in scores]
             entry = _entry(job, _described(run, job), protocol, parts, speed)
+            entry.metrics = {name: metric["identity"] for name, metric in run["metrics"].items()}
             if remark := run.get("weights", {}).get(job["weights"], {}).get("remark"):
                 entry.notes.append(f"{job['method']} x{job['scale']}: {remark} (weights {job['weights']})")
             for text in groups.remarks.get((*group, *variant), {}).values():
@@ -165,6 +178,7 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
         status, reason = "failed", "interrupted; the same command on the same --out continues"
     degradation = described.get("degradation", {})
     entry = Entry(identity, status, reason, len(described["images"]), speed=speed)
+    entry.versions |= {speed["srbench"]} if speed.get("srbench") else set()
     if degradation.get("identity", BICUBIC.identity) != BICUBIC.identity:
         entry.notes.append(f"{identity['dataset']}: LR by {degradation['identity']}: {degradation['summary']}")
     if selected := described.get("selected", ""):
@@ -172,6 +186,8 @@ def _entry(job: Row, described: Row, protocol: Row, parts: Iterable[_Scores], sp
         entry.notes.append(f"{identity['dataset']} x{identity['scale']}: {selected}: compare with no published figure")
     for part in parts:
         entry.degradation = part.degradation
+        entry.degradations |= part.degradations
+        entry.versions |= part.versions
         for name, values in part.values.items():  # in a fixed order, because sums depend on it
             entry.values[name] = {image: values[image] for image in described["images"] if image in values}
             for why, count in Counter(part.undefined[name].values()).items():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.errors import UsageError, unbroken
 from srbench.results.board import COST
+from srbench.results.definitions import FIELD
 from srbench.results.formats import latex_text, markdown_text, spreadsheet_text
 from srbench.results.sections import heading, text_of
 
@@ -73,7 +74,7 @@ def _groups(board: Board) -> list[list[Row]]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for record in board.frame.to_dict("records"):
         row = {str(name): value for name, value in record.items()}
-        groups.setdefault(tuple(row[name] for name in GROUP), []).append(row)
+        groups.setdefault(tuple(row.get(name) for name in (*GROUP, FIELD)), []).append(row)
     return list(groups.values())
 
 
@@ -110,7 +111,8 @@ def _pivot(board: Board, rows: list[Row], metrics: list[str], costs: list[str]) 
         for i, (method, weights) in enumerate(methods)
     ]
     first = rows[0]
-    title = unbroken(f"x{first['scale']} | protocol {first['protocol']} | {first['device']} | {first['precision']}")
+    parts = [f"x{first['scale']}", f"protocol {first['protocol']}", first["device"], first["precision"]]
+    title = unbroken(" | ".join([*parts, *([first[FIELD]] if first.get(FIELD) else [])]))
     return Pivot(
         title,
         [heading(board, name) for name in metrics],

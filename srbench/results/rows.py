@@ -26,11 +26,11 @@ FORMS: dict[str, Fields] = {
     "job": Fields({**IDENTITY, "dataset": TEXT, "status": TEXT, "reason": TEXT}),
     "score": Fields(
         {**IMAGE, "metric": TEXT, "protocol": TEXT, "value": (float, int, str, NONE)},
-        {"key": TEXT, "reason": TEXT, "degradation": TEXT, "missing": (bool,)},
+        {"key": TEXT, "reason": TEXT, "degradation": TEXT, "missing": (bool,), "srbench": TEXT},
     ),
     "speed": Fields(
         IDENTITY,
-        {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
+        {"key": TEXT, "srbench": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
     ),
     "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
     "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),

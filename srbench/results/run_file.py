@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.rows import write_json
+from srbench.store.backbones import metric_identity
 from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ FORM = Fields(
                     "request": Fields(),
                     "versions": Each(TEXT),
                     "weights": Each(TEXT),
+                    "plugins": Each(TEXT),
                     "seconds": Each(NUMBER),
                 },
             )
@@ -100,11 +102,14 @@ class RunDescription:
     sets: Sequence[ImageSet]
     weights: Mapping[tuple[str, int], Weights]
     """The weights used, by method and scale."""
+    plugins: Mapping[str, str] = field(default_factory=dict)
+    """SHA-256 of the code of each plugin file, by path."""
 
     def command_row(self) -> Row:
         """Return the entry of the command itself."""
         used = {f"{method} x{scale}": weights.digest for (method, scale), weights in self.weights.items()}
         row = {"command": self.command, "request": self.request, "weights": used, "time": now()}
+        row |= {"plugins": dict(self.plugins)} if self.plugins else {}
         return row | {"git_commit": git_commit()} | self.environment
 
     def parts(self) -> dict[str, Row]:
@@ -124,7 +129,8 @@ class RunDescription:
 
 
 def _metric_row(metric: MetricSpec) -> Row:
-    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "unit", "decimals")}
+    row = {name: getattr(metric, name) for name in ("summary", "better", "unit", "decimals")}
+    return row | {"identity": metric_identity(metric)}
 
 
 def _dataset_row(images: ImageSet) -> Row:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import counted, unbroken
 from srbench.results.board import COST, QUALITY, TIMED
 from srbench.results.columns import HEADINGS, metric_heading
+from srbench.results.definitions import FIELD
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -158,6 +159,7 @@ def _title(row: Row, timed: Row | None) -> str:
         subject = "MACs" if _is_missing(timed["latency_ms"]) else "speed"
         statistic = "" if subject == "MACs" else " (medians)"
         parts.append(f"{subject} at LR {size}x{size}, batch {int(timed['speed_batch'])}{statistic}")
+    parts += [str(row[FIELD])] if row.get(FIELD) else []
     return unbroken(" | ".join([*parts, f"{counted(int(row['images']), 'image')}"]))
 
 

@@ -11,6 +11,7 @@ from srbench.protocols import get_protocol
 from srbench.results.pictures import is_there, last_pictures, picture_row
 from srbench.runs.parts import Output, Part
 from srbench.scoring.sr_folders import sr_files
+from srbench.store.backbones import metric_identity
 from srbench.store.hashes import digest
 from srbench.version import __version__
 
@@ -170,8 +171,6 @@ class Plan:
     def speed_tasks(self) -> list[Task]:
         """Return the measurements of speed still to do; without speed, of parameters and multiply-accumulates."""
         settings = self.request.speed_settings
-        if self.request.only is not None:
-            return []
         tasks = []
         for method in self.methods:
             for scale in dict.fromkeys(images.scale for images in self.sets):
@@ -243,6 +242,11 @@ class Plan:
     def _digests(self) -> dict[tuple[str, int], str]:
         return {key: weights.digest for key, weights in self.prepared.weights.items()}
 
+    @cached_property
+    def _metrics(self) -> dict[str, str]:
+        """The identity of each metric, with the features that it uses."""
+        return {metric.name: metric_identity(metric) for metric in self.prepared.specs.metrics}
+
     def _identity(self, images: ImageSet, method: ModelSpec, pair: ImagePair, metric: MetricSpec, protocol: str) -> Row:
         identity = {
             **self.identity(method, images.scale),
@@ -251,7 +255,7 @@ class Plan:
             "image_sha256": images.hashes[pair.name],
             "degradation": images.made_by(pair),
             "protocol": get_protocol(protocol).identity if protocol else "",
-            "metric": metric.identity,
+            "metric": self._metrics[metric.name],
             "srbench": __version__,
         }
         return {"kind": "score", "key": digest(identity), **identity}

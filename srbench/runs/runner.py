@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench import defaults
+from srbench.catalog.plugin_files import code_hash, plugin_source
 from srbench.errors import Code, Failure, SRBenchError, reason_of
 from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpent, ValueScored
 from srbench.execution.executor import JobFailedError
@@ -101,6 +102,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
                 protocols=specs.protocols,
                 sets=prepared.sets,
                 weights=prepared.weights,
+                plugins={file: code_hash(plugin_source(file)) for file in request.plugins},
             )
             write_run_file(request.out, description)
             devices = {method: machine.device for method, machine in machines.items()}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-from srbench.specs.checks import check_callable, check_names, require
+from srbench.specs.checks import NAME, check_callable, check_names, require
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,7 +71,8 @@ class MetricSpec:
     better: Literal["higher", "lower"]
     """Direction in which values are better."""
     version: str = "1"
-    """Version of the definition, part of every result's key. Change it whenever values change."""
+    """Version of the definition, part of every result's key: letters, digits, ``.``, ``_``, ``+`` and ``-``. Change it
+    whenever values change."""
     uses_protocol: bool = True
     """True: the metric takes the protocol's channels without the border. False: it takes whole RGB images (LPIPS)."""
     batched: bool = False
@@ -96,7 +98,16 @@ class MetricSpec:
         check_names(self)
         check_callable(self, "build")
         require(self.better in ("higher", "lower"), self, "better must be 'higher' or 'lower'")
-        require(bool(self.version), self, "version is empty")
+        require(
+            isinstance(self.version, str) and re.fullmatch(r"[A-Za-z0-9._+-]+", self.version) is not None,
+            self,
+            f"version {self.version!r} must be letters, digits, '.', '_', '+' or '-'",
+        )
+        require(
+            self.backbone == "" or (isinstance(self.backbone, str) and NAME.fullmatch(self.backbone) is not None),
+            self,
+            f"backbone {self.backbone!r} must be the name of a backbone",
+        )
 
     def allowed(self, figure: float) -> float:
         """Return how far a value may be from a published figure and still count as the same."""
@@ -104,5 +115,5 @@ class MetricSpec:
 
     @property
     def identity(self) -> str:
-        """Name, version and backbone as recorded with every value, e.g. ``lpips/0.1/alexnet``."""
+        """Name, version and backbone, e.g. ``lpips/0.1/alexnet``; in results, a hash of the features follows."""
         return "/".join(part for part in (self.name, self.version, self.backbone) if part)

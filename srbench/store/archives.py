@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 from srbench.errors import AssetError, reason_of, without_passwords
 from srbench.images.read import SUFFIXES
-from srbench.store.assets import sources
+from srbench.store.assets import mirrored, sources
 from srbench.store.downloads import MIB, check_room, download, is_our_disk, network_fault
 from srbench.store.hashes import digest
 from srbench.store.home import home, is_remote
@@ -54,6 +54,11 @@ MOST_TIMES = 100
 def unpacked(archive: Archive) -> Path | None:
     """Return the folder of the archive's images if the cache holds all of them."""
     return _complete(_folder(archive), archive)
+
+
+def archive_needs_network(archive: Archive) -> bool:
+    """Return whether `fetch_archive` would download the archive: it is neither unpacked nor in a mirror folder."""
+    return unpacked(archive) is None and mirrored(archive.path) is None
 
 
 def _complete(folder: Path, archive: Archive) -> Path | None:

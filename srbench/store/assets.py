@@ -29,6 +29,19 @@ def is_cached(asset: Asset) -> bool:
     return path.is_file() and sha256(path) == asset.sha256
 
 
+def mirrored(path: str) -> Path | None:
+    """Return the file of this path in the mirror, if that is a folder on this machine and holds it."""
+    folder = mirror()
+    file = users_path(folder) / path if folder and not is_remote(folder) else None
+    return file if file is not None and file.is_file() else None
+
+
+def needs_network(asset: Asset) -> bool:
+    """Return whether neither the cache nor a mirror folder holds the file, so that `fetch` would download it."""
+    file = mirrored(asset.path)
+    return not is_cached(asset) and (file is None or sha256(file) != asset.sha256)
+
+
 def fetch(asset: Asset) -> Path:
     """Return the file's path in the cache; if needed, fetch it from the mirror or its URL.
 

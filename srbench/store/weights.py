@@ -100,7 +100,7 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
         option: the option that made the choice, for messages; ``--weights METHOD=CHOICE`` if empty.
 
     Raises:
-        UsageError: the chosen weights do not exist, or are of another method or scale.
+        UsageError: the chosen weights do not exist, are of another method or scale, or are not those of their card.
     """
     option = option or f"--weights {spec.name}={choice}"
     if spec.file is not None:
@@ -124,10 +124,10 @@ def find_weights(spec: ModelSpec, scale: int, choice: str = "", option: str = ""
 
 
 def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) -> Weights:
-    """Read the card, and reject weights of another method or scale.
+    """Read the card, and reject weights of another method or scale, and a card of other weights.
 
     Raises:
-        UsageError: the file or its card cannot be used.
+        UsageError: the file or its card cannot be used, or they do not belong together.
     """
     if not path.is_file():
         raise UsageError(f"{option}: no such file")
@@ -140,6 +140,11 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) 
         method, card_scale = card.get("method", spec.base), card.get("scale", scale)
         if (method, card_scale) != (spec.base, scale):
             raise UsageError(f"{path}: its card says {method} x{card_scale}, not {spec.name} x{scale}")
+        if "sha256" in card and card["sha256"] != (now := sha256(path)):
+            raise UsageError(
+                f"{path}: is not the file that its card describes (SHA-256 {now[:16]}, the card says "
+                f"{card['sha256'][:16]}): restore it, or move {card_path(path).name} away to use it without a card"
+            )
     return Weights(path, origin, card)
 
 

@@ -46,11 +46,7 @@ def train_missing(
     Raises:
         KeyboardInterrupt: stopped by the user; the state is saved.
     """
-    pairs = [(spec.base, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
-    for name, scale in dict.fromkeys(pairs):
-        spec = catalog.models[name]
-        if spec.recipe is None or scale not in spec.scales or find_weights(spec, scale) is not None:
-            continue
+    for spec, scale in untrained(catalog, methods, scales):
         folder = trained_folder(spec.name, scale)
         options = ["--scale", str(scale), "--data", ",".join(data), *(["--steps", str(steps)] if steps else [])]
         request = TrainRequest(
@@ -68,6 +64,22 @@ def train_missing(
             train(request, catalog, ui)
         except SRBenchError as error:
             ui.warn(f"{spec.name} x{scale} could not be trained: {error}")
+
+
+def untrained(catalog: Catalog, methods: Iterable[ModelSpec], scales: Iterable[int]) -> list[tuple[ModelSpec, int]]:
+    """Return the trainable methods without weights, each with its scale, those that others start from first.
+
+    Raises:
+        UsageError: weights of a method cannot be used.
+    """
+    methods = list(methods)
+    pairs = [(spec.base, scale) for scale in scales for method in methods for spec in _lineage(catalog, method)]
+    specs = [(catalog.models[name], scale) for name, scale in dict.fromkeys(pairs)]
+    return [
+        (spec, scale)
+        for spec, scale in specs
+        if spec.recipe is not None and scale in spec.scales and find_weights(spec, scale) is None
+    ]
 
 
 def _lineage(catalog: Catalog, method: ModelSpec) -> list[ModelSpec]:

@@ -9,12 +9,40 @@ def test_a_run_that_holds_and_one_that_does_not(here, tmp_path, save_image):
     assert here("run", "--methods", "nearest", *common).returncode == 0
     held = here("verify", "run")
     assert (held.returncode, held.stderr) == (0, "")
-    assert held.stdout == "1 value of 0 saved and 1 repeated outputs: all agree\n"
+    assert held.stdout == (
+        "1 value of 0 saved and 1 repeated outputs: all agree\n"
+        "2 costs (parameters, MACs, speed): all agree\n"
+        "not looked at: leaderboard.md\n"
+    )
     path = tmp_path / "run" / "results.jsonl"
     path.write_text(path.read_text().replace('"value":', '"value":1'))
     differs = here("verify", "run")
     assert (differs.returncode, differs.stderr) == (1, "")
-    assert differs.stdout.splitlines()[-1] == "1 value of 0 saved and 1 repeated outputs: 1 differ"
+    assert differs.stdout.splitlines()[2:] == [
+        "leaderboard.csv: nearest on set x2, y: is not the row that results.jsonl gives",
+        "1 value of 0 saved and 1 repeated outputs: 1 differ",
+        "2 costs (parameters, MACs, speed): all agree",
+        "not looked at: leaderboard.md",
+    ]
+
+
+def test_an_edited_leaderboard_is_found(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    save_image(tmp_path / "set" / "b.png", seed=1)
+    common = ["--dataset", "set", "--scale", 2, "--metrics", "psnr", "--no-speed", "--out", "run"]
+    assert here("run", "--methods", "nearest,bicubic", *common, "--save-images").returncode == 0
+    path = tmp_path / "run" / "leaderboard.csv"
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], lines[1].replace("bicubic,", "mine,", 1), lines[2]]) + "\n")
+    done = here("verify", "run", "--trust-pictures", "--sample", 1)
+    assert done.returncode == 1
+    assert done.stdout == (
+        "leaderboard.csv: mine on set x2, y: is not the row that results.jsonl gives\n"
+        "leaderboard.csv: bicubic on set x2, y: is not the row that results.jsonl gives\n"
+        "1 value of 1 saved and 0 repeated outputs: all agree\n"
+        "not looked at: how saved pictures were made, parameters, MACs and speed, leaderboard.md, "
+        "3 of 4 outputs (--sample 0 takes all)\n"
+    )
 
 
 def test_what_is_no_run_is_one_line(here):

@@ -183,6 +183,15 @@ BROKEN = {
         "builds",
         "are for another network (real is (3,), expected (7,))",
     ),
+    "altered-weights": (
+        method(
+            init="self.real = torch.nn.Parameter(torch.ones(3))",
+            top="from pathlib import Path",
+            fields="weights={2: Path(__file__).with_name('altered.safetensors')}, recipe=lambda net, training: None",
+        ),
+        "weights",
+        "is not the file that its card describes",
+    ),
     "learns-nothing": (
         learns("return {'loss': self.loss(self.net(lr), hr).detach()}"),
         "learns",
@@ -528,6 +537,8 @@ def results(once):
 
     def check(folder):
         save_file({"real": np.ones(3, dtype=np.float32)}, folder / "stale.safetensors")
+        save_file({"real": np.ones(3, dtype=np.float32)}, folder / "altered.safetensors")
+        (folder / "altered.json").write_text(json.dumps({"scale": 2, "sha256": "0" * 64}))
         for name, ((template, words), _, _) in BROKEN.items():
             text = template.format(**words, name=name) if template is METHOD else template.format(**words)
             (folder / f"{name}.py").write_text(text.replace("{name}", name))

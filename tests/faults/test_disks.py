@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from srbench.catalog.catalog import Catalog
@@ -152,16 +153,14 @@ def test_a_download_that_the_disk_refuses_leaves_the_cache_clean(tmp_path, monke
 
 
 def test_a_backbone_that_the_disk_refuses_is_missing_and_nothing_else(monkeypatch):
-    import torchvision
-
-    state = torchvision.models.squeezenet1_1(weights=None).state_dict()
+    state = {"features.0.weight": torch.rand(64, 3, 3, 3)}
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", lambda url, *args, **kwargs: state)
-    path = assets.home() / "weights" / "squeezenet1_1_features.safetensors"
+    path = assets.home() / "weights" / "vgg19_features.safetensors"
     with full_disk(4000), pytest.raises(AssetError) as error:
-        fetch_backbone("squeezenet1_1")
+        fetch_backbone("vgg19")
     assert str(error.value) == f"{path}: cannot be written (File too large)"
     assert list(path.parent.iterdir()) == []
-    assert fetch_backbone("squeezenet1_1") == cached_path("squeezenet1_1") == path
+    assert fetch_backbone("vgg19") == cached_path("vgg19") == path
 
 
 def test_folders_that_cannot_be_written_are_named(asked, tmp_path, monkeypatch):

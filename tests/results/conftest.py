@@ -49,8 +49,8 @@ class Run:
             row |= {"protocol": protocol, "metric": f"{metric}/1", "value": encode_value(value), "reason": reason}
             self.file.append(row)
 
-    def method(self, method, values, status="ok", **who):
-        self.score(method, "psnr", values, **who)
+    def method(self, method, values, status="ok", protocol="y/1", **who):
+        self.score(method, "psnr", values, protocol, **who)
         self.job(method, status, **who)
 
     def speed(self, method, mpix, size=256, **more_yet):

@@ -53,9 +53,12 @@ def test_what_changed_is_said_before_and_what_is_gone_is_left_out(asked, tmp_pat
     stored = json.loads((tmp_path / "run" / "run.json").read_text())
     stored["commands"][0]["versions"]["torch"] = "1.0"
     (tmp_path / "run" / "run.json").write_text(json.dumps(stored))
-    (again,) = requests_of(tmp_path / "run", tmp_path / "again")
-    torch, plugin, gone, changed = again.remarks
+    with pytest.raises(UsageError, match=r"sharp\.py is not the one of the run: its SHA-256 differs, so it is not"):
+        requests_of(tmp_path / "run", tmp_path / "again")
+    (again,) = requests_of(tmp_path / "run", tmp_path / "again", [tmp_path / "sharp.py"])
+    torch, file, plugin, gone, changed = again.remarks
     assert torch.startswith("torch: 1.0 then, 2.")
+    assert file.startswith(f"--plugin {tmp_path / 'sharp.py'} changed: ")
     assert plugin.startswith("the plugin of sharp changed: ")
     assert (gone, changed) == ("photos x2: p1 is gone", "photos x2: p0 is changed")
     assert not again.same_versions

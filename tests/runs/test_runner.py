@@ -12,6 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from srbench.store.backbones import BACKBONES
+
 FAULTY = Path(__file__).parents[1] / "plugin_files" / "faulty.py"
 
 
@@ -73,7 +75,9 @@ def test_missing_backbone_is_explained_and_made_up_for(here, photos, tmp_path, m
     found = rows(tmp_path / "out")
     assert board(tmp_path / "out").lpips[0] > 0
     assert len([row for row in found if row["value"] is not None]) == scored + 3
-    assert {row["metric"] for row in found if "lpips" in row["metric"]} == {"lpips/0.1/alexnet"}
+    assert {row["metric"] for row in found if "lpips" in row["metric"]} == {
+        f"lpips/0.1/alexnet@{BACKBONES['alexnet'].features[:16]}"
+    }
 
 
 def test_pictures_are_saved_as_they_were_scored(here, photos, tmp_path):

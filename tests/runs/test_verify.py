@@ -20,9 +20,15 @@ from tests.runs.conftest import SHARP, make
 @pytest.mark.parametrize("saved", [True, False])
 def test_a_run_that_still_holds_is_verified(asked, tmp_path, saved):
     make(replace(asked, save_images=saved))
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), trust_pictures=True)
     assert len(found.checks) == 2 * 3 * 2 * 2
     assert (found.rescored, found.repeated) == ((6, 0) if saved else (0, 6))
+    assert all(check.then == check.now for check in found.checks)
+    found = verify(tmp_path / "run", 0, Silent())
+    assert len(found.checks) == 2 * 3 * 2 * 2
+    assert (found.rescored, found.repeated) == (0, 6)
+    assert found.holds
+    assert ("saved pictures" in found.unseen) == saved
     assert all(check.then == check.now for check in found.checks)
     assert not found.differing
     assert len({check.output for check in verify(tmp_path / "run", 2, Silent()).checks}) == 2
@@ -60,12 +66,12 @@ def test_a_run_without_values_does_not_pass_for_one_that_holds(asked, tmp_path):
 def test_other_code_is_found_by_making_outputs_again(asked, tmp_path):
     make(asked)
     (tmp_path / "sharp.py").write_text(SHARP.format(factor=0.99))
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), plugins=[tmp_path / "sharp.py"])
     assert {check.output.method for check in found.differing} == {"sharp"}
     assert len(found.differing) == len(found.checks) / 2
     assert any("the plugin of sharp" in remark for remark in found.remarks)
     (tmp_path / "sharp.py").write_text(SHARP.format(factor="[]"))
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), plugins=[tmp_path / "sharp.py"])
     assert {check.reason[:9] for check in found.differing} == {"TypeError"}
 
 
@@ -75,11 +81,126 @@ def test_a_saved_image_that_changed_is_found(asked, tmp_path):
     pixels = np.asarray(Image.open(file)).copy()
     pixels[8:16, 8:16] ^= 1
     Image.fromarray(pixels).save(file)
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), trust_pictures=True)
     assert {(check.output.method, check.output.image) for check in found.differing} == {("nearest", "p1")}
     file.write_bytes(b"no image")
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), trust_pictures=True)
+    assert found.differing
     assert all("p1.png" in check.reason for check in found.differing)
+    assert verify(tmp_path / "run", 0, Silent()).holds  # the values are true, whatever the pictures are
+
+
+def test_values_of_pictures_that_were_altered_together_are_found_by_making_them_again(asked, tmp_path):
+    """A stranger's pictures, and the values of them, may be anything; only the method itself tells."""
+    make(replace(asked, save_images=True))
+    folder, results = tmp_path / "run" / "images" / "photos_x2", tmp_path / "run" / "results.jsonl"
+    for i in range(3):
+        (folder / "nearest" / f"p{i}.png").write_bytes((folder / "sharp" / f"p{i}.png").read_bytes())
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    values = {
+        (row["image"], row["metric"], row["protocol"]): row["value"]
+        for row in rows
+        if row["kind"] == "score" and row["method"] == "sharp"
+    }
+    for row in rows:
+        if row["kind"] == "score" and row["method"] == "nearest":
+            row["value"] = values[row["image"], row["metric"], row["protocol"]]
+    results.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert not verify(tmp_path / "run", 0, Silent(), trust_pictures=True).differing
+    assert {check.output.method for check in verify(tmp_path / "run", 0, Silent()).differing} == {"nearest"}
+
+
+@pytest.mark.parametrize("kind", ["sr", "hr"])
+def test_a_saved_file_of_another_hash_is_not_scored(asked, tmp_path, kind):
+    make(replace(asked, save_images=True))
+    results = tmp_path / "run" / "results.jsonl"
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == "picture":
+            row[f"{kind}_sha256"] = "0" * 64
+    results.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = verify(tmp_path / "run", 0, Silent(), trust_pictures=True)
+    assert len(found.differing) == len(found.checks)
+    assert all("is not the file that was saved: its SHA-256 differs" in check.reason for check in found.differing)
+
+
+LEAKY = """
+import torch
+from srbench import ModelSpec, hookimpl
+
+SEEN = []
+
+def build(scale, first):
+    class Net(torch.nn.Module):
+        def forward(self, lr):
+            if first:
+                SEEN.append(lr)
+            large = torch.nn.functional.interpolate(lr, scale_factor=scale, mode="bicubic").clamp(0, 1)
+            return large if first or SEEN else torch.zeros_like(large)
+    return Net()
+
+@hookimpl
+def srbench_models():
+    return [
+        ModelSpec(name=name, summary="s", scales={2}, build=lambda scale, first=first: build(scale, first))
+        for name, first in (("feeds", True), ("feeds-on", False))
+    ]
+"""
+
+
+def test_a_method_that_needs_another_before_it_is_found(asked, tmp_path):
+    """Both run in one process here; a process for each method would not let this happen at all."""
+    (tmp_path / "leaky.py").write_text(LEAKY)
+    leaky = replace(asked, methods=("feeds", "feeds-on"), plugins=(str(tmp_path / "leaky.py"),))
+    make(leaky)
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.method for check in found.differing} == {"feeds-on"}
+    assert found.repeated == 6
+
+
+def test_outputs_are_drawn_at_random(asked, tmp_path, monkeypatch):
+    """Who knew which outputs are looked at could be honest in these alone."""
+    make(asked)
+    drawn = []
+
+    class Last:
+        def sample(self, outputs, count):
+            drawn.extend(outputs[-count:])
+            return outputs[-count:]
+
+    monkeypatch.setattr("srbench.runs.verify.random.SystemRandom", Last)
+    assert {check.output for check in verify(tmp_path / "run", 1, Silent()).checks} == set(drawn)
+    assert len(drawn) == 1
+
+
+def test_rows_that_no_board_shows_are_not_verified(asked, tmp_path):
+    make(asked)
+    results = tmp_path / "run" / "results.jsonl"
+    lines = results.read_text().splitlines()
+    row = next(json.loads(line) for line in lines if '"kind":"score"' in line)
+    for change in ({"metric": "beauty/1"}, {"protocol": "z/1"}):
+        lines.append(json.dumps(row | change))
+    results.write_text("".join(f"{line}\n" for line in lines))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert found.holds
+    assert len(found.checks) == 2 * 3 * 2 * 2
+
+
+def test_parameters_and_macs_are_counted_again(asked, tmp_path):
+    make(asked)
+    assert {cost.quantity for cost in verify(tmp_path / "run", 0, Silent()).costs} == {"parameters", "MACs"}
+    results = tmp_path / "run" / "results.jsonl"
+    rows = [json.loads(line) for line in results.read_text().splitlines()]
+    for row in rows:
+        if row["kind"] == "speed" and row["method"] == "nearest":
+            row["params"] = 10
+    results.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert [(cost.method, cost.quantity, cost.then, cost.now) for cost in found.costs if cost.fails] == [
+        ("nearest", "parameters", "10", "0")
+    ]
+    assert not found.holds
+    assert found.board == ["nearest on photos x2, y", "nearest on photos x2, rgb"]  # the CSV has the true count
 
 
 def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):
@@ -87,7 +208,7 @@ def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_pa
         make(replace(asked, methods=("nearest",), save_images=True, precision=precision))
     rows = [json.loads(line) for line in (tmp_path / "run" / "results.jsonl").read_text().splitlines()]
     assert [row["precision"] for row in rows if row["kind"] == "picture"] == ["fp32"] * 3 + ["bf16"] * 3
-    found = verify(tmp_path / "run", 0, Silent())
+    found = verify(tmp_path / "run", 0, Silent(), trust_pictures=True)
     assert (found.rescored, found.repeated, found.differing) == (3, 3, [])
 
 
@@ -113,3 +234,14 @@ def test_other_versions_may_differ_in_the_last_printed_digit_only(asked, tmp_pat
         found = verify(tmp_path / "run", 0, Silent())
         assert len(found.differing) == differ
         assert ("the device changed: abacus then" in "".join(found.remarks)) == (device == "abacus")
+
+
+def test_rows_that_name_other_code_or_weights_are_remarked_on(asked, tmp_path):
+    make(replace(asked, methods=("nearest",)))
+    results = tmp_path / "run" / "results.jsonl"
+    assert verify(tmp_path / "run", 0, Silent()).remarks == ()
+    results.write_text(results.read_text().replace('"weights":""', '"weights":"0123456789abcdef"'))
+    found = verify(tmp_path / "run", 0, Silent())
+    assert not found.differing
+    assert "nearest on photos x2: its rows name code" in found.remarks[0]
+    assert "weights 0123456789abcdef; here are code" in found.remarks[0]

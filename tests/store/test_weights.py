@@ -86,6 +86,20 @@ def test_a_broken_card_is_refused(tmp_path, content):
         find_weights(spec(), 2, str(path))
 
 
+def test_weights_of_another_card_are_refused_whatever_chose_them(tmp_path):
+    path, trained = save(tmp_path / "w.safetensors"), save(trained_folder("net", 2) / NAME)
+    save(tmp_path / "other.safetensors", value=2.0)
+    shipped = spec(weights={2: path})
+    assert find_weights(shipped, 2).path == path
+    for file in (path, trained):
+        file.write_bytes((tmp_path / "other.safetensors").read_bytes())
+    for chosen, choice in ((shipped, ""), (shipped, "shipped"), (spec(), str(path)), (spec(), ""), (spec(), "trained")):
+        with pytest.raises(UsageError, match=r"is not the file that its card describes \(SHA-256 \w{16}, .*: restore"):
+            find_weights(chosen, 2, choice)
+    card_path(path).rename(tmp_path / "away.json")
+    assert find_weights(spec(), 2, str(path)).card == {}
+
+
 def test_round_trip_keeps_every_bit_and_the_card_has_the_hash(tmp_path):
     import hashlib
 

@@ -14,11 +14,11 @@ from torch import nn
 from srbench.conformance.bench import is_outside_torch, picture, require, require_same
 from srbench.conformance.outcome import FaultError, SkipError
 from srbench.conformance.trace import require_no_trace
-from srbench.errors import Code, MethodError, one_line, say
+from srbench.errors import Code, MethodError, UsageError, one_line, say
 from srbench.inference.output_range import OutputRange
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import upscale
-from srbench.store.weights import load_weights, save_weights
+from srbench.store.weights import find_weights, load_weights, save_weights
 
 if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
@@ -220,9 +220,14 @@ def halo(bench: MethodBench) -> None:
 
 
 def weights(bench: MethodBench) -> None:
-    """Weights that are saved and loaded into a new network give the same output; shipped files fit the network."""
+    """Weights that are saved and loaded into a new network give the same output; shipped files fit network and card."""
     if bench.spec.file is not None:
         raise SkipError("its weights are in the file that it is")
+    for scale in (scale for scale in bench.scales if scale in bench.spec.shipped):
+        try:
+            find_weights(bench.spec, scale)
+        except UsageError as error:
+            raise FaultError(f"x{scale}: {error}", "write file and card together with 'srbench export'") from error
     for scale in bench.scales:
         net = bench.net(scale)
         if not net.state_dict():
