@@ -8,7 +8,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from srbench.images.read import SUFFIXES
 from srbench.specs import Asset
 
 
@@ -20,6 +19,8 @@ def sha256(path: Path) -> str:
 
 def tree_hash(folder: Path) -> str:
     """Return one SHA-256 over the image files below a folder, by relative path."""
+    from srbench.images.read import SUFFIXES  # here, to keep numpy out of `srbench list`
+
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     return hashlib.sha256(json.dumps([(str(f.relative_to(folder)), sha256(f)) for f in files]).encode()).hexdigest()
 
