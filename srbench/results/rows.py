@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.errors import SRBenchError, reason_of, without_passwords
 from srbench.system.atomic import write_text
-from srbench.system.json_forms import NONE, TEXT, Fields, fault
+from srbench.system.json_forms import NONE, TEXT, Each, Fields, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,7 +33,10 @@ FORMS: dict[str, Fields] = {
         {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
     ),
     "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
-    "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
+    "picture": Fields(
+        {**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)},
+        {"files": Each(Fields({"bytes": range(2**63), "sha256": TEXT}))},
+    ),
 }
 """The JSON form of rows, by kind."""
 

@@ -254,7 +254,8 @@ class _Run:
             elif isinstance(event, ImageDone):
                 images_done[id(task)] += 1
                 if event.saved:
-                    self.results.append({**self.plan.picture(part, event.image), "time": now()})
+                    row = self.plan.picture(part, event.image)
+                    self.results.append({**row, "files": event.files, "time": now()})
                 advance(f"{part} {event.image}")
             elif isinstance(event, Remarked):
                 self._remark(part, event)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, counted
 from srbench.execution.jobs import Session
 from srbench.execution.worker import Worker
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
-from srbench.results.pictures import is_there, last_pictures, made_from
+from srbench.results.pictures import CHANGED, KINDS, SavedPictures, made_from
 from srbench.results.rows import decode_value, read_rows
 from srbench.results.run_file import folder_of, read_run_file
 from srbench.runs.parts import Output
@@ -101,11 +101,14 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
         raise SRBenchError(f"{run_dir} holds no values to verify")
     chosen = sorted(stored, key=digest)[: sample or None]
     pending = {output: stored[output] for output in chosen}
-    pictures = _saved_pictures(run_dir, rows, pending)
+    pictures, faults = _saved_pictures(run_dir, rows, pending)
     result = Verified()
     with TemporaryDirectory(prefix="srbench-verify-") as scratch:
         requests = requests_of(run_dir, Path(scratch))
         remarks = [remark for again in requests for remark in again.remarks]
+        for why, count in faults.items():
+            end = "" if why == CHANGED else ": made again"
+            remarks.append(f"the saved pictures of {counted(count, 'output')} {why}{end}")
         with ui.track("verifying", len(requests)) as advance:
             for number, again in enumerate(requests):
                 out = Path(scratch) / str(number)
@@ -152,15 +155,24 @@ def _names(row: Row) -> tuple[str, str]:
 
 def _saved_pictures(
     run_dir: Path, rows: Sequence[Row], stored: Mapping[Output, Mapping[tuple[str, str], Row]]
-) -> dict[Output, Row]:
-    """Return the picture row of each output whose files exist and match its values' code, weights and HR."""
-    known = last_pictures(rows)
-    pictures = {_output(row): row for row in known.values() if is_there(run_dir, row, known)}
-    return {
-        output: pictures[output]
-        for output, values in stored.items()
-        if output in pictures and all(made_from(row) == made_from(pictures[output]) for row in values.values())
-    }
+) -> tuple[dict[Output, Row], Counter[str]]:
+    """Return the picture row of each output whose files exist and match its values' code, weights and HR.
+
+    Second, the number of outputs whose files are not as they were saved, by what is wrong with them. Those that only
+    changed are scored again as they are: that they no longer have their values is what verifying finds.
+    """
+    saved = SavedPictures(run_dir).add(rows)
+    known = {_output(row): row for row in saved.rows.values()}
+    pictures: dict[Output, Row] = {}
+    faults: Counter[str] = Counter()
+    for output, values in stored.items():
+        picture = known.get(output)
+        if picture and all(made_from(row) == made_from(picture) for row in values.values()):
+            wrong = {fault for kind in KINDS if (fault := saved.fault(picture[kind], read=True))}
+            faults.update(wrong)
+            if wrong <= {CHANGED}:
+                pictures[output] = picture
+    return pictures, faults
 
 
 def _asks_for(again: Again, output: Output) -> bool:

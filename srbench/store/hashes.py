@@ -25,6 +25,11 @@ def tree_hash(folder: Path) -> str:
     return hashlib.sha256(json.dumps([(str(f.relative_to(folder)), sha256(f)) for f in files]).encode()).hexdigest()
 
 
+def size_and_hash(path: Path) -> dict[str, Any]:
+    """Return ``bytes``, the size of a file, and ``sha256``, its SHA-256 in hex, by which damage is found later."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
+
+
 def digest(value: Any) -> str:
     """Return a short, reproducible hash (16 hex digits) of JSON data."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -82,6 +82,36 @@ def test_a_saved_image_that_changed_is_found(asked, tmp_path):
     assert all("p1.png" in check.reason for check in found.differing)
 
 
+def test_what_is_wrong_with_saved_pictures_is_said(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    folder = tmp_path / "run" / "images" / "photos_x2" / "nearest"
+    (folder / "p0.png").write_bytes((folder / "p0.png").read_bytes()[:-20])
+    (folder / "p1.png").rename(tmp_path / "secret.png")
+    (folder / "p1.png").symlink_to(tmp_path / "secret.png")
+    (folder / "p2.png").unlink()
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.image for check in found.differing} == {"p0"}
+    assert (found.rescored, found.repeated) == (4, 2)
+    assert set(found.remarks) == {
+        "the saved pictures of 1 output are damaged or changed",
+        "the saved pictures of 1 output are links, which are not followed: made again",
+        "the saved pictures of 1 output are missing: made again",
+    }
+
+
+def test_a_run_makes_pictures_that_were_cut_short_again(asked, tmp_path):
+    saving = replace(asked, save_images=True)
+    make(saving)
+    file = tmp_path / "run" / "images" / "photos_x2" / "nearest" / "p0.png"
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    make(asked)  # it saves none
+    assert file.read_bytes() == content[:100]
+    make(saving)
+    assert file.read_bytes() == content
+    assert not verify(tmp_path / "run", 0, Silent()).remarks
+
+
 def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):
     for precision in ("fp32", "bf16", "bf16"):
         make(replace(asked, methods=("nearest",), save_images=True, precision=precision))
