@@ -22,6 +22,7 @@ from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr, sr_files
 from srbench.store.backbones import missing_backbones
+from srbench.system.atomic import replacing
 from srbench.system.devices import find_device
 from srbench.system.figures import figure_style
 
@@ -319,6 +320,7 @@ def save(figure: Figure, path: Path) -> None:
 
     Raises:
         UsageError: the file has another suffix.
+        SRBenchError: it cannot be written.
     """
     kind = path.suffix.lower()
     if kind not in FORMATS:
@@ -328,6 +330,6 @@ def save(figure: Figure, path: Path) -> None:
         ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
         ".svg": {"Date": None, "Creator": None},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with figure_style({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        figure.savefig(path, dpi=DPI, metadata=quiet[kind])
+    style = {"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}
+    with replacing(path) as temporary, figure_style(style):
+        figure.savefig(temporary, dpi=DPI, metadata=quiet[kind])

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.errors import SRBenchError, reason_of, without_passwords
 from srbench.system.atomic import write_text
-from srbench.system.json_forms import NONE, TEXT, Each, Fields, fault
+from srbench.system.file_kinds import check_readable, write_fault
+from srbench.system.json_forms import LARGEST, NONE, TEXT, Each, Fields, fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 BLOCK = 2**16
+BEGINNING = b'{"schema":1,'
+"""How each row begins, without spaces; a crash leaves the beginning of one."""
 
 IDENTITY = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
 IMAGE = {**IDENTITY, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
@@ -35,7 +38,7 @@ FORMS: dict[str, Fields] = {
     "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
     "picture": Fields(
         {**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)},
-        {"files": Each(Fields({"bytes": range(2**63), "sha256": TEXT}))},
+        {"files": Each(Fields({"bytes": range(LARGEST), "sha256": TEXT}))},
     ),
 }
 """The JSON form of rows, by kind."""
@@ -50,9 +53,12 @@ class ResultsFile:
         """Open the file for appending; remove an incomplete last line, as a crash may leave.
 
         Raises:
-            SRBenchError: the file cannot be written.
+            SRBenchError: the file cannot be written, or is not srbench's; then it stays as it is.
         """
         self.path = path
+        if fault := write_fault(path):
+            raise SRBenchError(f"{path}: {fault}")
+        check_rows(path)
         try:
             with path.open("ab+") as file:
                 file.truncate(_whole(file))
@@ -91,6 +97,29 @@ def _whole(file: BinaryIO) -> int:
     return 0
 
 
+def check_rows(path: Path) -> None:
+    """Check by its first and last lines that a file that exists is one of rows of this schema.
+
+    Raises:
+        SRBenchError: it is not, or cannot be read.
+    """
+    check_readable(path)
+    try:
+        with path.open("rb") as file:
+            first = file.readline(BLOCK)
+            file.seek(_whole(file))
+            rest = file.read(BLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SRBenchError(f"{path}: cannot be read ({reason_of(error)})") from error
+    if first.endswith(b"\n"):
+        _row(first, f"{path}:1")
+    begun = rest.replace(b" ", b"").rstrip(b"\0")[: len(BEGINNING)]  # a loss of power may leave zeros
+    if not BEGINNING.startswith(begun):
+        raise SRBenchError(f"{path}: ends in what is no row of srbench's; move the file away, or use another --out")
+
+
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield all rows; skip an incomplete last line.
 
@@ -120,14 +149,14 @@ def is_cut_off(path: Path) -> bool:
 def _row(line: bytes, location: str) -> Row:
     try:
         row: Row = json.loads(line.decode())
-        schema = row["schema"]
+        schema, _ = row["schema"], row["kind"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SRBenchError(
             f"{location}: is not a row of results: the file is damaged; restore it, or move it away"
         ) from error
     if schema != SCHEMA:
         raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
-    if reason := fault(row, FORMS.get(str(row.get("kind")), Fields())):
+    if reason := fault(row, FORMS.get(str(row.get("kind")), Fields({"kind": TEXT}))):
         raise SRBenchError(f"{location}: is damaged or not srbench's ({reason}); move the file away")
     return row
 

@@ -82,7 +82,7 @@ class Plan:
                 self.note_status(row)
             elif row["kind"] == "picture":
                 self.pictures.add([row])
-            elif row["kind"] == "remark":
+            elif row["kind"] not in ("score", "speed"):
                 continue
             elif row.get("missing"):
                 self.noted.add(row["key"])

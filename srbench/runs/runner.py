@@ -19,6 +19,7 @@ from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpe
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
+from srbench.results.run_folder import RESULTS, check_run_folder
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
@@ -77,14 +78,17 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     check_executor(request, catalog)
     listings = list_images(specs, request.scales, request.images)
     warn_unsupported(specs.methods, request.scales, ui)
+    check_run_folder(request.out)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
     with hold(request.out):
         prepared = prepare_run(request, catalog, specs, listings, ui)
+        plan = Plan(request, catalog, prepared, devices={})
+        plan.read(read_rows(request.out / RESULTS))  # all of it, before anything is written
         with (
-            closing(ResultsFile(request.out / "results.jsonl")) as results,
+            closing(ResultsFile(request.out / RESULTS)) as results,
             open_executor(request, catalog) as executor,
         ):
             machines = {method.name: executor.environment(method.name) for method in specs.methods}
@@ -101,9 +105,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
                 weights=prepared.weights,
             )
             write_run_file(request.out, description)
-            devices = {method: machine.device for method, machine in machines.items()}
-            plan = Plan(request, catalog, prepared, devices)
-            plan.read(read_rows(results.path))
+            plan.devices = {method: machine.device for method, machine in machines.items()}
             outcome = _Run(plan, results, executor, ui).go()
         add_seconds(request.out, outcome.seconds)
         return outcome

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, reason_of
+from srbench.system.file_kinds import write_fault
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,8 +35,10 @@ def replacing(
         remark: end of the error message, such as what happens to the old file.
 
     Raises:
-        SRBenchError: of the class ``raises``: the file cannot be written.
+        SRBenchError: of the class ``raises``: the file cannot be written, or is a link, a pipe, a socket or a device.
     """
+    if fault := write_fault(path):
+        raise raises(f"{path}: {fault}")
     temporary = path.with_name(f".{path.stem[:32]}.{os.getpid()}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
