@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.errors import SRBenchError, reason_of, without_passwords
 from srbench.system.atomic import write_text
 from srbench.system.file_kinds import check_readable, write_fault
-from srbench.system.json_forms import LARGEST, NONE, TEXT, Each, Fields, fault
+from srbench.system.json_forms import LARGEST, NONE, TEXT, Each, Fields, Number, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SCHEMA = 1
@@ -33,7 +35,14 @@ FORMS: dict[str, Fields] = {
     ),
     "speed": Fields(
         IDENTITY,
-        {"key": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
+        {
+            "key": TEXT,
+            "size": range(1, LARGEST),
+            "batch": range(1, LARGEST),
+            "timed": (bool,),
+            "shared": TEXT,
+            **dict.fromkeys(COSTS, Number(0, optional=True)),
+        },
     ),
     "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
     "picture": Fields(
@@ -44,6 +53,13 @@ FORMS: dict[str, Fields] = {
 """The JSON form of rows, by kind."""
 
 Row = dict[str, Any]
+Bounds = tuple[float, float]
+"""The smallest and the largest value of a metric."""
+NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
+INFINITE = ("inf", "-inf")
+"""Infinite values, as they are written."""
+ROUNDING = 1e-6
+"""How far rounding may take a value out of its bounds."""
 
 
 class ResultsFile:
@@ -114,14 +130,18 @@ def check_rows(path: Path) -> None:
     except OSError as error:
         raise SRBenchError(f"{path}: cannot be read ({reason_of(error)})") from error
     if first.endswith(b"\n"):
-        _row(first, f"{path}:1")
+        _row(first, f"{path}:1", NO_BOUNDS)
     begun = rest.replace(b" ", b"").rstrip(b"\0")[: len(BEGINNING)]  # a loss of power may leave zeros
     if not BEGINNING.startswith(begun):
         raise SRBenchError(f"{path}: ends in what is no row of srbench's; move the file away, or use another --out")
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def read_rows(path: Path, bounds: Mapping[str, Bounds] = NO_BOUNDS) -> Iterator[Row]:
     """Yield all rows; skip an incomplete last line.
+
+    Args:
+        path: the file.
+        bounds: the smallest and the largest value of metrics, by identity.
 
     Raises:
         SRBenchError: the file cannot be read, or a line is not a row of this schema.
@@ -130,7 +150,7 @@ def read_rows(path: Path) -> Iterator[Row]:
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line.endswith(b"\n"):
-                    yield _row(line, f"{path}:{number}")
+                    yield _row(line, f"{path}:{number}", bounds)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -146,7 +166,7 @@ def is_cut_off(path: Path) -> bool:
         return False
 
 
-def _row(line: bytes, location: str) -> Row:
+def _row(line: bytes, location: str, bounds: Mapping[str, Bounds]) -> Row:
     try:
         row: Row = json.loads(line.decode())
         schema, _ = row["schema"], row["kind"]
@@ -158,12 +178,29 @@ def _row(line: bytes, location: str) -> Row:
         raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
     if reason := fault(row, FORMS.get(str(row.get("kind")), Fields({"kind": TEXT}))):
         raise SRBenchError(f"{location}: is damaged or not srbench's ({reason}); move the file away")
+    if row["kind"] == "score" and (reason := _value_fault(row, bounds)):
+        raise SRBenchError(f"{location}: {reason}; remove the line to have it scored again, or move the file away")
     return row
+
+
+def _value_fault(row: Row, bounds: Mapping[str, Bounds]) -> str:
+    """Return why the value of a score cannot be one of its metric; empty if it can."""
+    value = row["value"]
+    if value is None:
+        return ""
+    if type(value) is str:
+        if value not in INFINITE:
+            return f"value is {json.dumps(value[:40])}, neither a number nor one of {', '.join(INFINITE)}"
+        value = float(value)
+    least, most = bounds.get(row["metric"], (-math.inf, math.inf))
+    if least - ROUNDING <= value <= most + ROUNDING:
+        return ""
+    return f"value is {value:g}, but {row['metric']} is from {least:g} to {most:g}"
 
 
 def encode_value(value: float | None) -> float | str | None:
     """Return a value as JSON data: infinities become ``"inf"`` and ``"-inf"``."""
-    if value in (float("inf"), float("-inf")):
+    if value in (math.inf, -math.inf):
         return str(value)
     return value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from srbench.catalog.plugin import Plugin
     from srbench.data.image_sets import ImageSet
     from srbench.protocols import Protocol
-    from srbench.results.rows import Row
+    from srbench.results.rows import Bounds, Row
     from srbench.specs import MetricSpec, ModelSpec
     from srbench.store.weights import Weights
 
@@ -46,7 +47,7 @@ FORM = Fields(
         "metrics": Each(
             Fields(
                 {"identity": TEXT, "better": frozenset({"higher", "lower"}), "decimals": range(13)},
-                {"summary": TEXT, "unit": TEXT},
+                {"summary": TEXT, "unit": TEXT, "bounds": Several((int, float, NONE))},
             )
         ),
         "datasets": Each(
@@ -124,7 +125,17 @@ class RunDescription:
 
 
 def _metric_row(metric: MetricSpec) -> Row:
-    return {name: getattr(metric, name) for name in ("summary", "identity", "better", "unit", "decimals")}
+    row = {name: getattr(metric, name) for name in ("summary", "identity", "better", "unit", "decimals")}
+    return row | {"bounds": [bound if math.isfinite(bound) else None for bound in metric.bounds]}
+
+
+def bounds_of(run: Row) -> dict[str, Bounds]:
+    """Return the smallest and the largest value of a run's metrics, by identity; older runs do not say."""
+    bounds = {}
+    for metric in run["metrics"].values():
+        least, most = [*metric.get("bounds", ()), None, None][:2]
+        bounds[metric["identity"]] = -math.inf if least is None else least, math.inf if most is None else most
+    return bounds
 
 
 def _dataset_row(images: ImageSet) -> Row:

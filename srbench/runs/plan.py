@@ -85,9 +85,9 @@ class Plan:
             elif row["kind"] not in ("score", "speed"):
                 continue
             elif row.get("missing"):
-                self.noted.add(row["key"])
+                self.noted.add(row.get("key", ""))
             elif not row.get("shared"):  # shared timings cannot be compared: measure again
-                self.done.add(row["key"])
+                self.done.add(row.get("key", ""))
         if self.request.force:
             self.done.clear()
 

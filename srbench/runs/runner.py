@@ -86,7 +86,8 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     with hold(request.out):
         prepared = prepare_run(request, catalog, specs, listings, ui)
         plan = Plan(request, catalog, prepared, devices={})
-        plan.read(read_rows(request.out / RESULTS))  # all of it, before anything is written
+        bounds = {metric.identity: metric.bounds for metric in specs.metrics}
+        plan.read(read_rows(request.out / RESULTS, bounds))  # all of it, before anything is written
         with (
             closing(ResultsFile(request.out / RESULTS)) as results,
             open_executor(request, catalog) as executor,

@@ -16,7 +16,7 @@ from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.results.pictures import CHANGED, KINDS, SavedPictures, made_from
 from srbench.results.rows import decode_value, read_rows
-from srbench.results.run_file import folder_of, read_run_file
+from srbench.results.run_file import bounds_of, folder_of, read_run_file
 from srbench.runs.parts import Output
 from srbench.runs.prepare import named_datasets
 from srbench.runs.rerun import requests_of
@@ -95,7 +95,7 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
         UsageError: no part of it can be run here.
     """
     run, run_dir = read_run_file(run_dir), folder_of(run_dir)
-    rows = list(read_rows(run_dir / "results.jsonl"))
+    rows = list(read_rows(run_dir / "results.jsonl", bounds_of(run)))
     stored = _stored(run, rows)
     if not stored:
         raise SRBenchError(f"{run_dir} holds no values to verify")
@@ -137,7 +137,7 @@ def _stored(run: Row, rows: Sequence[Row]) -> dict[Output, dict[tuple[str, str],
     """Return the board's rows: the last row of each value, for images still in the datasets of ``run.json``."""
     stored: dict[Output, dict[tuple[str, str], Row]] = defaultdict(dict)
     for row in rows:
-        if row["kind"] == "score" and not row.get("missing"):
+        if row["kind"] == "score" and not row.get("missing") and _names(row)[0] in run["metrics"]:
             images = run["datasets"].get(f"{row['dataset']} x{row['scale']}", {}).get("images", {})
             if images.get(row["image"]) == row["image_sha256"]:
                 stored[_output(row)][_names(row)] = row
@@ -234,6 +234,6 @@ def _check(output: Output, row: Row, value: Value, run: Row, *, exact: bool) -> 
     # GPU results depend on the batch size, and these batches are not the run's
     exact = exact and row["device"] == value.device and not value.device.startswith("cuda")
     allowed = 0.0 if exact else max(10.0 ** -run["metrics"][metric]["decimals"], 1e-6 * abs(then))
-    both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row["reason"]
+    both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row.get("reason", "")
     agrees = both_undefined or then == value.value or abs(then - value.value) <= allowed
     return Check(output, metric, protocol, then, value.value, agrees, value.reason)
