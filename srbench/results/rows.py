@@ -169,7 +169,7 @@ def is_cut_off(path: Path) -> bool:
 def _row(line: bytes, location: str, bounds: Mapping[str, Bounds]) -> Row:
     try:
         row: Row = json.loads(line.decode())
-        schema, _ = row["schema"], row["kind"]
+        schema = row["schema"]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise SRBenchError(
             f"{location}: is not a row of results: the file is damaged; restore it, or move it away"
