@@ -23,6 +23,7 @@ from srbench import hookspecs
 from srbench.catalog.blame import location_of
 from srbench.errors import SpecError, SRBenchError, UsageError, one_line, say
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
+from srbench.system.file_kinds import no_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,9 @@ class Plugin:
         path = self.source
         if path is None:
             return "builtin"
-        files = sorted(path.parent.rglob("*.py")) if path.name == "__init__.py" else [path]
+        files = [path]
+        if path.name == "__init__.py":
+            files = sorted(file for file in path.parent.rglob("*.py") if file.is_file())
         digest = hashlib.sha256()
         for file in files:
             digest.update(os.fsencode(file.relative_to(path.parent).as_posix()) + b"\0" + file.read_bytes() + b"\0")
@@ -110,7 +113,7 @@ def plugin_source(file: str | Path) -> Path:
     if path.is_file() and path.suffix != ".py":
         raise UsageError(f"--plugin {file}: is no .py file")
     if not path.is_file():
-        raise UsageError(f"--plugin {file}: no such Python file")
+        raise UsageError(f"--plugin {file}: {no_file(path, 'Python file')}")
     return path
 
 

@@ -23,6 +23,7 @@ from srbench.images.modern import check_boxes, loses_bits
 from srbench.images.picture import Picture, convert
 from srbench.images.png import check_chunks, has_late_metadata, is_16bit, read_16bit
 from srbench.images.tiff import bits_per_sample, loses, stretched, unread_kind
+from srbench.system.file_kinds import no_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -156,7 +157,7 @@ def _named_faults(path: Path) -> Iterator[None]:
 
 def _check_file(path: Path) -> None:
     if not path.is_file():
-        raise ImageError(f"{path}: no such file")
+        raise ImageError(f"{path}: {no_file(path)}")
     if path.stat().st_size == 0:
         raise ImageError(f"{path}: the file is empty (0 bytes)")
     check_boxes(path)

@@ -17,6 +17,7 @@ from srbench.images.write import check_writable, joined, unwritable, write, writ
 from srbench.inference.upscale import SEED
 from srbench.protocols import grey_values
 from srbench.resize import imresize
+from srbench.system.file_kinds import no_file
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def outputs(
         if reason := "" if folder else unwritable(target):
             raise UsageError(reason)
     else:
-        raise UsageError(f"{source}: no such file or folder")
+        raise UsageError(f"{source}: {no_file(source, 'file or folder')}")
     pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
     if own := [path for file, path in pairs if path.exists() and path.samefile(file)]:
         raise UsageError(f"{own[0]}: OUT would replace IN; choose another file or folder")

@@ -13,6 +13,7 @@ from srbench.results.pictures import KINDS, SavedPictures
 from srbench.results.rows import read_rows
 from srbench.results.run_file import folder_of, read_run_file
 from srbench.store.weights import read_card
+from srbench.system.file_kinds import read_text
 from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
 if TYPE_CHECKING:
@@ -193,7 +194,7 @@ def _log(path: Path) -> list[Row]:
     """Read a training's log. A line that a crash cut off is skipped."""
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     for line in lines:

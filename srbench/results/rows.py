@@ -119,8 +119,8 @@ def check_rows(path: Path) -> None:
     Raises:
         SRBenchError: it is not, or cannot be read.
     """
-    check_readable(path)
     try:
+        check_readable(path)
         with path.open("rb") as file:
             first = file.readline(BLOCK)
             file.seek(_whole(file))
@@ -147,6 +147,7 @@ def read_rows(path: Path, bounds: Mapping[str, Bounds] = NO_BOUNDS) -> Iterator[
         SRBenchError: the file cannot be read, or a line is not a row of this schema.
     """
     try:
+        check_readable(path)
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line.endswith(b"\n"):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.rows import write_json
+from srbench.system.file_kinds import read_fault, read_text
 from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 
 if TYPE_CHECKING:
@@ -207,11 +208,13 @@ def read_run_file(run_dir: Path) -> Row:
         UsageError: there is no run.
         SRBenchError: the file is damaged, or of another schema.
     """
-    path = run_dir if run_dir.is_file() else run_dir / NAME
+    path = run_dir if run_dir.is_file() or read_fault(run_dir) else run_dir / NAME
+    if special := read_fault(path):
+        raise SRBenchError(f"{path}: {special}")
     if path is run_dir and path.suffix.lower() != ".json":
         raise UsageError(f"{run_dir}: is no run; give the folder that 'srbench run' made, or the {NAME} in it")
     try:
-        data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
+        data: Row = parse(read_text(path), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
         missing = f"{NAME} does not exist{_runs_below(run_dir)}" if run_dir.is_dir() else "there is no such folder"

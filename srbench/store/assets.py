@@ -16,6 +16,7 @@ from srbench.specs import Asset
 from srbench.store.downloads import download, is_our_disk, network_fault
 from srbench.store.hashes import sha256
 from srbench.store.home import home, is_remote, mirror, users_path
+from srbench.system.file_kinds import check_readable
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 
@@ -114,7 +115,9 @@ def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
     if is_remote(url):
         download(url, Path(output_file), Silent())
     else:
-        shutil.copyfile(url.removeprefix("file://"), output_file)
+        file = Path(url.removeprefix("file://"))
+        check_readable(file)
+        shutil.copyfile(file, output_file)
 
 
 def _fault(error: OSError) -> str:

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 from srbench.images.read import SUFFIXES
 from srbench.specs import Asset
+from srbench.system.file_kinds import check_readable
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
+    """Return the SHA-256 of a file in hex.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, a socket or a device.
+    """
+    check_readable(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import stat
 from typing import TYPE_CHECKING
 
-from srbench.errors import SRBenchError, UsageError, one_line
+from srbench.errors import UsageError, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,14 +42,30 @@ def write_fault(path: Path) -> str:
         return ""
 
 
-def check_readable(path: Path, raises: type[SRBenchError] = SRBenchError) -> None:
-    """Check that opening a path cannot block.
+def no_file(path: Path, kind: str = "file") -> str:
+    """Return what to say of a path that is not the file or folder that it should be."""
+    return read_fault(path) or f"no such {kind}"
+
+
+def check_readable(path: Path) -> None:
+    """Check that opening a path cannot block, and reading it ends.
 
     Raises:
-        SRBenchError: of the class ``raises``: it is a pipe, a socket or a device.
+        OSError: it is a pipe, a socket or a device.
     """
     if fault := read_fault(path):
-        raise raises(f"{path}: {fault}")
+        raise OSError(errno.EINVAL, fault, str(path))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file in UTF-8.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, a socket or a device.
+        UnicodeDecodeError: it is no UTF-8.
+    """
+    check_readable(path)
+    return path.read_text(encoding="utf-8")
 
 
 def check_outputs(folder: Path, names: Iterable[str]) -> None:
