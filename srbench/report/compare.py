@@ -16,6 +16,7 @@ from srbench.inference.upscaler import Upscaler
 from srbench.protocols import get_protocol
 from srbench.report.crops import Crop, differences, most_different
 from srbench.results.rows import decode_value
+from srbench.results.run_folder import check_picture
 from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
@@ -145,6 +146,7 @@ def compare(
             try:
                 if method.outputs and method.file:
                     file = sr_files(method.file, dataset, scale, [pair])[pair.name]
+                    check_picture(file)
                     outputs[method.name], remarks = read_sr(file, pair, sample.hr, scale)
                     for remark in remarks.values():
                         ui.warn(f"{method.name}: {remark}")

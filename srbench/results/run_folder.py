@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from srbench.results.rows import check_rows
+from srbench.errors import ImageError
+from srbench.results.pictures import SavedPictures
+from srbench.results.rows import check_rows, read_rows
 from srbench.results.run_file import NAME, read_run_file
 from srbench.system.file_kinds import check_outputs
 
@@ -28,3 +30,20 @@ def check_run_folder(folder: Path) -> None:
     if (folder / NAME).exists():
         read_run_file(folder)
     check_rows(folder / RESULTS)
+
+
+def check_picture(file: Path) -> None:
+    """Check that a file, if it is among the pictures of a run, is as it was saved.
+
+    Raises:
+        ImageError: it is a link, or has changed.
+        SRBenchError: the run's results cannot be read.
+    """
+    path = file.absolute()
+    for folder in path.parents:
+        inside = path.relative_to(folder)
+        if inside.parts[0] == IMAGES and (folder / NAME).is_file():
+            saved = SavedPictures(folder).add(read_rows(folder / RESULTS))
+            if fault := saved.fault(inside.as_posix(), read=True):
+                raise ImageError(f"{file}: the saved pictures of its run {fault}")
+            return

@@ -139,3 +139,16 @@ def test_rows_are_not_cut_off_by_a_file_that_is_refused(tmp_path):
     with pytest.raises(SRBenchError, match="is no row"):
         ResultsFile(file)
     assert file.stat().st_size == 2**23
+
+
+@pytest.mark.parametrize("change", ["link", "other bytes", "nothing"])
+def test_compare_takes_saved_pictures_only_as_they_were_saved(command, work, capsys, change, save_image):
+    assert command(*RUN, "--save-images") == 0
+    file = work / "out" / "images" / "set_x4" / "nearest" / "a.png"
+    if change == "link":
+        file.rename(work.parent / "beside" / "a.png")
+        file.symlink_to(work.parent / "beside" / "a.png")
+    elif change == "other bytes":
+        save_image(file, 48, 48, seed=9)
+    code = command("compare", "set/a.png", "--methods", f"files:{file.parent},nearest", "--metrics", "psnr")
+    assert code == (0 if change == "nothing" else 1)
