@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from srbench.errors import SRBenchError
+from srbench.system.bounded_log import BoundedLog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,21 +62,23 @@ class Child:
     Args:
         module: the module to run with ``python -m``.
         hello: the first message to the child.
-        log: file for the child's standard error.
+        log: file for the child's standard error, of which the beginning and the end are kept.
 
     Raises:
         SRBenchError: the child did not start, or refused to serve.
     """
 
     def __init__(self, module: str, hello: Message, log: Path) -> None:
-        with log.open("ab") as stderr:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
-            )
+        self._log = BoundedLog(log)
+        self._popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
+        )
+        if self._popen.stderr is not None:
+            self._log.follow(self._popen.stderr)
         self._answers: queue.Queue[Message | Exit] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         self.send(json.dumps(hello))
@@ -93,7 +96,9 @@ class Child:
         with self._popen.stdout as answers:
             for line in answers:
                 self._answers.put(json.loads(line))
-        self._answers.put(Exit(self._popen.wait()))
+        code = self._popen.wait()
+        self._log.finish()  # messages say "see the log"
+        self._answers.put(Exit(code))
 
     def send(self, line: str) -> None:
         """Write one line to the child; if it is dead, `receive` reports that."""
@@ -142,6 +147,7 @@ class Child:
             with contextlib.suppress(psutil.Error):
                 child.kill()
         self._popen.wait()
+        self._log.finish()
 
 
 def serve(start: Callable[[Message], tuple[Any, Handle]]) -> None:
