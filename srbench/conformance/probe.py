@@ -22,6 +22,7 @@ import psutil
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.plugin import Problem
+from srbench.catalog.trial import SKIP
 from srbench.system.child import Exit
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
@@ -104,6 +105,7 @@ def _state(functions: list[tuple[Any, str]]) -> dict[str, Any]:
 def main() -> None:
     """Load the plugin twice and print the report."""
     order = json.loads(sys.argv[1])
+    os.environ[SKIP] = "1"  # this is a process of its own
     with TemporaryDirectory(prefix="srbench-check-") as folder:
         os.chdir(folder)
         line = dumps(_seen(order))
