@@ -9,11 +9,10 @@ they have not changed, the cost is that of looking at them. Plugins that come wi
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import json
 import os
-import signal
-import subprocess
 import sys
 from contextlib import suppress
 from functools import partial
@@ -22,7 +21,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from srbench.catalog.plugin import Problem, import_file, load_plugin
-from srbench.store.hashes import digest
 from srbench.store.home import home
 from srbench.system.atomic import write_text
 from srbench.version import __version__
@@ -61,8 +59,8 @@ def try_installed(point: EntryPoint) -> Problem | None:
 def _try(plugin: dict[str, str], files: Iterable[Path]) -> Problem | None:
     if os.environ.get(SKIP) or not sys.executable:
         return None
-    state = digest([__version__, sys.version, sorted(filter(None, map(_state, files)))])
-    note = home() / "plugins" / digest([sys.prefix, plugin])
+    state = _digest([__version__, sys.version, sorted(filter(None, map(_state, files)))])
+    note = home() / "plugins" / _digest([sys.prefix, plugin])
     with suppress(OSError, UnicodeDecodeError):
         if note.read_text(encoding="utf-8") == state:
             return None
@@ -71,6 +69,10 @@ def _try(plugin: dict[str, str], files: Iterable[Path]) -> Problem | None:
     with suppress(Exception):  # the next command tries it again
         write_text(note, state)
     return None
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value).encode()).hexdigest()[:16]  # `store.hashes` imports numpy
 
 
 def _state(file: Path) -> tuple[str, int, int] | None:
@@ -86,6 +88,9 @@ def _below(folder: Path) -> list[Path]:
 
 def _import_elsewhere(plugin: dict[str, str]) -> str:
     """Import a plugin in another process; return how that ended it, or an empty text."""
+    import signal
+    import subprocess
+
     task = json.dumps({**plugin, "path": sys.path})
     command = [sys.executable, "-P", "-m", __name__]
     quiet: dict[str, Any] = dict.fromkeys(("stdout", "stderr"), subprocess.DEVNULL)
