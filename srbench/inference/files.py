@@ -18,6 +18,7 @@ from srbench.inference.upscale import SEED
 from srbench.protocols import grey_values
 from srbench.resize import imresize
 from srbench.system.file_kinds import no_file
+from srbench.system.leftovers import remove_leftovers
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
@@ -84,8 +85,13 @@ def outputs(
 
 
 def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object]) -> list[str]:
-    """Call ``work`` with each source and target; return the errors of those that failed."""
-    faults = []
+    """Call ``work`` with each source and target; return the errors of those that failed.
+
+    What killed commands left beside the targets is removed.
+    """
+    pairs, faults = list(pairs), []
+    for folder in {target.parent for _, target in pairs}:
+        remove_leftovers(folder)
     for source, target in pairs:
         try:
             work(source, target)

@@ -26,6 +26,7 @@ from srbench.store.backbones import missing_backbones
 from srbench.system.atomic import replacing
 from srbench.system.devices import find_device
 from srbench.system.figures import figure_style
+from srbench.system.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -333,5 +334,6 @@ def save(figure: Figure, path: Path) -> None:
         ".svg": {"Date": None, "Creator": None},
     }
     style = {"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}
+    remove_leftovers(path.parent)
     with replacing(path) as temporary, figure_style(style):
         figure.savefig(temporary, dpi=DPI, metadata=quiet[kind])

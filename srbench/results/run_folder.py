@@ -9,6 +9,7 @@ from srbench.results.pictures import SavedPictures
 from srbench.results.rows import check_rows, read_rows
 from srbench.results.run_file import NAME, read_run_file
 from srbench.system.file_kinds import check_outputs
+from srbench.system.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,12 @@ def check_run_folder(folder: Path) -> None:
     if (folder / NAME).exists():
         read_run_file(folder)
     check_rows(folder / RESULTS)
+
+
+def remove_leftovers_of_run(folder: Path) -> None:
+    """Remove the temporary files that killed commands left in the folder of a run and among its pictures."""
+    for path in (folder, *(folder / IMAGES).glob("*/*")):
+        remove_leftovers(path)
 
 
 def check_picture(file: Path) -> None:

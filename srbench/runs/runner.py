@@ -19,7 +19,7 @@ from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpe
 from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
-from srbench.results.run_folder import RESULTS, check_run_folder
+from srbench.results.run_folder import RESULTS, check_run_folder, remove_leftovers_of_run
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
@@ -84,6 +84,7 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
     with hold(request.out):
+        remove_leftovers_of_run(request.out)
         prepared = prepare_run(request, catalog, specs, listings, ui)
         plan = Plan(request, catalog, prepared, devices={})
         bounds = {metric.identity: metric.bounds for metric in specs.metrics}

@@ -6,7 +6,6 @@ import math
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.errors import SRBenchError, counted
@@ -25,6 +24,7 @@ from srbench.scoring.folders import score_folders
 from srbench.scoring.outputs import criteria
 from srbench.scoring.pairing import FilePair
 from srbench.store.hashes import digest
+from srbench.system.leftovers import scratch
 from srbench.system.terminal import Silent
 
 if TYPE_CHECKING:
@@ -103,15 +103,15 @@ def verify(run_dir: Path, sample: int, ui: UI, device: str = "") -> Verified:
     pending = {output: stored[output] for output in chosen}
     pictures, faults = _saved_pictures(run_dir, rows, pending)
     result = Verified()
-    with TemporaryDirectory(prefix="srbench-verify-") as scratch:
-        requests = requests_of(run_dir, Path(scratch))
+    with scratch("srbench-verify-") as folder:
+        requests = requests_of(run_dir, Path(folder))
         remarks = [remark for again in requests for remark in again.remarks]
         for why, count in faults.items():
             end = "" if why == CHANGED else ": made again"
             remarks.append(f"the saved pictures of {counted(count, 'output')} {why}{end}")
         with ui.track("verifying", len(requests)) as advance:
             for number, again in enumerate(requests):
-                out = Path(scratch) / str(number)
+                out = Path(folder) / str(number)
                 request = replace(again.request, out=out, device=device or again.request.device)
                 again = replace(again, request=request)  # noqa: PLW2901  (the same, in its own folder)
                 outputs = [output for output in pending if pending[output] and _asks_for(again, output)]

@@ -23,7 +23,7 @@ from typing import IO, TYPE_CHECKING, Any
 from srbench.errors import AssetError, reason_of, without_passwords
 from srbench.images.read import SUFFIXES
 from srbench.store.assets import sources
-from srbench.store.downloads import MIB, check_room, download, is_our_disk, network_fault
+from srbench.store.downloads import MIB, check_room, download, forget_part, is_our_disk, network_fault
 from srbench.store.hashes import digest
 from srbench.store.home import home, is_remote
 from srbench.system.file_kinds import check_readable, read_text
@@ -90,11 +90,14 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
         faults = []
         for source in sources(archive.path, archive.url):
             try:
-                return _take(source, archive, ui)
+                folder = _take(source, archive, ui)
             except (OSError, *BROKEN) as error:
                 if isinstance(error, OSError) and is_our_disk(error, home()):
                     raise AssetError(f"{_folder(archive)}: cannot be written ({reason_of(error)})") from error
                 faults.append(f"{source} ({_fault(error)})")
+            else:
+                forget_part(home() / archive.path)
+                return folder
     tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
     resume = "The same command resumes the download. " if part.exists() and part.stat().st_size else ""

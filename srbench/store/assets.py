@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from srbench.errors import AssetError, reason_of
 from srbench.specs import Asset
-from srbench.store.downloads import WrongSizeError, download, is_our_disk, network_fault
+from srbench.store.downloads import WrongSizeError, download, forget_part, is_our_disk, network_fault
 from srbench.store.hashes import sha256
 from srbench.store.home import home, is_remote, mirror, users_path
 from srbench.system.file_kinds import check_readable
@@ -96,6 +96,7 @@ def _get(asset: Asset, target: Path) -> Path:
         try:
             bring = partial(_bring, incoming / f".{target.name}")
             fetched = pooch.retrieve(url, known_hash, target.name, incoming, downloader=bring)
+            forget_part(incoming / f".{target.name}")
             return Path(fetched).replace(target)
         except WrongSizeError as error:
             faults.append(f"{source} ({error})")

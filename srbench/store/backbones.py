@@ -20,6 +20,7 @@ from srbench.store.downloads import TIMEOUT_S
 from srbench.store.hashes import sha256
 from srbench.store.home import home, mirror
 from srbench.system.atomic import replacing
+from srbench.system.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -168,6 +169,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
         socket.setdefaulttimeout(patience)
     features = {key: value.contiguous() for key, value in state.items() if key.startswith("features.")}
     path = home() / backbone.path
+    remove_leftovers(path.parent)
     with replacing(path, AssetError) as temporary:
         temporary.write_bytes(save(features))
         path.with_name(path.name + ".sha256").write_text(sha256(temporary) + "\n")

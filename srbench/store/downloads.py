@@ -90,6 +90,13 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
     return target
 
 
+def forget_part(target: Path) -> None:
+    """Remove the part of a download that is no longer needed, as the file came from elsewhere."""
+    part = target.with_name(target.name + ".part")
+    for path in (part, _note(part)):
+        path.unlink(missing_ok=True)
+
+
 def check_room(folder: Path, needed: int, purpose: str) -> None:
     """Check that the disk has enough space.
 

@@ -20,9 +20,9 @@ from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
 from srbench.store.weights import card_path, save_weights
-from srbench.system.atomic import remove_leftovers
 from srbench.system.devices import device_name
 from srbench.system.file_kinds import check_outputs
+from srbench.system.leftovers import remove_leftovers
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 from srbench.training.average import MovingAverage

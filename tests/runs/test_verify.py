@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 from srbench.errors import SRBenchError
 from srbench.execution.worker import Worker
 from srbench.runs.verify import verify
+from srbench.system.leftovers import MACHINE
 from srbench.system.terminal import Silent
 from tests.runs.conftest import SHARP, make
 
@@ -110,6 +114,19 @@ def test_a_run_makes_pictures_that_were_cut_short_again(asked, tmp_path):
     make(saving)
     assert file.read_bytes() == content
     assert not verify(tmp_path / "run", 0, Silent()).remarks
+
+
+def test_what_killed_commands_left_is_removed_by_the_next_run(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    folders = tmp_path / "run", tmp_path / "run" / "images" / "photos_x2" / "nearest"
+    for folder in folders:
+        (folder / f".p0.{MACHINE}-{process.pid}.png").touch()
+        (folder / f".p0.{MACHINE}-{os.getppid()}.png").touch()
+    make(asked)
+    for folder in folders:
+        assert {path.name for path in folder.glob(".p*")} == {f".p0.{MACHINE}-{os.getppid()}.png"}
 
 
 def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):

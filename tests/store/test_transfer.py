@@ -15,7 +15,7 @@ from srbench.specs import Asset
 from srbench.store import assets, downloads, transfer
 from srbench.store.archives import fetch_archive
 from srbench.system.terminal import Silent
-from tests.store.conftest import CONTENT, archive, check
+from tests.store.conftest import CONTENT, PATH, archive, check
 
 
 @contextmanager
@@ -131,3 +131,20 @@ def test_no_thread_waits_for_a_server_that_was_given_up_with_its_chunks(server):
     while threading.active_count() > before:
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_a_part_is_forgotten_when_the_file_came_from_elsewhere(server, tmp_path, monkeypatch):
+    asset = Asset(ASSET, hashlib.sha256(CONTENT).hexdigest(), server.url)
+    for fetch, name in (
+        (lambda: assets.fetch(asset), ASSET),
+        (lambda: fetch_archive(archive(server.url), Silent()), PATH),
+    ):
+        monkeypatch.delenv("SRBENCH_MIRROR", raising=False)
+        server.breaks = [5000, 0]
+        with pytest.raises(AssetError, match="broke off"):
+            fetch()
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(CONTENT)
+        monkeypatch.setenv("SRBENCH_MIRROR", str(tmp_path))
+        assert fetch()
+        assert not [path for path in assets.home().rglob("*") if ".part" in path.name or path.name == ".incoming"]
