@@ -29,6 +29,7 @@ def _own_surroundings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
     monkeypatch.setenv("SRBENCH_HOME", str(tmp_path_factory.mktemp("home")))
     monkeypatch.delenv("SRBENCH_MIRROR", raising=False)
     monkeypatch.delenv("SRBENCH_MAX_PIXELS", raising=False)
+    monkeypatch.setenv("SRBENCH_NO_TRIAL", "1")  # each test has a cache of its own: each would try its plugins again
     for scheme in ("http", "https"):  # nothing listens there: what is not on this machine cannot be had, at once
         monkeypatch.setenv(f"{scheme}_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")

@@ -83,6 +83,8 @@ def test_other_kinds_are_validated_too():
         LossSpec(name="a", summary="s", build=None)
     with pytest.raises(SpecError, match="better must be 'higher' or 'lower'"):
         MetricSpec(name="a", summary="s", build=len, better="up")
+    with pytest.raises(SpecError, match="bounds must be the smallest and the largest value"):
+        MetricSpec(name="a", summary="s", build=len, better="lower", bounds=(1, 0))
     with pytest.raises(SpecError, match="images must be callable"):
         DatasetSpec(name="a", summary="s", scales={2}, images=[])
     with pytest.raises(SpecError, match="sha256 must be 64"):

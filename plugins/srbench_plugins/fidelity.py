@@ -5,6 +5,7 @@ They take the protocol's channels with the border cut, values in [0, 255] as flo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
@@ -167,6 +168,7 @@ def srbench_metrics() -> list[MetricSpec]:
             batched=True,
             unit="dB",
             decimals=2,
+            bounds=(0, math.inf),
             tolerance=0.05,
         ),
         MetricSpec(
@@ -175,6 +177,7 @@ def srbench_metrics() -> list[MetricSpec]:
             build=ssim,
             better="higher",
             batched=True,
+            bounds=(-1, 1),
             tolerance=0.002,
             paper="doi:10.1109/TIP.2003.819861",
         ),
@@ -183,6 +186,7 @@ def srbench_metrics() -> list[MetricSpec]:
             summary="relative high-frequency error norm; 0 is perfect",
             build=hfen,
             better="lower",
+            bounds=(0, math.inf),
             paper="doi:10.1109/TMI.2010.2090538",
         ),
     ]

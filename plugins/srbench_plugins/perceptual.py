@@ -8,6 +8,7 @@ srbench's store. LPIPS takes whole RGB images: a protocol's channel and border d
 
 from __future__ import annotations
 
+import math
 import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,7 @@ def srbench_metrics() -> list[MetricSpec]:
             build=partial(build, net),
             better="lower",
             version="0.1",
+            bounds=(0, math.inf),
             uses_protocol=False,
             batched=True,
             backbone=backbone,

@@ -22,6 +22,7 @@ from srbench.catalog.plugin import (
 )
 from srbench.catalog.plugin_files import import_file, plugin_source
 from srbench.catalog.shelves import Models, S, Shelf, kind_of
+from srbench.catalog.trial import try_file, try_installed
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 
 if TYPE_CHECKING:
@@ -51,12 +52,14 @@ class Catalog:
         Raises:
             UsageError: a plugin file does not exist. (One that is broken is recorded, not raised.)
         """
-        sources: list[tuple[str, str, Callable[[], Any]]] = [
-            (point.name, origin_of(point), point.load) for point in installed_plugins() if installed(point.name)
+        points = [point for point in installed_plugins() if installed(point.name)]
+        paths = list(dict.fromkeys(Path(file).resolve() for file in files))
+        sources = [plugin_source(path) for path in paths]
+        loaded = [_load(point.name, origin_of(point), point.load, try_installed(point)) for point in points]
+        loaded += [
+            _load(path.stem, str(path), partial(import_file, source), try_file(source))
+            for path, source in zip(paths, sources, strict=True)
         ]
-        paths = dict.fromkeys(Path(file).resolve() for file in files)
-        sources += [(path.stem, str(path), partial(import_file, plugin_source(path))) for path in paths]
-        loaded = [load_plugin(name, origin, importer) for name, origin, importer in sources]
         return cls._assemble(loaded)
 
     @classmethod
@@ -111,6 +114,11 @@ class Catalog:
 
         models = Models(shelf(ModelSpec), shelf(ModelFileSpec))
         return cls(tuple(plugins), models, shelf(LossSpec), shelf(DatasetSpec), shelf(MetricSpec))
+
+
+def _load(name: str, origin: str, importer: Callable[[], Any], problem: Problem | None) -> tuple[Plugin, list[Spec]]:
+    """Load a plugin, unless it has a problem for which it cannot be imported."""
+    return (Plugin(name, origin, None, (problem,)), []) if problem else load_plugin(name, origin, importer)
 
 
 class Offer(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import MethodError, SRBenchError, UsageError, say
 from srbench.specs import NAME, ModelSpec
 from srbench.store.home import users_path
+from srbench.system.file_kinds import no_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,9 +64,9 @@ def open_file(spec: ModelFileSpec, file: ModelFile) -> ModelSpec:
     """
     what = f"{file.prefix}:{file.path}"
     if spec.folders and not file.path.is_dir():
-        raise UsageError(f"{what}: no such folder")
+        raise UsageError(f"{what}: {no_file(file.path, 'folder')}")
     if not spec.folders and not file.path.is_file():
-        raise UsageError(f"{what}: no such file")
+        raise UsageError(f"{what}: {no_file(file.path)}")
     if spec.suffixes and file.path.suffix.lower() not in spec.suffixes:
         raise UsageError(f"{what}: {spec.name} takes files that end in {', '.join(spec.suffixes)}")
     try:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import UsageError
+from srbench.system.file_kinds import no_file
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +39,7 @@ def plugin_source(file: str | Path) -> Path:
     if path.is_file() and path.suffix != ".py":
         raise UsageError(f"--plugin {file}: is no .py file")
     if not path.is_file():
-        raise UsageError(f"--plugin {file}: no such Python file")
+        raise UsageError(f"--plugin {file}: {no_file(path, 'Python file')}")
     return path
 
 

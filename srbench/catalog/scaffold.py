@@ -11,13 +11,13 @@ import contextlib
 import importlib.util
 import re
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.plugin import installed_plugins
 from srbench.errors import SRBenchError, UsageError, reason_of
+from srbench.system.leftovers import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def create(name: str, kind: str, parent: Path) -> Path:
     created = [folder for folder in (parent, *parent.parents) if not folder.exists()]
     try:
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=parent) as folder:
+        with scratch(f".{name}-", parent) as folder:
             draft = Path(folder) / name
             for template in (TEMPLATES / "common", TEMPLATES / kind):
                 _fill(template, draft, words)

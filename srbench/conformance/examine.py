@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from srbench.conformance.outcome import Order, Result, Subject
 from srbench.conformance.probe import Probe, probe
 from srbench.errors import UsageError, unknown
 from srbench.system.child import Child, Exit
+from srbench.system.leftovers import scratch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -162,7 +162,7 @@ class Examiner:
 
     def __init__(self, plan: Plan, device: str = "cpu", timeout_s: float = 120) -> None:
         self.plan, self.device, self.timeout_s = plan, device, timeout_s
-        self._folder = tempfile.TemporaryDirectory(prefix="srbench-check-")
+        self._folder = scratch("srbench-check-")
         self._child: Child | None = None
         self._ended: dict[tuple[Subject, str], Result] = {}
 

@@ -15,14 +15,16 @@ import threading
 from dataclasses import dataclass, fields
 from json import dumps
 from pathlib import Path
-from tempfile import TemporaryDirectory, TemporaryFile
+from tempfile import TemporaryFile
 from typing import Any
 
 import psutil
 
 from srbench.catalog.catalog import Catalog
 from srbench.catalog.plugin import Problem
+from srbench.catalog.trial import SKIP
 from srbench.system.child import Exit
+from srbench.system.leftovers import scratch
 
 HEAVY = ("torch", "torchvision", "lightning_fabric", "lpips", "pandas", "matplotlib", "skimage", "tensorflow", "jax")
 """Modules that are slow to import, and must not be needed for ``srbench list``."""
@@ -104,7 +106,8 @@ def _state(functions: list[tuple[Any, str]]) -> dict[str, Any]:
 def main() -> None:
     """Load the plugin twice and print the report."""
     order = json.loads(sys.argv[1])
-    with TemporaryDirectory(prefix="srbench-check-") as folder:
+    os.environ[SKIP] = "1"  # this is a process of its own
+    with scratch("srbench-check-") as folder:
         os.chdir(folder)
         line = dumps(_seen(order))
         os.chdir("/")

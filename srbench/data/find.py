@@ -11,6 +11,7 @@ from srbench.errors import UsageError, reason_of
 from srbench.specs import NAME, DatasetSpec, ImagePair
 from srbench.store.archives import fetch_archive, unpacked
 from srbench.store.home import users_path
+from srbench.system.file_kinds import no_file, read_fault
 
 if TYPE_CHECKING:
     from srbench.catalog.catalog import Catalog
@@ -41,7 +42,8 @@ def find_dataset(catalog: Catalog, text: str) -> DatasetSpec:
     if folder.is_file():
         raise UsageError(f"dataset {text!r}: is a file; a dataset is a folder of images, or a name ('srbench list')")
     if is_path:
-        raise UsageError(f"dataset {text!r}: no such folder{_name_hint(text)}")
+        fault = read_fault(folder)
+        raise UsageError(f"dataset {text!r}: {fault or f'no such folder{_name_hint(text)}'}")
     return catalog.datasets[text]
 
 
@@ -90,7 +92,7 @@ def _named_folder(catalog: Catalog, name: str, folder: Path) -> DatasetSpec:
     """
     if name not in catalog.datasets:
         if not folder.is_dir():
-            raise UsageError(f"dataset {name}={folder}: no such folder")
+            raise UsageError(f"dataset {name}={folder}: {no_file(folder, 'folder')}")
         return folder_dataset(folder, name)
     spec = catalog.datasets[name]
     if spec.archive is None:

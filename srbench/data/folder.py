@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench.data.listing import list_pairs
@@ -14,6 +13,8 @@ from srbench.specs import NAME, DatasetSpec, ImagePair, Remark
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from srbench.data.listing import Listing
 
 
 FOLDER_SCALES = (2, 3, 4, 8)
@@ -30,12 +31,13 @@ def folder_dataset(folder: Path, name: str = "") -> DatasetSpec:
         UsageError: the folder cannot be read; its listing raises where it has no images, or HR and LR do not pair up.
     """
     folder = folder.resolve()
+    listings = _Listings(folder)
     return DatasetSpec(
         name=name or name_of(folder),
         summary=f"the images in {one_line(folder)}",
         scales=FOLDER_SCALES,
-        images=partial(_images, folder),
-        remarks=partial(_remarks, folder),
+        images=listings.images,
+        remarks=listings.remarks,
         source=str(folder),
     )
 
@@ -55,9 +57,20 @@ def singles(folder: Path, _scale: int) -> list[ImagePair]:
     return [ImagePair(name, file) for name, file in zip(image_names(files), files, strict=True)]
 
 
-def _images(folder: Path, scale: int) -> list[ImagePair]:
-    return list_pairs(folder, scale).pairs
+class _Listings:
+    """A folder's images and remarks by scale; it is listed once for both, as it may hold very many files."""
 
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._by_scale: dict[int, Listing] = {}
 
-def _remarks(folder: Path, scale: int) -> list[Remark]:
-    return list_pairs(folder, scale).remarks
+    def images(self, scale: int) -> list[ImagePair]:
+        return list(self._at(scale).pairs)
+
+    def remarks(self, scale: int) -> list[Remark]:
+        return list(self._at(scale).remarks)
+
+    def _at(self, scale: int) -> Listing:
+        if scale not in self._by_scale:
+            self._by_scale[scale] = list_pairs(self.folder, scale)
+        return self._by_scale[scale]

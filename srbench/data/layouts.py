@@ -5,17 +5,21 @@
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from srbench.errors import UsageError, reason_of
 from srbench.images.read import is_image, size_or_none
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 Role = Literal["HR", "LR", "SR", ""]
 
@@ -137,6 +141,8 @@ class Group:
     files: tuple[Path, ...]
     by_file: bool = False
     """Whether the names of the files say the role, not those of the folders."""
+    copies: tuple[Path, ...] | None = None
+    """The result of `shrunk_copies` where it was needed already: it reads the headers of files."""
     loose: bool = False
 
 
@@ -168,19 +174,20 @@ def scan(folder: Path, base: Path | None = None) -> Scan:
     folders: list[tuple[Path, tuple[str, ...], int]] = [(folder, above, 0)]
     for path, parts, level in folders:
         try:
-            entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+            with os.scandir(path) as found:  # unlike `Path.iterdir`, it knows files from folders without asking again
+                entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=attrgetter("name"))
         except OSError as error:
             if level:
                 continue
             raise UsageError(f"{folder}: cannot be read as a folder ({reason_of(error)})") from error
         files: list[Path] = []
         for entry in entries:
-            kind = is_image(entry)
+            kind = is_image(entry.name)
             if kind is None:
-                if level < DEPTH and len(folders) < MOST_FOLDERS and entry.is_dir() and _may_have_data(entry):
-                    folders.append((entry, (*parts, entry.name), level + 1))
-            elif entry.is_file():
-                (files if kind else result.unread).append(entry)
+                if level < DEPTH and len(folders) < MOST_FOLDERS and _may_have_data(entry):
+                    folders.append((path / entry.name, (*parts, entry.name), level + 1))
+            elif _is_file(entry):
+                (files if kind else result.unread).append(path / entry.name)
         if files:
             result.groups += _groups(path, parts, files)
         elif level:
@@ -188,8 +195,17 @@ def scan(folder: Path, base: Path | None = None) -> Scan:
     return result
 
 
-def _may_have_data(folder: Path) -> bool:
-    return not (folder / RUN_FILE).is_file()
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):
+        return entry.is_file()
+    return False
+
+
+def _may_have_data(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder, and none of a run."""
+    with suppress(OSError):
+        return entry.is_dir() and not (Path(entry.path) / RUN_FILE).is_file()
+    return False
 
 
 def _groups(folder: Path, parts: tuple[str, ...], files: list[Path]) -> list[Group]:
@@ -222,6 +238,7 @@ def _by_file(group: Group) -> list[Group]:
         roles[file], large[names[file].key] = "LR", other
     if not any(roles.values()):
         shrunk = shrunk_copies(group.files)
+        group = replace(group, copies=tuple(shrunk))
         if 2 * len(shrunk) == len(group.files):  # baby.png with baby_small.png, throughout
             names |= {file: Name("LR", "", scale, stem) for file, (stem, scale) in shrunk.items()}
             large = {file.stem: file for file in group.files if file not in shrunk}
@@ -262,22 +279,24 @@ def shrunk_copies(files: tuple[Path, ...]) -> dict[Path, tuple[str, int]]:
 
     Each has the other's stem and the factor.
     """
-    by_stem = {file.stem: file for file in files}
+    stems = [(file.stem, file) for file in files]
+    by_stem = dict(stems)
+    size_of = cache(size_or_none)  # many files may be longer forms of one name
     copies = {}
-    for file in files:
-        ends = [match.start() for match in re.finditer(r"[\W_]", file.stem)]
-        stem = next((file.stem[:end] for end in reversed(ends) if file.stem[:end] in by_stem), "")
-        if stem and (scale := _scale_of(file, by_stem[stem])):
+    for own, file in stems:
+        ends = [match.start() for match in re.finditer(r"[\W_]", own)]
+        stem = next((own[:end] for end in reversed(ends) if own[:end] in by_stem), "")
+        if stem and (scale := _scale_of(file, by_stem[stem], size_of)):
             copies[file] = stem, scale
     return copies
 
 
-def _scale_of(file: Path, hr: Path) -> int:
+def _scale_of(file: Path, hr: Path, size_of: Callable[[Path], tuple[int, int] | None] = size_or_none) -> int:
     """Return the scale of which a file has the size of LR; 0 where it is not smaller by a whole factor.
 
     Enlarged images are named x4 too.
     """
-    small, large = size_or_none(file), size_or_none(hr)
+    small, large = size_of(file), size_of(hr)
     if small is None or large is None:
         return 0
     scale = round(large[0] / small[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from srbench.errors import ImageError, SRBenchError
@@ -13,6 +12,7 @@ from srbench.images.read import read_8bit
 from srbench.specs import Asset, ImagePair
 from srbench.store.assets import local_path
 from srbench.store.hashes import file_hash
+from srbench.system.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,8 +77,8 @@ def usable(pairs: Iterable[ImagePair], scale: int) -> tuple[list[ImagePair], lis
 
     pairs = list(pairs)
     # warning filters are global to the process: threads would undo each other's
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
-        faults = list(pool.map(fault, pairs))
+    with warnings.catch_warnings(action="ignore"):
+        faults = in_threads(fault, pairs)
     good = [pair for pair, reason in zip(pairs, faults, strict=True) if not reason]
     return good, [reason for reason in faults if reason]
 

@@ -40,7 +40,7 @@ def lr_by_name(folder: Path, hr: Group) -> list[Remark]:
     if not small and all(name.scale and not name.role for name in names.values()):  # babyx4.png and no baby.png
         small = list(names)
     if not small:
-        copies = list(shrunk_copies(hr.files))
+        copies = list(shrunk_copies(hr.files)) if hr.copies is None else hr.copies
         text = f"{name}: {named(copies)}: smaller copies of other images by name and size, but taken as HR"
         return [Remark(text, warning=True)] if copies else []
     return [Remark(f"{name}: {named(small)}: LR or SR by name, but taken as HR", warning=True)]

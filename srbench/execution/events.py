@@ -36,6 +36,8 @@ class ImageDone:
     kind: ClassVar[str] = "image"
     image: str
     saved: bool
+    files: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """``sr``, ``hr`` and ``lr`` -> ``bytes`` and ``sha256`` of the file that was written."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr
+from srbench.store.hashes import size_and_hash
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
@@ -49,8 +50,8 @@ class ImageScoring:
         self.store = ReferenceStore(max(STORE_BYTES, available(device) // 8) if on_gpu else STORE_BYTES)
         self.scorer = Scorer(self.store)
         self.batch = GPU_BATCH if on_gpu else 1
-        self._written: set[Path] = set()
-        """HR and LR files written so far."""
+        self._written: dict[Path, dict[str, Any]] = {}
+        """HR and LR files written so far, with size and hash."""
         self._chunk: set[tuple[Any, ...]] = set()
         """Keys of the last job's images."""
 
@@ -71,7 +72,7 @@ class ImageScoring:
         self._forget_other_chunks(job)
         with ThreadPoolExecutor(DECODERS) as decoders, ThreadPoolExecutor(1) as encoder:
             pending = {name: self._start_decoding(decoders, job, pairs[name]) for name in job.images}
-            writing: list[tuple[str, Future[None]]] = []
+            writing: list[tuple[str, Future[dict[str, dict[str, Any]]]]] = []
             try:
                 for group in self._groups(job, pending, 1 if method and method.stochastic else self.batch):
                     outputs, tile = self._upscale(method, group) if method else (self._read(job, group, pairs, emit), 0)
@@ -88,8 +89,7 @@ class ImageScoring:
                 self.scorer.forget()
                 with self.stopwatch("waiting"):
                     for name, future in writing:
-                        future.result()
-                        emit(ImageDone(name, saved=True))
+                        emit(ImageDone(name, saved=True, files=future.result()))
 
     def _groups(self, job: Job, pending: dict[str, Callable[[], Sample]], batch: int) -> Iterator[dict[str, Sample]]:
         """Yield batches of images of one size, by name.
@@ -149,16 +149,19 @@ class ImageScoring:
                 key = cells[(name, *criterion.names)].key
                 emit(ValueScored(key, score.value, score.reason, score.code, tile))
 
-    def _write(self, target: str, sr: torch.Tensor, sample: Sample) -> None:
-        """Write SR; also HR and LR, once for all methods."""
+    def _write(self, target: str, sr: torch.Tensor, sample: Sample) -> dict[str, dict[str, Any]]:
+        """Write SR; also HR and LR, once for all methods. Return size and hash of each."""
         path = Path(target)
         with self.stopwatch("write"):
             write(path, to_picture(sr, grey=sample.grey))
+            files = {"sr": size_and_hash(path)}
             for kind, image in (("HR", sample.hr), ("LR", sample.lr)):
                 file = path.parent.with_name(kind) / path.name
                 if file not in self._written:
                     write(file, to_picture(image, grey=sample.grey))
-                    self._written.add(file)
+                    self._written[file] = size_and_hash(file)
+                files[kind.lower()] = self._written[file]
+        return files
 
     def _start_decoding(self, decoders: ThreadPoolExecutor, job: Job, pair: ImagePair) -> Callable[[], Sample]:
         """Start decoding an image unless it is cached; return a function that waits for it."""

@@ -11,7 +11,6 @@ import contextlib
 import math
 import os
 import re
-import shutil
 import threading
 import time
 import uuid
@@ -37,6 +36,7 @@ from srbench.execution.remote import (
     one_kind,
     pass_all,
 )
+from srbench.system.leftovers import claim, release
 from srbench.system.trees import kill_tree
 
 if TYPE_CHECKING:
@@ -156,6 +156,7 @@ class SlurmExecutor:
         self._fault: Exception | None = None
         self._engines: dict[str, submitit.Executor] = {}
         self._engine("")  # fail early if there is no SLURM
+        claim(self._folder)
         self._thread = threading.Thread(target=self._serve, name="srbench-slurm", daemon=True)
         self._thread.start()
 
@@ -247,10 +248,7 @@ class SlurmExecutor:
             else:
                 with contextlib.suppress(OSError):  # without scancel they end by themselves
                     job.cancel(check=False)
-        if not self._keeps_logs:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            with contextlib.suppress(OSError):
-                self._folder.parent.rmdir()
+        release(self._folder, keep=self._keeps_logs)
 
     def _submit(self, method: str, function: Callable[..., Any], *arguments: Any) -> submitit.Job[Any]:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import TYPE_CHECKING
 
@@ -26,10 +27,10 @@ def check_boxes(path: Path) -> None:
     Raises:
         ImageError: one is.
     """
-    size = path.stat().st_size
     with path.open("rb") as file:
         if file.read(len(JP2)) != JP2:
             return
+        size = file.seek(0, os.SEEK_END)
         start = len(JP2)
         while start + 8 <= size:
             file.seek(start)

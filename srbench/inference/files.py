@@ -17,6 +17,8 @@ from srbench.images.write import check_writable, joined, unwritable, write, writ
 from srbench.inference.upscale import SEED
 from srbench.protocols import grey_values
 from srbench.resize import imresize
+from srbench.system.file_kinds import no_file
+from srbench.system.leftovers import remove_leftovers
 from srbench.system.memory import available
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def outputs(
         if reason := "" if folder else unwritable(target):
             raise UsageError(reason)
     else:
-        raise UsageError(f"{source}: no such file or folder")
+        raise UsageError(f"{source}: {no_file(source, 'file or folder')}")
     pairs = [(source, path.with_name(f"{path.stem}{suffix}{path.suffix}")) for source, path in pairs]
     if own := [path for file, path in pairs if path.exists() and path.samefile(file)]:
         raise UsageError(f"{own[0]}: OUT would replace IN; choose another file or folder")
@@ -83,8 +85,13 @@ def outputs(
 
 
 def each(pairs: Iterable[tuple[Path, Path]], work: Callable[[Path, Path], object]) -> list[str]:
-    """Call ``work`` with each source and target; return the errors of those that failed."""
-    faults = []
+    """Call ``work`` with each source and target; return the errors of those that failed.
+
+    What killed commands left beside the targets is removed.
+    """
+    pairs, faults = list(pairs), []
+    for folder in {target.parent for _, target in pairs}:
+        remove_leftovers(folder)
     for source, target in pairs:
         try:
             work(source, target)

@@ -16,14 +16,17 @@ from srbench.inference.upscaler import Upscaler
 from srbench.protocols import get_protocol
 from srbench.report.crops import Crop, differences, most_different
 from srbench.results.rows import decode_value
+from srbench.results.run_folder import check_picture
 from srbench.scoring.outputs import criteria, score_samples, upscale_samples
 from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr, sr_files
 from srbench.store.backbones import missing_backbones
+from srbench.system.atomic import replacing
 from srbench.system.devices import find_device
 from srbench.system.figures import figure_style
+from srbench.system.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -144,6 +147,7 @@ def compare(
             try:
                 if method.outputs and method.file:
                     file = sr_files(method.file, dataset, scale, [pair])[pair.name]
+                    check_picture(file)
                     outputs[method.name], remarks = read_sr(file, pair, sample.hr, scale)
                     for remark in remarks.values():
                         ui.warn(f"{method.name}: {remark}")
@@ -319,6 +323,7 @@ def save(figure: Figure, path: Path) -> None:
 
     Raises:
         UsageError: the file has another suffix.
+        SRBenchError: it cannot be written.
     """
     kind = path.suffix.lower()
     if kind not in FORMATS:
@@ -328,6 +333,7 @@ def save(figure: Figure, path: Path) -> None:
         ".pdf": {"CreationDate": None, "Producer": None, "Creator": None},
         ".svg": {"Date": None, "Creator": None},
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with figure_style({"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}):
-        figure.savefig(path, dpi=DPI, metadata=quiet[kind])
+    style = {"svg.hashsalt": "srbench", "svg.fonttype": "path", "pdf.fonttype": 42}
+    remove_leftovers(path.parent)
+    with replacing(path) as temporary, figure_style(style):
+        figure.savefig(temporary, dpi=DPI, metadata=quiet[kind])

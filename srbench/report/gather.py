@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import SRBenchError
+from srbench.errors import SRBenchError, several
 from srbench.results.board import load_board
 from srbench.results.definitions import FIELD
-from srbench.results.pictures import KINDS, last_pictures
+from srbench.results.pictures import KINDS, SavedPictures
 from srbench.results.rows import read_rows
 from srbench.results.run_file import folder_of, read_run_file
 from srbench.store.weights import read_card
+from srbench.system.file_kinds import read_text
 from srbench.system.json_forms import NUMBER, Fields, fits, parse
 
 if TYPE_CHECKING:
@@ -48,15 +49,17 @@ class Gallery:
     """Image -> ``HR``, ``LR`` or a method -> file that exists."""
     saved: dict[str, dict[str, Path]] = field(default_factory=lambda: defaultdict(dict))
     """``HR``, ``LR`` or a method -> image -> file that was saved, whether or not it still exists."""
+    spoilt: dict[str, dict[str, str]] = field(default_factory=lambda: defaultdict(dict))
+    """``HR``, ``LR`` or a method -> image -> what is wrong with the saved file."""
 
     def gone(self) -> list[str]:
-        """Return a line for each method, and for HR and LR, whose saved pictures no longer exist."""
-        missing = {name: sum(not path.is_file() for path in files.values()) for name, files in self.saved.items()}
+        """Return a line for each method, and for HR and LR, whose saved pictures are missing or damaged."""
         return [
-            f"{self.dataset} x{self.scale}: {name}: {count} of {len(self.saved[name])} pictures are missing; "
-            "the same run with --save-images saves them again"
-            for name, count in missing.items()
-            if count
+            f"{self.dataset} x{self.scale}: {name}: {len(images)} of {len(self.saved[name])} pictures {why} "
+            f"({several(images)}); the same run with --save-images saves them again"
+            for name, by_image in self.spoilt.items()
+            for why in dict.fromkeys(by_image.values())
+            if (images := [image for image, fault in by_image.items() if fault == why])
         ]
 
 
@@ -95,11 +98,12 @@ def gather(folders: Sequence[Path], sort: str = "") -> Findings:
     board = load_board(folders, sort)
     runs = [read_run_file(folder) for folder in folders]
     folders = [folder_of(folder) for folder in folders]
-    saved: dict[Key, tuple[Path, Row]] = {}
+    saved: dict[Key, tuple[SavedPictures, Row]] = {}
     for folder in folders:
         try:
-            for row in last_pictures(read_rows(folder / "results.jsonl")).values():
-                saved[_key(row, row["image"], row["image_sha256"])] = folder, row
+            pictures = SavedPictures(folder).add(read_rows(folder / "results.jsonl"))
+            for row in pictures.rows.values():
+                saved[_key(row, row["image"], row["image_sha256"])] = pictures, row
         except (KeyError, TypeError) as error:
             raise SRBenchError(f"{folder}: results.jsonl is damaged or not srbench's ({error!r})") from error
     hashes = {name: described["images"] for run in runs for name, described in run["datasets"].items()}
@@ -124,7 +128,9 @@ def labels(entries: Sequence[Entry]) -> list[str]:
     return result
 
 
-def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[str, dict[str, str]]) -> list[Gallery]:
+def _galleries(
+    board: Board, saved: dict[Key, tuple[SavedPictures, Row]], hashes: dict[str, dict[str, str]]
+) -> list[Gallery]:
     """Group scores and saved images by dataset, scale and device, in the order of the board."""
     members: dict[Key, list[Entry]] = defaultdict(list)
     for entry in board.entries:
@@ -142,14 +148,24 @@ def _galleries(board: Board, saved: dict[Key, tuple[Path, Row]], hashes: dict[st
                 gallery.methods.append(label)
             gallery.scores.setdefault(entry.identity["protocol"], {})[label] = entry.values
             for image, sha in images.items():
-                folder, row = saved.get(_key(entry.identity, image, sha), (Path(), {}))
-                files = {kind: folder / row[kind] for kind in KINDS} if row else {}
-                for kind, path in files.items():
-                    gallery.saved[label if kind == "sr" else kind.upper()][image] = path
-                if files and all(path.is_file() for path in files.values()):
-                    gallery.files[image] |= {label: files["sr"], "HR": files["hr"], "LR": files["lr"]}
+                if (key := _key(entry.identity, image, sha)) in saved:
+                    _add_pictures(gallery, label, image, *saved[key])
         galleries.append(gallery)
     return galleries
+
+
+def _add_pictures(gallery: Gallery, label: str, image: str, pictures: SavedPictures, row: Row) -> None:
+    """Add the saved files of an image by a method to a gallery; only whole sets of files are shown."""
+    files = {label if kind == "sr" else kind.upper(): row[kind] for kind in KINDS}
+    for name, file in files.items():
+        path = pictures.folder / file
+        if gallery.saved[name].get(image) != path:  # HR and LR are those of the methods before
+            gallery.saved[name][image] = path
+            gallery.spoilt[name].pop(image, None)
+            if fault := pictures.fault(file, read=True):
+                gallery.spoilt[name][image] = fault
+    if not any(image in gallery.spoilt[name] for name in files):
+        gallery.files[image] |= {name: pictures.folder / file for name, file in files.items()}
 
 
 def _trainings(board: Board, runs: list[Row]) -> list[Training]:
@@ -179,7 +195,7 @@ def _log(path: Path) -> list[Row]:
     """Read a training's log. A line that a crash cut off is skipped."""
     rows = []
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_text(path).splitlines()
     except (OSError, UnicodeDecodeError):
         return []
     for line in lines:

@@ -19,7 +19,7 @@ from srbench.results.columns import HEADINGS, find_column
 from srbench.results.definitions import FIELD, namesakes_note, tell_apart, versions_note
 from srbench.results.entries import SECTION, Entry, comparable, entries_of
 from srbench.results.rows import is_cut_off, read_rows
-from srbench.results.run_file import folder_of, read_run_file
+from srbench.results.run_file import bounds_of, folder_of, read_run_file
 from srbench.results.statistics import holm, p_value
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def load_board(
         try:
             metrics |= run["metrics"]
             datasets |= dict.fromkeys(run["datasets"])
-            of_run = list(entries_of(run, read_rows(folder_of(run_dir) / "results.jsonl")))
+            of_run = list(entries_of(run, read_rows(folder_of(run_dir) / "results.jsonl", bounds_of(run))))
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             reason = f"run.json or results.jsonl is damaged or not srbench's ({type(error).__name__}: {error})"
             raise SRBenchError(f"{run_dir}: {reason}") from error

@@ -102,7 +102,7 @@ def _trained(card: Mapping[str, Any]) -> str:
     try:
         images = sum(int(entry["images"]) for entry in card["data"])
         return f"{counted(int(card['steps_done']), 'step')} on {counted(images, 'image')}"
-    except (KeyError, TypeError, ValueError):  # a card of another tool
+    except (KeyError, TypeError, ValueError, OverflowError):  # a card of another tool
         return ""
 
 

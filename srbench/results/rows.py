@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from srbench.errors import SRBenchError, reason_of, without_passwords
 from srbench.system.atomic import write_text
-from srbench.system.json_forms import NONE, TEXT, Fields, fault
+from srbench.system.file_kinds import check_readable, write_fault
+from srbench.system.json_forms import LARGEST, NONE, TEXT, Each, Fields, Number, fault
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 SCHEMA = 1
 BLOCK = 2**16
+BEGINNING = b'{"schema":1,'
+"""How each row begins, without spaces; a crash leaves the beginning of one."""
 
 IDENTITY = {**dict.fromkeys(("method", "device", "precision", "plugin", "weights"), TEXT), "scale": range(2, 1000)}
 IMAGE = {**IDENTITY, "dataset": TEXT, "image": TEXT, "image_sha256": TEXT}
@@ -30,14 +35,32 @@ FORMS: dict[str, Fields] = {
     ),
     "speed": Fields(
         IDENTITY,
-        {"key": TEXT, "srbench": TEXT, "size": (int,), "batch": (int,), **dict.fromkeys(COSTS, (int, float, NONE))},
+        {
+            "key": TEXT,
+            "srbench": TEXT,
+            "size": range(1, LARGEST),
+            "batch": range(1, LARGEST),
+            "timed": (bool,),
+            "shared": TEXT,
+            **dict.fromkeys(COSTS, Number(0, optional=True)),
+        },
     ),
     "remark": Fields({**IDENTITY, "dataset": TEXT, "topic": TEXT, "text": TEXT}),
-    "picture": Fields({**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)}),
+    "picture": Fields(
+        {**IMAGE, **dict.fromkeys(("sr", "hr", "lr"), TEXT)},
+        {"files": Each(Fields({"bytes": range(LARGEST), "sha256": TEXT}))},
+    ),
 }
 """The JSON form of rows, by kind."""
 
 Row = dict[str, Any]
+Bounds = tuple[float, float]
+"""The smallest and the largest value of a metric."""
+NO_BOUNDS: Mapping[str, Bounds] = MappingProxyType({})
+INFINITE = ("inf", "-inf")
+"""Infinite values, as they are written."""
+ROUNDING = 1e-6
+"""How far rounding may take a value out of its bounds."""
 
 
 class ResultsFile:
@@ -47,9 +70,12 @@ class ResultsFile:
         """Open the file for appending; remove an incomplete last line, as a crash may leave.
 
         Raises:
-            SRBenchError: the file cannot be written.
+            SRBenchError: the file cannot be written, or is not srbench's; then it stays as it is.
         """
         self.path = path
+        if fault := write_fault(path):
+            raise SRBenchError(f"{path}: {fault}")
+        check_rows(path)
         try:
             with path.open("ab+") as file:
                 file.truncate(_whole(file))
@@ -88,17 +114,45 @@ def _whole(file: BinaryIO) -> int:
     return 0
 
 
-def read_rows(path: Path) -> Iterator[Row]:
+def check_rows(path: Path) -> None:
+    """Check by its first and last lines that a file that exists is one of rows of this schema.
+
+    Raises:
+        SRBenchError: it is not, or cannot be read.
+    """
+    try:
+        check_readable(path)
+        with path.open("rb") as file:
+            first = file.readline(BLOCK)
+            file.seek(_whole(file))
+            rest = file.read(BLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise SRBenchError(f"{path}: cannot be read ({reason_of(error)})") from error
+    if first.endswith(b"\n"):
+        _row(first, f"{path}:1", NO_BOUNDS)
+    begun = rest.replace(b" ", b"").rstrip(b"\0")[: len(BEGINNING)]  # a loss of power may leave zeros
+    if not BEGINNING.startswith(begun):
+        raise SRBenchError(f"{path}: ends in what is no row of srbench's; move the file away, or use another --out")
+
+
+def read_rows(path: Path, bounds: Mapping[str, Bounds] = NO_BOUNDS) -> Iterator[Row]:
     """Yield all rows; skip an incomplete last line.
+
+    Args:
+        path: the file.
+        bounds: the smallest and the largest value of metrics, by identity.
 
     Raises:
         SRBenchError: the file cannot be read, or a line is not a row of this schema.
     """
     try:
+        check_readable(path)
         with path.open("rb") as file:
             for number, line in enumerate(file, start=1):
                 if line.endswith(b"\n"):
-                    yield _row(line, f"{path}:{number}")
+                    yield _row(line, f"{path}:{number}", bounds)
     except FileNotFoundError:
         return
     except OSError as error:
@@ -114,7 +168,7 @@ def is_cut_off(path: Path) -> bool:
         return False
 
 
-def _row(line: bytes, location: str) -> Row:
+def _row(line: bytes, location: str, bounds: Mapping[str, Bounds]) -> Row:
     try:
         row: Row = json.loads(line.decode())
         schema = row["schema"]
@@ -124,14 +178,31 @@ def _row(line: bytes, location: str) -> Row:
         ) from error
     if schema != SCHEMA:
         raise SRBenchError(f"{location}: was written with schema {schema}, this srbench reads {SCHEMA}")
-    if reason := fault(row, FORMS.get(str(row.get("kind")), Fields())):
+    if reason := fault(row, FORMS.get(str(row.get("kind")), Fields({"kind": TEXT}))):
         raise SRBenchError(f"{location}: is damaged or not srbench's ({reason}); move the file away")
+    if row["kind"] == "score" and (reason := _value_fault(row, bounds)):
+        raise SRBenchError(f"{location}: {reason}; remove the line to have it scored again, or move the file away")
     return row
+
+
+def _value_fault(row: Row, bounds: Mapping[str, Bounds]) -> str:
+    """Return why the value of a score cannot be one of its metric; empty if it can."""
+    value = row["value"]
+    if value is None:
+        return ""
+    if type(value) is str:
+        if value not in INFINITE:
+            return f"value is {json.dumps(value[:40])}, neither a number nor one of {', '.join(INFINITE)}"
+        value = float(value)
+    least, most = bounds.get(row["metric"], (-math.inf, math.inf))
+    if least - ROUNDING <= value <= most + ROUNDING:
+        return ""
+    return f"value is {value:g}, but {row['metric']} is from {least:g} to {most:g}"
 
 
 def encode_value(value: float | None) -> float | str | None:
     """Return a value as JSON data: infinities become ``"inf"`` and ``"-inf"``."""
-    if value in (float("inf"), float("-inf")):
+    if value in (math.inf, -math.inf):
         return str(value)
     return value
 

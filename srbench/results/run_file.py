@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import subprocess
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 from srbench.errors import SRBenchError, UsageError
 from srbench.results.rows import write_json
 from srbench.store.backbones import metric_identity
+from srbench.system.file_kinds import read_fault, read_text
 from srbench.system.json_forms import NONE, NUMBER, TEXT, Each, Fields, Several, fault, parse
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from srbench.catalog.plugin import Plugin
     from srbench.data.image_sets import ImageSet
     from srbench.protocols import Protocol
-    from srbench.results.rows import Row
+    from srbench.results.rows import Bounds, Row
     from srbench.specs import MetricSpec, ModelSpec
     from srbench.store.weights import Weights
 
@@ -48,7 +50,7 @@ FORM = Fields(
         "metrics": Each(
             Fields(
                 {"identity": TEXT, "better": frozenset({"higher", "lower"}), "decimals": range(13)},
-                {"summary": TEXT, "unit": TEXT},
+                {"summary": TEXT, "unit": TEXT, "bounds": Several((int, float, NONE))},
             )
         ),
         "datasets": Each(
@@ -130,7 +132,17 @@ class RunDescription:
 
 def _metric_row(metric: MetricSpec) -> Row:
     row = {name: getattr(metric, name) for name in ("summary", "better", "unit", "decimals")}
-    return row | {"identity": metric_identity(metric)}
+    bounds = [bound if math.isfinite(bound) else None for bound in metric.bounds]
+    return row | {"identity": metric_identity(metric), "bounds": bounds}
+
+
+def bounds_of(run: Row) -> dict[str, Bounds]:
+    """Return the smallest and the largest value of a run's metrics, by identity; older runs do not say."""
+    bounds = {}
+    for metric in run["metrics"].values():
+        least, most = [*metric.get("bounds", ()), None, None][:2]
+        bounds[metric["identity"]] = -math.inf if least is None else least, math.inf if most is None else most
+    return bounds
 
 
 def _dataset_row(images: ImageSet) -> Row:
@@ -202,11 +214,13 @@ def read_run_file(run_dir: Path) -> Row:
         UsageError: there is no run.
         SRBenchError: the file is damaged, or of another schema.
     """
-    path = run_dir if run_dir.is_file() else run_dir / NAME
+    path = run_dir if run_dir.is_file() or read_fault(run_dir) else run_dir / NAME
+    if special := read_fault(path):
+        raise SRBenchError(f"{path}: {special}")
     if path is run_dir and path.suffix.lower() != ".json":
         raise UsageError(f"{run_dir}: is no run; give the folder that 'srbench run' made, or the {NAME} in it")
     try:
-        data: Row = parse(path.read_text(encoding="utf-8"), Fields({"schema": (int,)}))
+        data: Row = parse(read_text(path), Fields({"schema": (int,)}))
         schema = data["schema"]
     except FileNotFoundError as error:
         missing = f"{NAME} does not exist{_runs_below(run_dir)}" if run_dir.is_dir() else "there is no such folder"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from srbench.execution.jobs import Cell, Job
 from srbench.protocols import get_protocol
-from srbench.results.pictures import is_there, last_pictures, picture_row
+from srbench.results.pictures import SavedPictures, picture_row
 from srbench.runs.parts import Output, Part
 from srbench.scoring.sr_folders import sr_files
 from srbench.store.backbones import metric_identity
@@ -59,7 +59,6 @@ class Plan:
     done: set[str] = field(default_factory=set)
     noted: set[str] = field(default_factory=set)
     """Keys whose last row reports a missing backbone."""
-    pictures: dict[str, Row] = field(default_factory=dict)
     timed: set[tuple[str, ...]] = field(default_factory=set)
     """What was timed before."""
     sr_paths: dict[tuple[str, str, int], dict[str, Path]] = field(default_factory=dict)
@@ -88,13 +87,13 @@ class Plan:
             if row["kind"] == "job":
                 self.note_status(row)
             elif row["kind"] == "picture":
-                self.pictures |= last_pictures([row])
-            elif row["kind"] == "remark":
+                self.pictures.add([row])
+            elif row["kind"] not in ("score", "speed"):
                 continue
             elif row.get("missing"):
-                self.noted.add(row["key"])
+                self.noted.add(row.get("key", ""))
             elif not row.get("shared"):  # shared timings cannot be compared: measure again
-                self.done.add(row["key"])
+                self.done.add(row.get("key", ""))
         if self.request.force:
             self.done.clear()
 
@@ -232,7 +231,12 @@ class Plan:
         return picture_row({**identity, "image_sha256": images.hashes[image]})
 
     def _has_picture(self, images: ImageSet, method: ModelSpec, image: str) -> bool:
-        return is_there(self.request.out, self._picture(images, method, image), self.pictures)
+        return self.pictures.holds(self._picture(images, method, image))
+
+    @cached_property
+    def pictures(self) -> SavedPictures:
+        """The saved pictures by the rows that were read."""
+        return SavedPictures(self.request.out)
 
     @cached_property
     def _sets(self) -> dict[tuple[str, int], ImageSet]:

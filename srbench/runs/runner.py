@@ -5,46 +5,40 @@ The same request on the same folder scores only what is missing or failed. Only 
 
 from __future__ import annotations
 
-import itertools
-import queue
 from collections import defaultdict
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from srbench import defaults
 from srbench.catalog.plugin_files import code_hash, plugin_source
 from srbench.errors import Code, Failure, SRBenchError, reason_of
 from srbench.execution.events import ImageDone, Remarked, SpeedMeasured, TimeSpent, ValueScored
-from srbench.execution.executor import JobFailedError
 from srbench.results.rows import ResultsFile, encode_value, read_rows
 from srbench.results.run_file import RunDescription, add_seconds, now, write_run_file
+from srbench.results.run_folder import RESULTS, check_run_folder, remove_leftovers_of_run
 from srbench.results.suspicion import suspicious
 from srbench.runs.answers import Owed
 from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
 from srbench.runs.prepare import find_specs, list_images, prepare_run, warn_unsupported
+from srbench.runs.submit import End, events_of
 from srbench.runs.request import record_request
 from srbench.system.locks import hold
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from concurrent.futures import Future
+    from collections.abc import Callable, Iterable, Mapping
 
     from srbench.catalog.catalog import Catalog
     from srbench.data.image_sets import ImageSet
-    from srbench.execution.events import Event
     from srbench.execution.executor import Executor
     from srbench.execution.jobs import Cell
     from srbench.runs.plan import Task
-    from srbench.runs.request import Request
+    from srbench.runs.submit import End, events_of
+from srbench.runs.request import Request
     from srbench.specs import ModelSpec
     from srbench.system.terminal import UI
-
-QUIET_S = 5.0
-"""Seconds without an event after which the executor's health is checked."""
 
 
 @dataclass(frozen=True)
@@ -57,13 +51,6 @@ class Outcome:
     """Methods of which nothing could be run, with the reason."""
     missing: Mapping[str, str] = field(default_factory=dict)
     """Metrics that were asked for and could not be computed, with the reason; the default ones may be missing."""
-
-
-@dataclass(frozen=True)
-class End:
-    """The end of a task; without a failure it succeeded."""
-
-    failure: Failure | None = None
 
 
 def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
@@ -80,14 +67,19 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
     check_executor(request, catalog)
     listings = list_images(specs, request.scales, request.images)
     warn_unsupported(specs.methods, request.scales, ui)
+    check_run_folder(request.out)
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise SRBenchError(f"{request.out}: cannot be made ({reason_of(error)})") from error
     with hold(request.out):
+        remove_leftovers_of_run(request.out)
         prepared = prepare_run(request, catalog, specs, listings, ui)
+        plan = Plan(request, catalog, prepared, devices={})
+        bounds = {metric.identity: metric.bounds for metric in specs.metrics}
+        plan.read(read_rows(request.out / RESULTS, bounds))  # all of it, before anything is written
         with (
-            closing(ResultsFile(request.out / "results.jsonl")) as results,
+            closing(ResultsFile(request.out / RESULTS)) as results,
             open_executor(request, catalog) as executor,
         ):
             machines = {method.name: executor.environment(method.name) for method in specs.methods}
@@ -105,71 +97,10 @@ def run(request: Request, catalog: Catalog, ui: UI) -> Outcome:
                 plugins={file: code_hash(plugin_source(file)) for file in request.plugins},
             )
             write_run_file(request.out, description)
-            devices = {method: machine.device for method, machine in machines.items()}
-            plan = Plan(request, catalog, prepared, devices)
-            plan.read(read_rows(results.path))
+            plan.devices = {method: machine.device for method, machine in machines.items()}
             outcome = _Run(plan, results, executor, ui).go()
         add_seconds(request.out, outcome.seconds)
         return outcome
-
-
-def events_of(
-    executor: Executor, tasks: Iterable[Task], is_needed: Callable[[Task], bool], *, timed: bool = False
-) -> Iterator[tuple[Task, Event | End]]:
-    """Submit jobs while the executor has room, and yield their events as they arrive.
-
-    Args:
-        executor: runs the jobs.
-        tasks: the jobs in order.
-        is_needed: called before a task is submitted; a task that is no longer needed ends at once.
-        timed: whether the jobs measure time; then only as many run at once as do not disturb each other.
-
-    Yields:
-        A task and an event of its job; the last is an `End`.
-
-    Raises:
-        SRBenchError: the executor has failed.
-    """
-    waiting = iter(tasks)
-    numbers = itertools.count()
-    running: dict[int, tuple[Task, Future[None]]] = {}
-    arrived: queue.SimpleQueue[tuple[int, Event | None]] = queue.SimpleQueue()
-    while True:
-        while len(running) < executor.room(timed=timed) and (task := next(waiting, None)):
-            if not is_needed(task):
-                yield task, End()
-                continue
-            number = next(numbers)
-            future = executor.submit(task.job, partial(_put, arrived, number))
-            running[number] = task, future
-            future.add_done_callback(partial(_put_end, arrived, number))
-        if not running:
-            return
-        try:
-            number, event = arrived.get(timeout=QUIET_S)
-        except queue.Empty:
-            executor.check()
-            continue
-        task, future = running[number]
-        if event is not None:
-            yield task, event
-            continue
-        del running[number]
-        error = future.exception()
-        if error is None:
-            yield task, End()
-        elif isinstance(error, JobFailedError):
-            yield task, End(error.failure)
-        else:
-            raise error
-
-
-def _put(arrived: queue.SimpleQueue[tuple[int, Event | None]], number: int, event: Event) -> None:
-    arrived.put((number, event))
-
-
-def _put_end(arrived: queue.SimpleQueue[tuple[int, Event | None]], number: int, _: Future[None]) -> None:
-    arrived.put((number, None))
 
 
 @dataclass
@@ -263,7 +194,8 @@ class _Run:
                 self._value_row(event)
             elif isinstance(event, ImageDone):
                 if event.saved:
-                    self.results.append({**self.plan.picture(part, event.image), "time": now()})
+                    row = self.plan.picture(part, event.image)
+                    self.results.append({**row, "files": event.files, "time": now()})
                 advance(f"{part} {event.image}")
             elif isinstance(event, Remarked):
                 self._remark(part, event)

@@ -16,8 +16,9 @@ from srbench.execution.jobs import Job, Session
 from srbench.execution.local import WorkerExecutor
 from srbench.runs.executors import scoring_plugins
 from srbench.runs.prepare import choose_weights
-from srbench.system.atomic import write_text
+from srbench.system.atomic import replacing, write_text
 from srbench.system.figures import figure_style
+from srbench.system.file_kinds import check_outputs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -84,6 +85,7 @@ def sweep(request: Sweep, catalog: Catalog, ui: UI) -> Curves:
         if request.session.precision not in method.precisions:
             raise UsageError(f"{method.name} does not do {request.session.precision}")
     weights = choose_weights(request.weights, (request.scale,), catalog, methods, ui)
+    check_outputs(request.out, ("speed.csv", "speed.png", "worker.log"))
     try:
         request.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -196,4 +198,5 @@ def save(curves: Curves, folder: Path) -> None:
         SRBenchError: they cannot be written.
     """
     write_text(folder / "speed.csv", curves.table.to_csv(index=False, lineterminator="\n"))
-    draw(curves, folder / "speed.png")
+    with replacing(folder / "speed.png") as temporary:
+        draw(curves, temporary)

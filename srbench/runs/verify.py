@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, NamedTuple
 
 from srbench.errors import SRBenchError, counted
@@ -15,9 +14,9 @@ from srbench.execution.jobs import Session
 from srbench.execution.worker import Worker
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
-from srbench.results.pictures import is_there, last_pictures, made_from
+from srbench.results.pictures import CHANGED, KINDS, SavedPictures, made_from
 from srbench.results.rows import decode_value, read_rows
-from srbench.results.run_file import folder_of, read_run_file
+from srbench.results.run_file import bounds_of, folder_of, read_run_file
 from srbench.runs.consent import refuse, works_of
 from srbench.runs.options import default_of
 from srbench.runs.parts import Output
@@ -29,7 +28,7 @@ from srbench.runs.verify_costs import check_costs, costs_of
 from srbench.scoring.folders import score_folders
 from srbench.scoring.outputs import criteria
 from srbench.scoring.pairing import FilePair
-from srbench.store.hashes import sha256
+from srbench.system.leftovers import scratch
 from srbench.system.terminal import Silent
 
 if TYPE_CHECKING:
@@ -128,26 +127,27 @@ def verify(
         UsageError: no part of it can be run here, the user must name a plugin file, or does not agree.
     """
     run, run_dir = read_run_file(run_dir), folder_of(run_dir)
-    rows = list(read_rows(run_dir / "results.jsonl"))
+    rows = list(read_rows(run_dir / "results.jsonl", bounds_of(run)))
     stored = _stored(run, rows)
     if not stored:
         raise SRBenchError(f"{run_dir} holds no values to verify")
     chosen = random.SystemRandom().sample(sorted(stored), min(sample or len(stored), len(stored)))
     pending = {output: stored[output] for output in chosen}
-    pictures = _saved_pictures(run_dir, rows, pending)
+    pictures, faults = _saved_pictures(run_dir, rows, pending)
     result = Verified()
     result.board, unread = check_board(run_dir, run)
     then = costs_of(rows)
     result.unseen += _unseen(run_dir, rows, unread, trust_pictures=trust_pictures)
     if len(chosen) < len(stored):
         result.unseen.append(f"{len(stored) - len(chosen)} of {counted(len(stored), 'output')} (--sample 0 takes all)")
-    with TemporaryDirectory(prefix="srbench-verify-") as scratch:
-        requests = [_without_training(again, stored) for again in requests_of(run_dir, Path(scratch), plugins)]
+    with scratch("srbench-verify-") as folder:
+        requests = [_without_training(again, stored) for again in requests_of(run_dir, Path(folder), plugins)]
         remarks = [remark for again in requests for remark in again.remarks]
+        remarks += _remarks_on_pictures(faults)
         agree([work for again in requests for work in works_of(again.request, again.catalog)])
         with ui.track("verifying", len(requests)) as advance:
             for number, again in enumerate(requests):
-                out = Path(scratch) / str(number)
+                out = Path(folder) / str(number)
                 seconds = min(again.request.speed_seconds, default_of("speed_seconds"))
                 request = replace(again.request, out=out, device=device or again.request.device, speed_seconds=seconds)
                 again = replace(again, request=request)  # noqa: PLW2901  (the same, in its own folder)
@@ -176,12 +176,20 @@ def verify(
     return result
 
 
+def _remarks_on_pictures(faults: Mapping[str, int]) -> list[str]:
+    """Return a remark per fault of saved pictures, with the number of outputs that have it."""
+    return [
+        f"the saved pictures of {counted(count, 'output')} {fault}{'' if fault == CHANGED else ': made again'}"
+        for fault, count in faults.items()
+    ]
+
+
 def _stored(run: Row, rows: Sequence[Row]) -> dict[Output, dict[tuple[str, str], Row]]:
     """Return the board's rows: the last row of each value, for images still in the datasets of ``run.json``."""
     stored: dict[Output, dict[tuple[str, str], Row]] = defaultdict(dict)
     metrics = {described["identity"] for described in run["metrics"].values()}
     for row in rows:
-        if row["kind"] == "score" and not row.get("missing"):
+        if row["kind"] == "score" and not row.get("missing") and _names(row)[0] in run["metrics"]:
             images = run["datasets"].get(f"{row['dataset']} x{row['scale']}", {}).get("images", {})
             is_shown = row["metric"] in metrics and row["protocol"] in ("", *run["protocols"])
             if is_shown and images.get(row["image"]) == row["image_sha256"]:
@@ -234,15 +242,24 @@ def _names(row: Row) -> tuple[str, str]:
 
 def _saved_pictures(
     run_dir: Path, rows: Sequence[Row], stored: Mapping[Output, Mapping[tuple[str, str], Row]]
-) -> dict[Output, Row]:
-    """Return the picture row of each output whose files exist and match its values' code, weights and HR."""
-    known = last_pictures(rows)
-    pictures = {_output(row): row for row in known.values() if is_there(run_dir, row, known)}
-    return {
-        output: pictures[output]
-        for output, values in stored.items()
-        if output in pictures and all(made_from(row) == made_from(pictures[output]) for row in values.values())
-    }
+) -> tuple[dict[Output, Row], Counter[str]]:
+    """Return the picture row of each output whose files exist and match its values' code, weights and HR.
+
+    Second, the number of outputs whose files are not as they were saved, by what is wrong with them. Those that only
+    changed are scored again as they are: that they no longer have their values is what verifying finds.
+    """
+    saved = SavedPictures(run_dir).add(rows)
+    known = {_output(row): row for row in saved.rows.values()}
+    pictures: dict[Output, Row] = {}
+    faults: Counter[str] = Counter()
+    for output, values in stored.items():
+        picture = known.get(output)
+        if picture and all(made_from(row) == made_from(picture) for row in values.values()):
+            wrong = {fault for kind in KINDS if (fault := saved.fault(picture[kind], read=True))}
+            faults.update(wrong)
+            if wrong <= {CHANGED}:
+                pictures[output] = picture
+    return pictures, faults
 
 
 def _asks_for(again: Again, output: Output) -> bool:
@@ -272,21 +289,13 @@ def _rescore(run_dir: Path, again: Again, pictures: Mapping[Output, Row]) -> Now
             for i, output in outputs.items()
         ]
         scored = score_folders(files, scale, protocols, metrics, worker.device)
-        altered = {i: reason for i, output in outputs.items() if (reason := _altered(run_dir, pictures[output]))}
         for i, output in outputs.items():
             for criterion in criteria(metrics, protocols):
                 score = scored.scores.get((i, criterion.protocol.name), {}).get(criterion.metric.name)
-                value = math.nan if score is None or score.value is None or i in altered else score.value
-                reason = altered.get(i) or (score.reason if score else scored.faults.get(i, ""))
+                value = math.nan if score is None or score.value is None else score.value
+                reason = score.reason if score else scored.faults.get(i, "")
                 now[output, criterion.names] = Value(value, device, reason)
     return now
-
-
-def _altered(run_dir: Path, picture: Row) -> str:
-    """Return which file of a picture is not the one that was saved, by the hash in its row, if the row has hashes."""
-    hashes = {picture[kind]: picture.get(f"{kind}_sha256") for kind in ("sr", "hr")}
-    files = [file for file, stated in hashes.items() if stated and sha256(run_dir / file) != stated]
-    return f"{files[0]} is not the file that was saved: its SHA-256 differs" if files else ""
 
 
 def _repeat(again: Again, outputs: Sequence[Output], *, timed: bool) -> Now:
@@ -322,6 +331,6 @@ def _check(output: Output, row: Row, value: Value, run: Row, *, exact: bool) -> 
     # GPU results depend on the batch size, and these batches are not the run's
     exact = exact and row["device"] == value.device and not value.device.startswith("cuda")
     allowed = 0.0 if exact else max(10.0 ** -run["metrics"][metric]["decimals"], 1e-6 * abs(then))
-    both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row["reason"]
+    both_undefined = math.isnan(then) and math.isnan(value.value) and value.reason == row.get("reason", "")
     agrees = both_undefined or then == value.value or abs(then - value.value) <= allowed
     return Check(output, metric, protocol, then, value.value, agrees, value.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
@@ -86,6 +87,8 @@ class MetricSpec:
     """Unit of the values, such as ``dB``; empty if they have none."""
     decimals: int = 4
     """Digits after the decimal point in tables."""
+    bounds: tuple[float, float] = (-math.inf, math.inf)
+    """The smallest and the largest value there can be; a value beyond them in a file of results is refused."""
     tolerance: float | None = None
     """Largest difference from a published figure that rounding and differences between scripts explain, in the metric's
     unit; None for 2 % of the figure."""
@@ -108,6 +111,7 @@ class MetricSpec:
             self,
             f"backbone {self.backbone!r} must be the name of a backbone",
         )
+        require(self.bounds[0] < self.bounds[1], self, "bounds must be the smallest and the largest value")
 
     def allowed(self, figure: float) -> float:
         """Return how far a value may be from a published figure and still count as the same."""

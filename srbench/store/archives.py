@@ -7,6 +7,7 @@ another machine that uses this cache as its mirror can copy the folder.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import lzma
@@ -22,9 +23,10 @@ from typing import IO, TYPE_CHECKING, Any
 from srbench.errors import AssetError, reason_of, without_passwords
 from srbench.images.read import SUFFIXES
 from srbench.store.assets import mirrored, sources
-from srbench.store.downloads import MIB, check_room, download, is_our_disk, network_fault
+from srbench.store.downloads import MIB, check_room, download, forget_part, is_our_disk, network_fault
 from srbench.store.hashes import digest
 from srbench.store.home import home, is_remote
+from srbench.system.file_kinds import check_readable, read_text
 from srbench.system.json_forms import TEXT, Fields, parse
 from srbench.system.locks import locked
 
@@ -75,7 +77,7 @@ def _complete(folder: Path, archive: Archive) -> Path | None:
 def read_record(folder: Path) -> dict[str, Any]:
     """Return the record of an unpacked archive; empty for any other folder."""
     try:
-        record: dict[str, Any] = parse((folder / RECORD).read_text(encoding="utf-8"), NOTE)
+        record: dict[str, Any] = parse(read_text(folder / RECORD), NOTE)
     except (OSError, ValueError):
         return {}
     return record
@@ -93,11 +95,14 @@ def fetch_archive(archive: Archive, ui: UI) -> Path:
         faults = []
         for source in sources(archive.path, archive.url):
             try:
-                return _take(source, archive, ui)
+                folder = _take(source, archive, ui)
             except (OSError, *BROKEN) as error:
                 if isinstance(error, OSError) and is_our_disk(error, home()):
                     raise AssetError(f"{_folder(archive)}: cannot be written ({reason_of(error)})") from error
                 faults.append(f"{source} ({_fault(error)})")
+            else:
+                forget_part(home() / archive.path)
+                return folder
     tried = "; ".join(faults) or "no source, as none is known"
     part = home() / f"{archive.path}.part"
     resume = "The same command resumes the download. " if part.exists() and part.stat().st_size else ""
@@ -136,6 +141,7 @@ def _take(source: str, archive: Archive, ui: UI) -> Path:
 
 def _verify(file: Path, archive: Archive, ui: UI) -> dict[str, Any]:
     """Hash the archive and compare it with the pinned hash."""
+    check_readable(file)
     size = file.stat().st_size
     if archive.size and size != archive.size:
         raise UnfitArchiveError(f"wrong content: it has {size} bytes, not {archive.size}")
@@ -243,6 +249,7 @@ def _folder_members(folder: Path, _archive: Archive, target: Path) -> Iterator[t
     files = [path for path in sorted(folder.iterdir()) if path.name != RECORD]
     check_room(target, sum(path.stat().st_size for path in files), f"copying {folder.name}")
     for path in files:
+        check_readable(path)
         with path.open("rb") as stream:
             yield path.name, path.stat().st_size, stream
 
@@ -257,6 +264,8 @@ def _alone(archive: Archive, ui: UI) -> AbstractContextManager[None]:
 def _fault(error: Exception) -> str:
     if isinstance(error, FileNotFoundError):
         return "not there"
+    if isinstance(error, OSError) and error.errno == errno.EINVAL:  # a pipe or a device
+        return reason_of(error)
     if reason := network_fault(error):
         return reason
     return reason_of(error) if isinstance(error, UnfitArchiveError) else f"damaged: {reason_of(error)}"

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import logging
 import shutil
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from srbench.errors import AssetError, reason_of
 from srbench.specs import Asset
-from srbench.store.downloads import download, is_our_disk, network_fault
+from srbench.store.downloads import WrongSizeError, download, forget_part, is_our_disk, network_fault
 from srbench.store.hashes import sha256
 from srbench.store.home import home, is_remote, mirror, users_path
+from srbench.system.file_kinds import check_readable
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 
@@ -100,13 +103,16 @@ def _get(asset: Asset, target: Path) -> Path:
     pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
     known_hash = f"sha256:{asset.sha256}"
     faults = [f"{target} (damaged)"] if target.exists() else []
-    incoming = target.parent / ".incoming"  # a killed process may leave a partial file
-    shutil.rmtree(incoming, ignore_errors=True)
+    incoming = target.parent / ".incoming"
     for source in sources(asset.path, asset.url):
         url = source if is_remote(source) else f"file://{source}"
         try:
-            fetched = pooch.retrieve(url, known_hash, target.name, incoming, downloader=_bring)
+            bring = partial(_bring, incoming / f".{target.name}")
+            fetched = pooch.retrieve(url, known_hash, target.name, incoming, downloader=bring)
+            forget_part(incoming / f".{target.name}")
             return Path(fetched).replace(target)
+        except WrongSizeError as error:
+            faults.append(f"{source} ({error})")
         except ValueError:
             faults.append(f"{source} (wrong content: its SHA-256 is not the pinned one)")
         except OSError as error:  # requests' errors too
@@ -114,7 +120,7 @@ def _get(asset: Asset, target: Path) -> Path:
                 raise
             faults.append(f"{source} ({_fault(error)})")
         finally:
-            shutil.rmtree(incoming, ignore_errors=True)
+            _clean(incoming)
     tried = "; ".join(faults) or "no source is known"
     raise AssetError(
         f"cannot get {asset.path}: tried {tried}. Put it under a folder and set SRBENCH_MIRROR to that folder, "
@@ -122,12 +128,26 @@ def _get(asset: Asset, target: Path) -> Path:
     )
 
 
-def _bring(url: str, output_file: str | Path, _pooch: object) -> None:
-    """Pooch downloader with retries and resumption; also copies from a mirror folder."""
+def _clean(incoming: Path) -> None:
+    """Remove all but the parts of downloads, which the next attempt resumes; a killed process may leave other files."""
+    with suppress(OSError):
+        for path in incoming.iterdir():
+            if not path.name.endswith((".part", ".part.json")):
+                path.unlink()
+        incoming.rmdir()  # fails where a part stays
+
+
+def _bring(download_as: Path, url: str, output_file: str | Path, _pooch: object) -> None:
+    """Pooch downloader with retries; of an interrupted download the next command resumes the part beside its file.
+
+    It also copies from a mirror folder.
+    """
     if is_remote(url):
-        download(url, Path(output_file), Silent())
+        download(url, download_as, Silent()).replace(output_file)
     else:
-        shutil.copyfile(url.removeprefix("file://"), output_file)
+        file = Path(url.removeprefix("file://"))
+        check_readable(file)
+        shutil.copyfile(file, output_file)
 
 
 def _fault(error: OSError) -> str:

@@ -25,6 +25,7 @@ from srbench.store.feature_hash import features_hash, hash_of_file
 from srbench.store.hashes import sha256
 from srbench.store.home import home, is_remote, mirror
 from srbench.system.atomic import replacing
+from srbench.system.leftovers import remove_leftovers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -234,6 +235,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
     taken = {key: value.numpy() for key, value in features.items()}
     _check_features(backbone, taken, weights.url)
     path = home() / backbone.path
+    remove_leftovers(path.parent)
     with replacing(path, AssetError) as temporary:
         temporary.write_bytes(save(features))
         if not backbone.features:

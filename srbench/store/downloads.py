@@ -17,8 +17,10 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import AssetError
+from srbench.store.transfer import SlowServerError, transfer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from requests import Response
@@ -37,9 +39,15 @@ LONGEST_PAUSE_S = 60.0
 """Longest ``Retry-After`` that is respected; above it the download fails."""
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 BARRED = (errno.EROFS, errno.EACCES, errno.EPERM)
+LARGEST_UNTOLD = 2**32
+"""Most bytes of a file of which neither the server nor its user tells the size."""
 MIB = 2**20
 CHUNK = 2**16
 """Bytes written at a time; at most so many are lost if a transfer is interrupted."""
+
+
+class WrongSizeError(ValueError):
+    """A server's file has another size, or none that is told and more bytes than are taken."""
 
 
 def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0) -> Path:
@@ -54,8 +62,9 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
 
     Raises:
         AssetError: the disk has too little space.
-        OSError: the server cannot be reached, refuses, times out or disconnects; the part stays for the next attempt.
-        ValueError: the server's file has another size.
+        OSError: the server cannot be reached, refuses, times out, is too slow or disconnects; the part stays for the
+            next attempt.
+        WrongSizeError: the server's file has another size.
     """
     import requests
 
@@ -79,6 +88,13 @@ def download(url: str, target: Path, ui: UI, *, size: int = 0, room: float = 1.0
     part.replace(target)
     _note(part).unlink(missing_ok=True)
     return target
+
+
+def forget_part(target: Path) -> None:
+    """Remove the part of a download that is no longer needed, as the file came from elsewhere."""
+    part = target.with_name(target.name + ".part")
+    for path in (part, _note(part)):
+        path.unlink(missing_ok=True)
 
 
 def check_room(folder: Path, needed: int, purpose: str) -> None:
@@ -109,6 +125,8 @@ def network_fault(error: Exception) -> str:
         delay = response.headers.get("Retry-After", "")
         busy = ": it is busy" + (f"; try again in {delay} s" if delay.isdecimal() else "")
         return f"HTTP {response.status_code}{busy if response.status_code in BUSY else ''}"
+    if isinstance(error, SlowServerError):
+        return str(error)
     if not type(error).__module__.startswith("requests"):
         return ""
     if "Timeout" in type(error).__name__ or any("timed out" in str(cause) for cause in error.args):
@@ -163,7 +181,7 @@ def _resume(url: str, part: Path, ui: UI, size: int, room: float) -> None:
         headers["Range"] = f"bytes={have}-"
         if known["version"]:
             headers["If-Range"] = known["version"]
-    with requests.get(url, headers=headers, stream=True, timeout=TIMEOUT_S) as response:
+    with transfer(url, headers, TIMEOUT_S, CHUNK) as (response, chunks):
         if known and not _continues(response, have, known):
             have = 0
             if response.status_code in (206, 416):  # the rest of another file, or a shorter one
@@ -172,24 +190,32 @@ def _resume(url: str, part: Path, ui: UI, size: int, room: float) -> None:
         response.raise_for_status()
         total = known["size"] if have else int(response.headers.get("Content-Length", 0))
         if size and total and total != size:
-            raise ValueError(f"wrong content: it has {total} bytes there, not {size}")
+            raise WrongSizeError(f"wrong content: it has {total} bytes there, not {size}")
         total = total or size
         check_room(part.parent, int(room * total) - have, part.name.removesuffix(".part"))
         _note(part).write_text(json.dumps({"url": url, "size": total, "version": _version(response)}))
-        _receive(response, part, ui, have, total)
+        _receive(chunks, part, ui, have, total)
     if total and _bytes(part) != total:
         raise requests.exceptions.ChunkedEncodingError("the transfer broke off")
     return None
 
 
-def _receive(response: Response, part: Path, ui: UI, have: int, total: int) -> None:
-    """Append the response to the part."""
+def _receive(chunks: Iterable[bytes], part: Path, ui: UI, have: int, total: int) -> None:
+    """Append chunks to the part.
+
+    Raises:
+        WrongSizeError: there are more bytes than the total, or than `LARGEST_UNTOLD` if that is unknown.
+    """
     done, began = 0, time.monotonic()
     name = part.name.removesuffix(".part")
     with ui.track(f"downloading {name} (MiB)", -(-total // MIB)) as advance, part.open("ab" if have else "wb") as file:
         for _ in range(have // MIB):
             advance("")
-        for chunk in response.iter_content(CHUNK):
+        for chunk in chunks:
+            if have + done + len(chunk) > (total or LARGEST_UNTOLD):
+                part.unlink()
+                _note(part).unlink()
+                raise WrongSizeError(f"wrong content: it has more than {total or LARGEST_UNTOLD} bytes there")
             file.write(chunk)
             shown = (have + done) // MIB
             done += len(chunk)

@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from srbench.specs import Asset
+from srbench.system.file_kinds import check_readable
 
 
 def sha256(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
+    """Return the SHA-256 of a file in hex.
+
+    Raises:
+        OSError: it cannot be read, or is a pipe, a socket or a device.
+    """
+    check_readable(path)
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -32,6 +38,11 @@ def own_code() -> str:
     for file in sorted(folder.rglob("*.py")):
         total.update(f"{file.relative_to(folder).as_posix()}\0".encode() + file.read_bytes() + b"\0")
     return total.hexdigest()[:16]
+
+
+def size_and_hash(path: Path) -> dict[str, Any]:
+    """Return ``bytes``, the size of a file, and ``sha256``, its SHA-256 in hex, by which damage is found later."""
+    return {"bytes": path.stat().st_size, "sha256": sha256(path)}
 
 
 def digest(value: Any) -> str:

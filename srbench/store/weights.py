@@ -15,6 +15,7 @@ from srbench.images.degradations import BICUBIC
 from srbench.store.hashes import sha256, tree_hash
 from srbench.store.home import home, users_path
 from srbench.system.atomic import replacing, write_text
+from srbench.system.file_kinds import no_file, read_text
 from srbench.system.json_forms import NONE, TEXT, Fields, parse
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def card_path(weights: Path) -> Path:
 def read_card(weights: Path) -> dict[str, Any]:
     """Return the card of a weights file; empty if there is no readable card."""
     try:
-        card: dict[str, Any] = parse(card_path(weights).read_text(encoding="utf-8"), CARD)
+        card: dict[str, Any] = parse(read_text(card_path(weights)), CARD)
     except (OSError, ValueError):
         return {}
     return card
@@ -130,11 +131,11 @@ def _checked(spec: ModelSpec, scale: int, path: Path, origin: str, option: str) 
         UsageError: the file or its card cannot be used, or they do not belong together.
     """
     if not path.is_file():
-        raise UsageError(f"{option}: no such file")
+        raise UsageError(f"{option}: {no_file(path)}")
     card: Any = {}
-    if card_path(path).is_file():
+    if card_path(path).exists():
         try:
-            card = parse(card_path(path).read_text(encoding="utf-8"), CARD)
+            card = parse(read_text(card_path(path)), CARD)
         except (OSError, ValueError) as error:
             raise UsageError(f"{card_path(path)}: is not a card of weights ({error})") from error
         method, card_scale = card.get("method", spec.base), card.get("scale", scale)

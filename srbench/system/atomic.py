@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError, reason_of
+from srbench.system.file_kinds import write_fault
+from srbench.system.leftovers import remove_leftovers, temporary_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-
-LEFTOVER = re.compile(r"\..+\.\d+(\.[^.]*)?")
-"""Names of temporary files that a killed process may leave."""
 
 
 @contextmanager
@@ -34,9 +31,11 @@ def replacing(
         remark: end of the error message, such as what happens to the old file.
 
     Raises:
-        SRBenchError: of the class ``raises``: the file cannot be written.
+        SRBenchError: of the class ``raises``: the file cannot be written, or is a link, a pipe, a socket or a device.
     """
-    temporary = path.with_name(f".{path.stem[:32]}.{os.getpid()}{path.suffix}")
+    if fault := write_fault(path):
+        raise raises(f"{path}: {fault}")
+    temporary = temporary_path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -48,27 +47,14 @@ def replacing(
             temporary.unlink(missing_ok=True)
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Remove temporary files of killed processes; no other process may be writing to the folder.
-
-    Raises:
-        SRBenchError: the folder cannot be read or written.
-    """
-    try:
-        for path in folder.iterdir():
-            if LEFTOVER.fullmatch(path.name):
-                path.unlink()
-    except OSError as error:
-        raise SRBenchError(f"{folder}: cannot be written ({reason_of(error)})") from error
-
-
 def write_text(path: Path, text: str) -> None:
-    r"""Replace a text file.
+    r"""Replace a text file; remove what killed commands left beside it.
 
     Bytes of paths that are no UTF-8 are written as JSON writes them, such as ``\udce9``.
 
     Raises:
         SRBenchError: the file cannot be written.
     """
+    remove_leftovers(path.parent)
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")

@@ -23,6 +23,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import SRBenchError
+from srbench.system.bounded_log import BoundedLog
 from srbench.system.environment import clean_environment
 from srbench.system.trees import kill_tree, tree_memory
 
@@ -65,22 +66,24 @@ class Child:
     Args:
         module: the module to run with ``python -m``.
         hello: the first message to the child.
-        log: file for the child's standard error.
+        log: file for the child's standard error, of which the beginning and the end are kept.
 
     Raises:
         SRBenchError: the child did not start, or refused to serve.
     """
 
     def __init__(self, module: str, hello: Message, log: Path) -> None:
-        with log.open("ab") as stderr:
-            self._popen = subprocess.Popen(
-                [sys.executable, "-P", "-m", module],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=stderr,
-                env=clean_environment(),
-                start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
-            )
+        self._log = BoundedLog(log)
+        self._popen = subprocess.Popen(
+            [sys.executable, "-P", "-m", module],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=clean_environment(),
+            start_new_session=True,  # Ctrl-C is for the parent, which stops the child itself
+        )
+        if self._popen.stderr is not None:
+            self._log.follow(self._popen.stderr)
         self._answers: queue.Queue[tuple[int, Message] | Exit] = queue.Queue()
         self._number = -1
         self._strays = 0
@@ -103,7 +106,9 @@ class Child:
                     self._answers.put(answer)
                 else:
                     self._strays += 1
-        self._answers.put(Exit(self._popen.wait()))
+        code = self._popen.wait()
+        self._log.finish()  # messages say "see the log"
+        self._answers.put(Exit(code))
 
     def send(self, line: str) -> None:
         """Write one line to the child; what it still sends of the last one is dropped.
@@ -157,6 +162,7 @@ class Child:
             with contextlib.suppress(BrokenPipeError):  # unread lines may be dropped
                 self._popen.stdin.close()
         self._popen.wait()
+        self._log.finish()
 
 
 def _numbered(line: bytes) -> tuple[int, Message] | None:

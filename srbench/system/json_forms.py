@@ -1,6 +1,6 @@
 """Parse untrusted JSON, and validate it against a form.
 
-A form is a tuple of types, a range of whole numbers, a frozenset of words, `Fields`, `Each` or `Several`.
+A form is a tuple of types, a range of whole numbers, a frozenset of words, `Number`, `Fields`, `Each` or `Several`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,21 @@ if TYPE_CHECKING:
 DEEPEST = 32
 """Most levels of nesting; srbench's files have fewer, and JSON encoders fail at larger depths."""
 LARGEST = 2**63
+HUGE = 1e100
+"""Bound of all numbers with a fraction; squares of larger ones overflow, and Python's JSON has NaN and infinity."""
+BOUNDS = {int: LARGEST, float: HUGE}
 
 NONE = type(None)
 TEXT = (str,)
 NUMBER = (int, float)
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number of at least ``least``, or null if ``optional``."""
+
+    least: float
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,9 +85,15 @@ def fault(value: Any, form: Any, where: str = "it") -> str:
 
 
 def fits(value: Any, form: Any) -> bool:
-    """Return whether a value has one of the types, or is in the range or among the words; integers fit in 64 bits."""
+    """Return whether a value has one of the types, or is in the range or among the words.
+
+    Numbers must also be within `BOUNDS`.
+    """
+    if isinstance(form, Number):
+        return (value is None and form.optional) or (fits(value, NUMBER) and value >= form.least)
     if type(form) is tuple:
-        return type(value) in form and (type(value) is not int or -LARGEST < value < LARGEST)
+        bound = BOUNDS.get(type(value))
+        return type(value) in form and (bound is None or -bound < value < bound)
     return type(value) is (int if isinstance(form, range) else str) and value in form
 
 
@@ -91,8 +108,10 @@ def _fields_fault(value: Any, form: Fields, where: str) -> str:
                 continue
             part = value[name]
             kind = type(part)
-            if type(inner) is tuple and kind in inner and (kind is not int or -LARGEST < part < LARGEST):
-                continue  # as `fits` says, without a call: a run has a million rows
+            if type(inner) is tuple and kind in inner:
+                bound = BOUNDS.get(kind)
+                if bound is None or -bound < part < bound:
+                    continue  # as `fits` says, without a call: a run has a million rows
             if reason := fault(part, inner, f"{where}.{name}"):
                 return reason
     return ""

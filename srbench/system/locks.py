@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 from srbench.errors import SRBenchError, reason_of
+from srbench.system.file_kinds import write_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,8 +32,10 @@ def locked(
         raises: the error class if the file cannot be created.
 
     Raises:
-        SRBenchError: of the class ``raises``: the file cannot be created.
+        SRBenchError: of the class ``raises``: the file cannot be created, or is a link or no file.
     """
+    if fault := write_fault(file):
+        raise raises(f"{file}: {fault}")
     from filelock import FileLock, Timeout
 
     lock = FileLock(file)
@@ -55,9 +58,11 @@ def hold(folder: Path) -> Iterator[None]:
     """Lock a folder against other runs.
 
     Raises:
-        SRBenchError: another process holds the lock, or the folder cannot be written.
+        SRBenchError: another process holds the lock, the folder cannot be written, or its locks are links or no files.
     """
     holder = folder / HOLDER  # not the lock file itself, which acquiring may truncate
+    if fault := write_fault(holder):
+        raise SRBenchError(f"{holder}: {fault}")
 
     def refuse() -> NoReturn:
         raise SRBenchError(f"{folder} is in use by {_named(holder)}; wait until it ends, or use another --out")

@@ -7,6 +7,7 @@ import platform
 import time
 from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,9 +19,10 @@ from srbench.errors import MethodError, SRBenchError, UsageError, one_line
 from srbench.images.degradations import BICUBIC, get_degradation
 from srbench.protocols import get_protocol
 from srbench.store.weights import NAME as WEIGHTS
-from srbench.store.weights import save_weights
-from srbench.system.atomic import remove_leftovers
+from srbench.store.weights import card_path, save_weights
 from srbench.system.devices import device_name
+from srbench.system.file_kinds import check_outputs
+from srbench.system.leftovers import remove_leftovers
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 from srbench.training.average import MovingAverage
@@ -33,7 +35,8 @@ from srbench.training.data.samplers import open_sampler
 from srbench.training.fabric import make_fabric
 from srbench.training.interrupt import Interrupt
 from srbench.training.launcher import is_follower
-from srbench.training.log import Log, check_tensorboard
+from srbench.training.log import CURVES, EVENTS, Log, check_tensorboard
+from srbench.training.log import NAME as LOG
 from srbench.training.recipes.session import Training
 from srbench.training.request import Trained
 from srbench.training.start import find_method, load_start
@@ -42,7 +45,6 @@ from srbench.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from srbench.catalog.catalog import Catalog
     from srbench.data.image_sets import ImageSet
@@ -53,6 +55,9 @@ if TYPE_CHECKING:
     from srbench.training.recipes.session import Settings
     from srbench.training.request import TrainRequest
 
+SAMPLES = "samples"
+FILES = (WEIGHTS, card_path(Path(WEIGHTS)).name, STATE, LOG, CURVES, EVENTS, SAMPLES)
+"""What is written to a training's folder."""
 KEPT = ("best", "best_step", "figures", "seconds", "warned")
 """Attributes of the loop that are saved beside the recipe's state and restored by a resumption."""
 GRACE_S = 6.0
@@ -74,6 +79,7 @@ def train(request: TrainRequest, catalog: Catalog, ui: UI) -> Trained:
         raise UsageError(f"{request.out} holds a training already; --resume continues it, --out chooses another folder")
     if (request.out / "run.json").exists():
         raise UsageError(f"{request.out} is the folder of a run; --out chooses another folder")
+    check_outputs(request.out, FILES)
     if request.resume and not (request.out / STATE).is_file():
         ui.note(f"{request.out} holds no training yet; starting one")
         request = replace(request, resume=False)
@@ -248,7 +254,7 @@ class _Loop:
         return ", ".join([f"{speed:.1f} steps/s", *(f"{name} {value:.4g}" for name, value in means.items())])
 
     def _validate(self, step: int, log: Log) -> None:
-        figures = self.validator.score(self.average.net, self.spec.multiple, self.out / "samples" / f"{step:07d}")
+        figures = self.validator.score(self.average.net, self.spec.multiple, self.out / SAMPLES / f"{step:07d}")
         log.validated(step, figures)
         self.ui.note(f"step {step}: {self.validator.name} {beside_baseline(figures, self.validator.baseline)}")
         card = self._card(step, figures)

@@ -7,7 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from srbench.errors import SRBenchError, UsageError, reason_of
-from srbench.system.atomic import write_text
+from srbench.system.atomic import replacing, write_text
 from srbench.system.figures import figure_style
 
 if TYPE_CHECKING:
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+NAME, CURVES, EVENTS = "log.jsonl", "curves.png", "tensorboard"
+"""Files and the folder that a training's log is written to."""
+
+
 def draw_curves(log: Path, target: Path) -> None:
     """Draw ``log.jsonl`` as one panel per value, training and validation alike.
 
     Raises:
-        OSError: the log cannot be read, or the picture cannot be written.
+        OSError: the log cannot be read.
+        SRBenchError: the picture cannot be written.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,10 +53,8 @@ def draw_curves(log: Path, target: Path) -> None:
             panel.grid(alpha=0.3)
         for panel in panels[len(series) :]:
             panel.set_visible(False)
-        figure.savefig(target, dpi=110)
-
-
-NAME = "log.jsonl"
+        with replacing(target) as temporary:
+            figure.savefig(temporary, dpi=110)
 
 
 def check_tensorboard() -> None:
@@ -82,7 +85,7 @@ class Log:
         if tensorboard:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._events = SummaryWriter(str(folder / "tensorboard"), purge_step=start + 1 if start else None)
+            self._events = SummaryWriter(str(folder / EVENTS), purge_step=start + 1 if start else None)
         self._cut(start)
 
     def write(self, step: int, values: Mapping[str, float]) -> None:
@@ -97,7 +100,7 @@ class Log:
         """Close the TensorBoard events and draw the curves."""
         if self._events:
             self._events.close()
-        draw_curves(self.path, self.folder / "curves.png")
+        draw_curves(self.path, self.folder / CURVES)
 
     def _append(self, row: Mapping[str, Any], step: int, values: Mapping[str, float], group: str) -> None:
         try:

@@ -111,12 +111,12 @@ def test_a_report_that_lacks_saved_pictures_is_written_and_ends_with_1(here, pho
     (saved / "p0.png").write_bytes(b"junk")
     done = here("report", "out")
     assert done.returncode == 1
-    assert "nearest/p0.png" in done.stderr
+    assert "nearest: 1 of 2 pictures are damaged or changed (p0); the same run with --save-images" in done.stderr
     assert done.stdout.startswith("report: out/report.html (")
     for path in saved.iterdir():
         path.unlink()
     done = here("report", "out", "--out", "new.html")
     assert done.returncode == 1
-    assert "warning: photos x4: nearest: 2 of 2 pictures are missing; " in done.stderr
+    assert "warning: photos x4: nearest: 2 of 2 pictures are missing (p0, p1); " in done.stderr
     assert "no picture was saved" not in done.stderr
     assert (tmp_path / "new.html").is_file()

@@ -26,7 +26,7 @@ EVENTS = [
     ValueScored("key", 31.5, tile=64),
     ValueScored("key", math.inf, "SR equals HR: psnr is infinite"),
     ValueScored("key", None, "no alexnet", Code.MISSING_BACKBONE),
-    ImageDone("a", saved=True),
+    ImageDone("a", saved=True, files={"sr": {"bytes": 3, "sha256": "ab"}}),
     SpeedMeasured({"latency_ms": 1.5, "macs": None}, "2 of 4 cores of here"),
     PeakMeasured(1e9),
     TimeSpent({"forward": 0.5}),

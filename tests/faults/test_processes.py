@@ -18,6 +18,7 @@ from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
 from srbench.specs import Asset
 from srbench.store import assets
+from srbench.system.leftovers import MACHINE
 from srbench.system.locks import locked
 from srbench.system.terminal import Silent
 from srbench.training import engine
@@ -111,6 +112,9 @@ def test_two_trainings_on_one_folder(tmp_path, save_image, monkeypatch):
     ):
         engine.train(request, Catalog.load(), Silent())
     assert [path.name for path in out.iterdir()] == [".lock"]
-    (out / ".state.pt.123").write_bytes(b"of one that was killed")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = out / f".state.{MACHINE}-{ended.pid}.pt"
+    left.write_bytes(b"of one that was killed")
     assert engine.train(request, Catalog.load(), Silent()).steps == 2
-    assert not (out / ".state.pt.123").exists()
+    assert not left.exists()

@@ -273,13 +273,13 @@ def test_saved_pictures_that_are_gone_or_junk_are_named(made_run, ui):
     written = write_report([folder], folder / "report.html", ui)
     again = "; the same run with --save-images saves them again"
     assert sorted(written.faults) == [
-        f"set5 x4: m1: 5 of 5 pictures are missing{again}",
-        f"set5 x4: m2: 1 of 5 pictures are missing{again}",
+        f"set5 x4: m1: 5 of 5 pictures are missing (a, b, c and 2 more){again}",
+        f"set5 x4: m2: 1 of 5 pictures are missing (a){again}",
     ]
     assert (written.remarks, written.images) == ([], 5)
     shutil.rmtree(folder / "images" / "set5_x4" / "HR")
     written = write_report([folder], folder / "report.html", ui)
-    assert f"set5 x4: HR: 5 of 5 pictures are missing{again}" in written.faults
+    assert f"set5 x4: HR: 5 of 5 pictures are missing (a, b, c and 2 more){again}" in written.faults
     assert (written.remarks, written.images) == ([], 0)
 
 

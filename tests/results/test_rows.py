@@ -15,17 +15,17 @@ def test_each_row_is_on_disk_at_once(tmp_path):
     path = tmp_path / "results.jsonl"
     results = ResultsFile(path)
     for i in range(3):
-        results.append({"i": i})
+        results.append({"kind": "note", "i": i})
         assert [row["i"] for row in read_rows(path)] == list(range(i + 1))
     results.close()
 
 
 def test_a_torn_tail_is_passed_over_and_cut_before_the_next_row(tmp_path):
     path = tmp_path / "results.jsonl"
-    path.write_bytes(b'{"schema":1,"i":0}\n{"schema":1,"i"')
+    path.write_bytes(b'{"schema":1,"kind":"note","i":0}\n{"schema":1,"i"')
     assert [row["i"] for row in read_rows(path)] == [0]
     results = ResultsFile(path)
-    results.append({"i": 1})
+    results.append({"kind": "note", "i": 1})
     results.close()
     assert [json.loads(line)["i"] for line in path.read_text().splitlines()] == [0, 1]
 
@@ -33,14 +33,14 @@ def test_a_torn_tail_is_passed_over_and_cut_before_the_next_row(tmp_path):
 @pytest.mark.parametrize("line", ["{broken", "[1]", "3", '{"i": 1}', "null"])
 def test_damage_in_the_middle_is_named_with_its_line(tmp_path, line):
     path = tmp_path / "results.jsonl"
-    path.write_text(f'{{"schema":1}}\n{line}\n{{"schema":1}}\n')
+    path.write_text(f'{{"schema":1,"kind":"a"}}\n{line}\n{{"schema":1,"kind":"a"}}\n')
     with pytest.raises(SRBenchError, match=r"results\.jsonl:2: is not a row of results"):
         list(read_rows(path))
 
 
 def test_another_schema_is_refused(tmp_path):
     path = tmp_path / "results.jsonl"
-    path.write_text('{"schema":9}\n')
+    path.write_text('{"schema":9,"kind":"job"}\n')
     with pytest.raises(SRBenchError, match="written with schema 9, this srbench reads 1"):
         list(read_rows(path))
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +16,7 @@ from PIL import Image
 from srbench.errors import SRBenchError
 from srbench.execution.worker import Worker
 from srbench.runs.verify import verify
+from srbench.system.leftovers import MACHINE
 from srbench.system.terminal import Silent
 from tests.runs.conftest import SHARP, make
 
@@ -201,6 +205,49 @@ def test_parameters_and_macs_are_counted_again(asked, tmp_path):
     ]
     assert not found.holds
     assert found.board == ["nearest on photos x2, y", "nearest on photos x2, rgb"]  # the CSV has the true count
+
+
+def test_what_is_wrong_with_saved_pictures_is_said(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    folder = tmp_path / "run" / "images" / "photos_x2" / "nearest"
+    (folder / "p0.png").write_bytes((folder / "p0.png").read_bytes()[:-20])
+    (folder / "p1.png").rename(tmp_path / "secret.png")
+    (folder / "p1.png").symlink_to(tmp_path / "secret.png")
+    (folder / "p2.png").unlink()
+    found = verify(tmp_path / "run", 0, Silent())
+    assert {check.output.image for check in found.differing} == {"p0"}
+    assert (found.rescored, found.repeated) == (4, 2)
+    assert set(found.remarks) == {
+        "the saved pictures of 1 output are damaged or changed",
+        "the saved pictures of 1 output are links, which are not followed: made again",
+        "the saved pictures of 1 output are missing: made again",
+    }
+
+
+def test_a_run_makes_pictures_that_were_cut_short_again(asked, tmp_path):
+    saving = replace(asked, save_images=True)
+    make(saving)
+    file = tmp_path / "run" / "images" / "photos_x2" / "nearest" / "p0.png"
+    content = file.read_bytes()
+    file.write_bytes(content[:100])
+    make(asked)  # it saves none
+    assert file.read_bytes() == content[:100]
+    make(saving)
+    assert file.read_bytes() == content
+    assert not verify(tmp_path / "run", 0, Silent()).remarks
+
+
+def test_what_killed_commands_left_is_removed_by_the_next_run(asked, tmp_path):
+    make(replace(asked, save_images=True))
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    folders = tmp_path / "run", tmp_path / "run" / "images" / "photos_x2" / "nearest"
+    for folder in folders:
+        (folder / f".p0.{MACHINE}-{process.pid}.png").touch()
+        (folder / f".p0.{MACHINE}-{os.getppid()}.png").touch()
+    make(asked)
+    for folder in folders:
+        assert {path.name for path in folder.glob(".p*")} == {f".p0.{MACHINE}-{os.getppid()}.png"}
 
 
 def test_pictures_of_another_precision_are_not_taken_for_this_ones(asked, tmp_path):

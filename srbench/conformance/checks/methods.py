@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from srbench.inference.output_range import OutputRange
 from srbench.inference.precision import Inference
 from srbench.inference.upscale import upscale
 from srbench.store.weights import find_weights, load_weights, save_weights
+from srbench.system.leftovers import scratch
 
 if TYPE_CHECKING:
     from srbench.conformance.bench import MethodBench
@@ -235,7 +235,7 @@ def weights(bench: MethodBench) -> None:
                 raise SkipError("it has no weights")
             raise FaultError("it has a recipe, but neither parameters nor buffers")
         lr = bench.lr()
-        with tempfile.TemporaryDirectory() as folder:
+        with scratch("srbench-check-") as folder:
             path = Path(folder) / "weights.safetensors"
             try:
                 save_weights(net, path, {})

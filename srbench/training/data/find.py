@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from srbench.specs import Asset
 from srbench.store.archives import read_record
 from srbench.store.assets import local_path
 from srbench.store.hashes import digest
+from srbench.system.threads import in_threads
 from srbench.training.data.test_images import find_test_images
 
 if TYPE_CHECKING:
@@ -141,8 +141,8 @@ def find_images(
         local = next((pair.hr for pair in pairs if not isinstance(pair.hr, Asset)), None)
         record = read_record(local.parent) if spec.archive and local else {}
         inspect = partial(_inspect, spec.name, record.get("sha256", ""), scale)
-        with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:  # not in threads: it is global
-            inspected = list(pool.map(inspect, pairs))
+        with warnings.catch_warnings(action="ignore"):  # not in threads: it is global
+            inspected = in_threads(inspect, pairs)
         for fault in (item for item in inspected if isinstance(item, str)):
             ui.warn(f"left out: {fault}")
         good = [item for item in inspected if not isinstance(item, str)]

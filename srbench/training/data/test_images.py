@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from srbench.errors import SRBenchError
 from srbench.images.fingerprint import cropped, fingerprint
 from srbench.images.read import read_8bit
 from srbench.specs import Asset
+from srbench.system.threads import in_threads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -42,8 +42,8 @@ def find_test_images(catalog: Catalog, images: Mapping[TrainingImage, str]) -> d
         except SRBenchError:  # reported where it is left out
             return ""
 
-    with warnings.catch_warnings(action="ignore"), ThreadPoolExecutor() as pool:
-        same |= {image.name: name for image, name in zip(wanted, pool.map(twin, wanted), strict=True) if name}
+    with warnings.catch_warnings(action="ignore"):
+        same |= {image.name: name for image, name in zip(wanted, in_threads(twin, wanted), strict=True) if name}
     return same
 
 
