@@ -23,8 +23,8 @@ from srbench.runs.executors import check_executor, open_executor
 from srbench.runs.parts import Part
 from srbench.runs.plan import Plan
 from srbench.runs.prepare import find_specs, list_images, prepare_run, warn_unsupported
-from srbench.runs.submit import End, events_of
 from srbench.runs.request import record_request
+from srbench.runs.submit import End, events_of
 from srbench.system.locks import hold
 
 if TYPE_CHECKING:
@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from srbench.execution.executor import Executor
     from srbench.execution.jobs import Cell
     from srbench.runs.plan import Task
-    from srbench.runs.submit import End, events_of
-from srbench.runs.request import Request
+    from srbench.runs.request import Request
     from srbench.specs import ModelSpec
     from srbench.system.terminal import UI
 
