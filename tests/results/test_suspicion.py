@@ -32,6 +32,8 @@ def test_what_is_far_above_every_other_is_remarked_on(value, remarked):
     text = "PSNR is 6.1 dB above that of every other method: does it know HR?"
     assert found == ({("good", "set5", 4): text} if remarked else {})
     assert suspicious(rows(good=[value, value])) == {}
+    assert suspicious(rows(nearest=[20.0], good=[value])) == {}
+    assert suspicious(rows(bicubic=[20.0], good=[value])) != {}
 
 
 def test_scores_of_other_protocols_and_metrics_are_not_compared():
