@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +12,10 @@ from srbench.cli.options import format_option
 from srbench.cli.parameters import SCALE, Name
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import printable
+from srbench.system.text_tables import is_piped, stdout_console, text_table
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
 
     from srbench.catalog.catalog import Catalog
     from srbench.inference.layers import Network
@@ -64,10 +64,8 @@ def info_command(*, method: str, scale: int | None, style: str, plugins: tuple[s
     if style == "json":
         click.echo(json.dumps(to_json(facts), indent=2, ensure_ascii=False))
         return
-    from rich.console import Console
-
-    tty = sys.stdout.isatty()
-    show(facts, Console(width=None if tty else PIPED_WIDTH, highlight=False, emoji=False, markup=False), plain=not tty)
+    plain = is_piped()
+    show(facts, stdout_console(plain=plain, width=PIPED_WIDTH), plain=plain)
 
 
 @dataclass(frozen=True)
@@ -170,7 +168,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
             ]
             for layer in network.layers
         ]
-        console.print(_table(["layer", "module", "output", "parameters"], rows, right=(3,), plain=plain))
+        console.print(text_table(["layer", "module", "output", "parameters"], rows, right=(3,), plain=plain))
         console.print("A line includes what is indented below it; of identical layers only the first is shown.")
     macs = "not counted outside torch" if network.macs is None else f"{network.macs:,}"
     console.print(f"parameters: {network.params:,}; multiply-accumulates: {macs}")
@@ -182,7 +180,7 @@ def show(facts: Facts, console: Console, *, plain: bool) -> None:
     if spec.published:
         part("Published figures (LR by bicubic)")
         rows = [[f"{p.dataset} x{p.scale}", p.metric, _value(p.value), p.protocol, p.source] for p in spec.published]
-        console.print(_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
+        console.print(text_table(["dataset", "metric", "value", "protocol", "source"], rows, right=(2,), plain=plain))
     if facts.recipe is not None or spec.file is not None:
         part(f"Weights that a run uses at x{facts.scale}")
         _show_weights(facts, console, plain=plain)
@@ -212,7 +210,7 @@ def _show_recipe(facts: Facts, recipe: Description, console: Console, *, plain: 
         if term.missing:
             console.print(f"    cannot be built here: {term.missing}")
     rows = [[name, str(recipe.settings[name]), meaning] for name, meaning in MEANINGS.items()]
-    console.print(_table(["setting", recipe.recipe, "meaning"], rows, plain=plain))
+    console.print(text_table(["setting", recipe.recipe, "meaning"], rows, plain=plain))
     for learner in recipe.learners:
         options = ", ".join(f"{name} {value}" for name, value in learner.options.items())
         console.print(f"{learner.network}, {learner.params:,} parameters: {learner.optimizer}, {options}")
@@ -230,19 +228,7 @@ def _show_weights(facts: Facts, console: Console, *, plain: bool) -> None:
         console.print(printable(weights.remark))
     rows = [[name, v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)] for name, v in weights.card.items()]
     if rows:
-        console.print(_table(["card", ""], rows, plain=plain))
-
-
-def _table(headings: list[str], rows: list[list[str]], *, right: tuple[int, ...] = (), plain: bool) -> RenderableType:
-    from rich import box
-    from rich.table import Table
-
-    table = Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if i in right else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(printable, row))
-    return table
+        console.print(text_table(["card", ""], rows, plain=plain))
 
 
 def _value(value: float) -> str:

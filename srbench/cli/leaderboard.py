@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from srbench.cli.options import sort_given, sort_option
 from srbench.cli.parameters import Names, OutputFile
 from srbench.cli.plugins import load_catalog, plugin_option
 from srbench.errors import UsageError
+from srbench.system.text_tables import is_piped, stdout_console
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -135,12 +135,10 @@ def terminal(board: Board, *, plain: bool = False) -> str:
 
 
 def _printed(render: Callable[[bool, int], Iterable[RenderableType]], *, plain: bool = False) -> str:
-    from rich.console import Console
-
-    tty = sys.stdout.isatty() and not plain
-    console = Console(width=None if tty else 250, highlight=False, emoji=False)
+    plain = plain or is_piped()
+    console = stdout_console(plain=plain)
     with console.capture() as captured:
-        for part in render(not tty, console.width):
+        for part in render(plain, console.width):
             console.print(part, soft_wrap=isinstance(part, str))
     return captured.get()
 

@@ -18,6 +18,7 @@ from srbench.cli.options import (
 )
 from srbench.cli.parameters import SCALE, Counts, FiniteNumber, Memory, Names
 from srbench.cli.plugins import load_catalog, plugin_option
+from srbench.system.text_tables import is_piped, stdout_console, text_table
 
 if TYPE_CHECKING:
     from srbench.runs.speed_sweep import Curves
@@ -117,18 +118,12 @@ def speed_command(
 
 
 def _show(curves: Curves) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    title = f"{curves.device} | a matrix product reaches {curves.peak_gflops:.4g} GFLOP/s"
-    table = Table(title=title, title_justify="left")
-    for column, heading in COLUMNS.items():
-        table.add_column(heading, justify="left" if column == "method" else "right")
+    rows = []
     for row in curves.table.to_dict("records"):
         shown = {k: f"{row[k]:.4g}" if isinstance(row[k], float) else str(row[k]) for k in COLUMNS}
         shown["roofline"] = f"{100 * row['roofline']:.3g} %"
-        table.add_row(*(text if row[k] == row[k] else "-" for k, text in shown.items()))  # NaN: not known
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    console.print(table)
+        rows.append([text if row[k] == row[k] else "-" for k, text in shown.items()])  # NaN: not known
+    plain = is_piped()
+    console, numbers = stdout_console(plain=plain), [i for i, name in enumerate(COLUMNS) if name != "method"]
+    console.print(f"{curves.device} | a matrix product reaches {curves.peak_gflops:.4g} GFLOP/s", soft_wrap=True)
+    console.print(text_table(COLUMNS.values(), rows, right=numbers, plain=plain))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from srbench.cli.options import agreement, other_device_option, yes_option
 from srbench.cli.plugins import plugin_option
 from srbench.errors import counted
+from srbench.system.text_tables import is_piped, stdout_console, text_table
 
 if TYPE_CHECKING:
     from srbench.runs.verify import Check
@@ -77,15 +77,13 @@ def _verdict(differing: int) -> str:
 
 
 def _table(checks: list[Check], costs: list[CostCheck]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("method", "image", "metric", "protocol", "then", "now", box=None, pad_edge=False)
+    rows = []
     for check in checks:
         output = check.output
         image = f"{output.dataset}/{output.image} x{output.scale}"
         now = check.reason if check.now != check.now else f"{check.now:.6f}"
-        table.add_row(output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now)
-    for cost in costs:
-        table.add_row(cost.method, f"x{cost.scale}", cost.quantity, "", cost.then, cost.now)
-    Console(width=None if sys.stdout.isatty() else 250, highlight=False, emoji=False, markup=False).print(table)
+        rows.append((output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now))
+    rows += [(cost.method, f"x{cost.scale}", cost.quantity, "", cost.then, cost.now) for cost in costs]
+    plain = is_piped()
+    headings = ("method", "image", "metric", "protocol", "then", "now")
+    stdout_console(plain=plain).print(text_table(headings, rows, right=(4, 5), plain=plain))

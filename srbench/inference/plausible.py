@@ -10,9 +10,11 @@ import torch
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-PASSES = 3
+PASSES, WRITES = 3, 10
 FASTER_THAN_MEMORY = 0.5
 """Share of the time that writing the output takes, below which a pass cannot have computed it."""
+PLAIN_RATE = 2e10
+"""Bytes per second that any memory writes, whatever a busy machine seems to say."""
 GROWTH = 1.4
 """Smallest honest ratio of the times of an input and of one of half its height and width; arithmetic alone has 4."""
 SHORT_MS = {"cpu": 5.0}
@@ -36,7 +38,8 @@ def implausible(
     if params and macs == 0:
         return f"no multiply-accumulates for {params} parameters: its arithmetic cannot be counted, or it does none"
     taken = f"a pass takes {latency_ms:.3g} ms"
-    if latency_ms < FASTER_THAN_MEMORY * (least := _writing_ms(output, kind)):
+    is_fast = 4 * output.numel() > PLAIN_RATE * latency_ms / 1000
+    if is_fast and latency_ms < FASTER_THAN_MEMORY * (least := _writing_ms(output, kind)):
         return f"{taken}, and writing its output alone {least:.3g} ms: it cannot have computed it"
     if half is not None and latency_ms > SHORT_MS.get(kind, SHORT_ELSEWHERE_MS):
         half()
@@ -52,7 +55,7 @@ def _writing_ms(shape: torch.Size, kind: str) -> float:
         return 0.0
     target = torch.empty(shape)
     target.fill_(1.0)
-    return min(_milliseconds(lambda: target.fill_(0.5)) for _ in range(PASSES))
+    return min(_milliseconds(lambda: target.fill_(0.5)) for _ in range(WRITES))
 
 
 def _milliseconds(work: Callable[[], object]) -> float:

@@ -8,6 +8,7 @@ from srbench.errors import unbroken
 from srbench.results.formats import legend, to_csv, to_markdown
 from srbench.results.sections import Section, sections
 from srbench.system.atomic import write_text
+from srbench.system.text_tables import empty_table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,11 +55,9 @@ def _fitting(section: Section, width: int) -> list[list[int]]:
 
 
 def _table(section: Section, columns: list[int], *, plain: bool) -> RenderableType:
-    from rich import box
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.ASCII2 if plain else box.SIMPLE_HEAD)
+    table = empty_table(plain=plain)
     for i in columns:
         table.add_column(section.headings[i], justify="left" if i == 0 else "right", no_wrap=True)
     for row, best in zip(section.rows, section.best, strict=True):

@@ -18,7 +18,7 @@ def test_a_run_that_holds_and_one_that_does_not(here, tmp_path, save_image):
     path.write_text(path.read_text().replace('"value":', '"value":1'))
     differs = here("verify", "run")
     assert (differs.returncode, differs.stderr) == (1, "")
-    assert differs.stdout.splitlines()[2:] == [
+    assert differs.stdout.splitlines()[5:] == [
         "leaderboard.csv: nearest on set x2, y: is not the row that results.jsonl gives",
         "1 value of 0 saved and 1 repeated outputs: 1 differ",
         "2 costs (parameters, MACs, speed): all agree",

@@ -28,6 +28,13 @@ def test_an_output_faster_than_memory_is_remarked_on():
     assert implausible(0.01, 5, 5, large, None, "cuda") == ""
 
 
+def test_a_busy_machine_makes_no_pass_too_fast(monkeypatch):
+    monkeypatch.setattr("srbench.inference.plausible._writing_ms", lambda shape, kind: 99.0)
+    side = torch.Size((1, 3, 128, 128))
+    assert implausible(0.7, 5, 5, side, None, "cpu") == ""
+    assert "writing its output alone 99 ms" in implausible(0.001, 5, 5, side, None, "cpu")
+
+
 @pytest.mark.parametrize(("share", "expected"), [(1.0, True), (0.25, False)])
 def test_a_time_that_does_not_grow_with_the_input_is_remarked_on(share, expected):
     remark = implausible(20.0, 5, 5, SMALL, lambda: time.sleep(0.02 * share), "cpu")
