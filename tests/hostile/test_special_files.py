@@ -13,7 +13,8 @@ import tarfile
 import pytest
 from PIL import Image
 
-from srbench.catalog.plugin import Plugin, import_file
+from srbench.catalog.plugin import Plugin
+from srbench.catalog.plugin_files import import_file
 from srbench.errors import AssetError, ImageError
 from srbench.images.read import list_folder, read, read_size
 from srbench.specs import Archive, Asset
