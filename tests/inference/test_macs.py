@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.ops import DeformConv2d, deform_conv2d
 
 from srbench.inference.layers import inspect_network
 from srbench.inference.macs import MacCounter
 from srbench.inference.precision import Inference
 from srbench.inference.speed import SpeedSettings, measure
 
+OPS = "torchvision.ops"
+"""Imported where it is used: it takes more than a second."""
 N, L, S, E, H, F = 2, 10, 7, 16, 4, 40
 """Batch, lengths of query and key, width, heads, width of the feed-forward network."""
 PROJECTIONS = 2 * N * L * E * E + 2 * N * S * E * E
@@ -40,7 +42,7 @@ def encoder(**options):
 
 
 def deformable(x, groups=1, mask=False):
-    conv = DeformConv2d(8, 12, 3, padding=1, groups=groups)
+    conv = import_module(OPS).DeformConv2d(8, 12, 3, padding=1, groups=groups)
     offset = rand(x.shape[0], 18, *x.shape[-2:])
     return conv(x, offset, rand(x.shape[0], 9, *x.shape[-2:]) if mask else None)
 
@@ -113,7 +115,9 @@ CASES = {
     "deformable with a mask": (lambda: deformable(rand(N, 8, 9, 7), mask=True), N * 63 * 12 * 8 * 9),
     "deformable, grouped": (lambda: deformable(rand(N, 8, 9, 7), groups=2), N * 63 * 12 * 4 * 9),
     "deformable, strided": (
-        lambda: deform_conv2d(rand(1, 4, 8, 8), torch.zeros(1, 18, 4, 4), rand(6, 4, 3, 3), stride=2, padding=1),
+        lambda: import_module(OPS).deform_conv2d(
+            rand(1, 4, 8, 8), torch.zeros(1, 18, 4, 4), rand(6, 4, 3, 3), stride=2, padding=1
+        ),
         16 * 6 * 4 * 9,
     ),
     "elementwise": (lambda: rand(L, E).sigmoid() * rand(L, E) + functional.layer_norm(rand(L, E), (E,)), 0),

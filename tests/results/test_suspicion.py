@@ -34,6 +34,7 @@ def test_what_is_far_above_every_other_is_remarked_on(value, remarked):
     assert suspicious(rows(good=[value, value])) == {}
     assert suspicious(rows(nearest=[20.0], good=[value])) == {}
     assert suspicious(rows(bicubic=[20.0], good=[value])) != {}
+    assert suspicious(rows(bicubic=[value], broken=[9.0], worse=[5.0])) == {}
 
 
 def test_scores_of_other_protocols_and_metrics_are_not_compared():
