@@ -42,11 +42,17 @@ class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _should_skip_dynamo(cls) -> bool:
         return False  # else torch imports its compiler, which takes seconds
 
+    def _rule(self, packet: Any) -> Rule | None:
+        """Return the rule of an operator; its library may be imported only now, by the network's forward pass."""
+        if packet not in self.rules and (rule := RULES.get(str(packet))):
+            self.rules[packet] = _complex_too(_doubled(rule))
+        return self.rules.get(packet)
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
         if isinstance(func, HigherOrderOperator):
             return func(*args, **kwargs)
-        rule = self.rules.get(func._overloadpacket)  # noqa: SLF001  (the operator without its types)
+        rule = self._rule(func._overloadpacket)  # noqa: SLF001  (the operator without its types)
         if rule is None:
             with self:
                 parts = func.decompose(*args, **kwargs)
