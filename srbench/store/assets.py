@@ -6,7 +6,6 @@ fetches it.
 
 from __future__ import annotations
 
-import logging
 import shutil
 from contextlib import suppress
 from functools import partial
@@ -100,7 +99,7 @@ def _get(asset: Asset, target: Path) -> Path:
     """
     import pooch
 
-    pooch.get_logger().setLevel(logging.WARNING)  # srbench shows its own progress
+    pooch.get_logger().setLevel("WARNING")  # srbench shows its own progress
     known_hash = f"sha256:{asset.sha256}"
     faults = [f"{target} (damaged)"] if target.exists() else []
     incoming = target.parent / ".incoming"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import io
 import re
-import socket
 import sys
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -202,6 +201,7 @@ def _convert(backbone: Backbone, before: str = "") -> Path:
     Raises:
         AssetError: it is not available, or is not the file that torchvision names.
     """
+    import socket
     import urllib.error
 
     from safetensors.torch import save

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 from srbench.errors import UsageError
 
@@ -36,6 +35,8 @@ def mirror() -> str:
     url = urlsplit(value)
     if url.scheme.lower() != "file" or url.netloc not in ("", "localhost"):
         raise UsageError(f"SRBENCH_MIRROR={value!r} is neither a folder nor an http, https or file URL")
+    from urllib.request import url2pathname  # here: it loads http and ssl, which every command would wait for
+
     return url2pathname(url.path)
 
 

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import re
 import shutil
-import socket
 import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
 
-MACHINE = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+MACHINE = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
 OWNED = re.compile(r"\.?.*[.-](?P<machine>[0-9a-f]{8})-(?P<process>\d+)([.-][^.]*)?")
 OLD_S = 7 * 24 * 3600
 OWNER = ".owner"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
+import platform
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -69,7 +69,7 @@ def hold(folder: Path) -> Iterator[None]:
 
     with locked(folder / LOCK, refuse):
         with contextlib.suppress(OSError):  # needed only for messages
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", encoding="utf-8")
+            holder.write_text(f"process {os.getpid()} on {platform.node()}", encoding="utf-8")
         try:
             yield
         finally:
