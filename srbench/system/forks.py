@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 SHORT = 64
 """Bytes of the longest order to a template."""
+UNKNOWN = 1
+"""Exit code of processes whose template ended before they did."""
 
 
 class Process(Protocol):
@@ -51,10 +53,16 @@ class Template:
 
     def __init__(self, main: Main) -> None:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        if _fork() == 0:
+        pid = _fork()
+        if pid == 0:
             self._orders.close()
             _serve(theirs, main)
         theirs.close()
+        self._sentinel = os.pidfd_open(pid)
+
+    def runs(self) -> bool:
+        """Return whether it can fork: what it forked may have killed it."""
+        return not wait([self._sentinel], 0)
 
     def start(self) -> Process:
         """Fork a process."""
@@ -73,6 +81,10 @@ class Spawner:
 
     def __init__(self, main: Main) -> None:
         self._main = main
+
+    def runs(self) -> bool:
+        """Return True: nothing runs between the processes."""
+        return True
 
     def start(self) -> Process:
         """Start a process."""
@@ -171,8 +183,11 @@ class _Forked:
 
     def exit_code(self) -> int | None:
         if self._code is None and wait([self.sentinel], 0):
-            self._orders.send(str(self.pid).encode())
-            self._code = int(self._orders.recv(SHORT))
+            try:
+                self._orders.send(str(self.pid).encode())
+                self._code = int(self._orders.recv(SHORT))
+            except (OSError, ValueError):  # the template, its parent, has ended
+                self._code = UNKNOWN
             os.close(self.sentinel)
         return self._code
 

@@ -61,6 +61,15 @@ def test_a_method_that_keeps_its_output_is_not_timed(values):
     assert "no multiply-accumulates for 1 parameters" in values(("hooks",), *options)[1].stdout
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere processes are not forked")
+def test_a_method_that_kills_the_process_it_was_forked_from_costs_its_own_row(values):
+    found, done = values(("kills", "nearest"), "--metrics", "psnr", "--speed-size", 32, "--speed-seconds", 0.1)
+    assert done.returncode == 1
+    assert "kills on set x2 failed: it ended the process that methods are started from" in done.stderr
+    assert "nearest on set x2 failed" not in done.stderr
+    assert [value is not None for _, _, value in found["nearest"]] == [True, True]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks at the processes of Linux")
 def test_hr_is_in_no_process_of_a_method(save_image, tmp_path):
     import psutil
