@@ -82,8 +82,8 @@ class ImageScoring:
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
-                if method is not None and (remark := method.range_remark()):
-                    emit(Remarked("range", remark))
+                for topic, text in method.remarks().items() if method else ():
+                    emit(Remarked(topic, text))
             finally:
                 decoders.shutdown(cancel_futures=True)
                 self.scorer.forget()

@@ -131,7 +131,7 @@ class Worker:
             emit(Remarked("process", f"{counted(copies, 'answer')} of copies of its process dropped: it forks"))
 
     def runs(self) -> bool:
-        """Return whether methods can be started: one may have ended the process that their processes are forked from."""
+        """Return whether methods can be started: one may have ended the process that they are forked from."""
         return self._processes is None or self._processes.runs()
 
     def home(self, job: Job) -> Path | None:

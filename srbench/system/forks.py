@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 SHORT = 64
 """Bytes of the longest order to a template."""
+PING = b"ping"
 UNKNOWN = 1
 """Exit code of processes whose template ended before they did."""
 
@@ -53,16 +54,18 @@ class Template:
 
     def __init__(self, main: Main) -> None:
         self._orders, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        pid = _fork()
-        if pid == 0:
+        if _fork() == 0:
             self._orders.close()
             _serve(theirs, main)
         theirs.close()
-        self._sentinel = os.pidfd_open(pid)
 
     def runs(self) -> bool:
-        """Return whether it can fork: what it forked may have killed it."""
-        return not wait([self._sentinel], 0)
+        """Return whether it can fork: what it forked may have killed it. It is asked, as its end takes a while."""
+        try:
+            self._orders.send(PING)
+            return self._orders.recv(SHORT) == PING
+        except OSError:
+            return False
 
     def start(self) -> Process:
         """Fork a process."""
@@ -139,6 +142,8 @@ def _serve(orders: socket.socket, main: Main) -> None:
                 _run(main, Connection(handles[0]))
             os.close(handles[0])
             orders.send(str(pid).encode())
+        elif order == PING:
+            orders.send(PING)
         else:
             _, status = os.waitpid(int(order), 0)
             orders.send(str(os.waitstatus_to_exitcode(status)).encode())
