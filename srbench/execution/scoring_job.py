@@ -19,6 +19,7 @@ from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr
+from srbench.scoring.steadiness import Steadiness
 from srbench.store.hashes import size_and_hash
 from srbench.system.memory import available
 
@@ -49,6 +50,7 @@ class ImageScoring:
         on_gpu = device.type == "cuda"
         self.store = ReferenceStore(max(STORE_BYTES, available(device) // 8) if on_gpu else STORE_BYTES)
         self.scorer = Scorer(self.store)
+        self.steadiness = Steadiness(catalog, self.scorer, device)
         self.batch = GPU_BATCH if on_gpu else 1
         self._written: dict[Path, dict[str, Any]] = {}
         """HR and LR files written so far, with size and hash."""
@@ -82,6 +84,8 @@ class ImageScoring:
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
+                if remark := self.steadiness.remark():
+                    emit(Remarked("metrics", remark))
                 for topic, text in method.remarks().items() if method else ():
                     emit(Remarked(topic, text))
             finally:
@@ -143,6 +147,7 @@ class ImageScoring:
         keys = {name: f"{job.dataset}/{name}" for name in group}
         emit(MetricsBegun())
         with self.stopwatch("metrics"):
+            self.steadiness.begin(criterion for each in criteria.values() for criterion in each)
             for name, criterion, score in score_samples(
                 self.scorer, group, outputs, criteria, keys, lambda metric: metrics.owner(metric).home
             ):
