@@ -10,7 +10,7 @@ import click
 
 from srbench.cli.options import agreement, other_device_option, yes_option
 from srbench.cli.plugins import plugin_option
-from srbench.errors import counted
+from srbench.errors import counted, unbroken
 
 if TYPE_CHECKING:
     from srbench.runs.verify import Check
@@ -58,7 +58,7 @@ def verify_command(
     if verified.differing or costs:
         _table(verified.differing, costs)
     for name in verified.board:
-        click.echo(f"leaderboard.csv: {name}: is not the row that results.jsonl gives")
+        click.echo(f"leaderboard.csv: {unbroken(name)}: is not the row that results.jsonl gives")
     values = counted(len(verified.checks), "value")
     subject = f"{values} of {verified.rescored} saved and {verified.repeated} repeated outputs"
     click.echo(f"{subject}: {_verdict(len(verified.differing))}")
@@ -67,7 +67,7 @@ def verify_command(
     if any(cost.is_slower for cost in costs):
         click.echo("a latency longer than now's is no failure: other work on the machine of the run explains it")
     if verified.unseen:
-        click.echo(f"not looked at: {', '.join(verified.unseen)}")
+        click.echo(f"not looked at: {unbroken(', '.join(verified.unseen))}")
     if not verified.holds:
         raise click.exceptions.Exit(1)
 
@@ -85,7 +85,8 @@ def _table(checks: list[Check], costs: list[CostCheck]) -> None:
         output = check.output
         image = f"{output.dataset}/{output.image} x{output.scale}"
         now = check.reason if check.now != check.now else f"{check.now:.6f}"
-        table.add_row(output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now)
+        cells = output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now
+        table.add_row(*map(unbroken, cells))  # names are those of a run that may be a stranger's
     for cost in costs:
-        table.add_row(cost.method, f"x{cost.scale}", cost.quantity, "", cost.then, cost.now)
+        table.add_row(*map(unbroken, (cost.method, f"x{cost.scale}", cost.quantity, "", cost.then, cost.now)))
     Console(width=None if sys.stdout.isatty() else 250, highlight=False, emoji=False, markup=False).print(table)
