@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from srbench.errors import MethodError
+from srbench.execution.agreement import compare_images
 from srbench.execution.events import ImageDone, MetricsBegun, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_picture
@@ -173,6 +174,7 @@ class ImageScoring:
 
         def load() -> Sample:
             with self.stopwatch("decode"):
+                compare_images(job.expected, {pair.name: pair}, job.degradation)
                 return load_sample(pair, job.scale, self.device, get_degradation(job.degradation))
 
         if _key(job, pair.name) in self.store:

@@ -97,7 +97,7 @@ class Worker:
         Raises:
             SRBenchError: the job failed; the message is one line.
         """
-        from srbench.execution.agreement import compare_images, compare_method
+        from srbench.execution.agreement import compare_folder, compare_method
         from srbench.execution.method import reset_torch
         from srbench.inference.speed import SpeedSettings
 
@@ -109,8 +109,7 @@ class Worker:
             emit(PeakMeasured(peak_flops(self.device, self.session.precision, **(job.speed or {}))))
             return
         pairs = self._pairs(job)
-        if job.expected:
-            compare_images(job.expected, pairs, job.degradation)
+        compare_folder(job.expected)
         if job.outputs:
             if job.expected:
                 compare_method(job.expected, self.catalog.models.owner(job.reference or job.method), job.weights)
