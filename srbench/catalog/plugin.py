@@ -22,6 +22,7 @@ from srbench.catalog.plugin_files import code_hash
 from srbench.errors import SpecError, SRBenchError, one_line, say
 from srbench.specs import DatasetSpec, LossSpec, MetricSpec, ModelFileSpec, ModelSpec
 from srbench.system.environment import watching
+from srbench.system.put_back import put_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +102,7 @@ def origin_of(point: importlib.metadata.EntryPoint) -> str:
 
 def load_plugin(name: str, origin: str, importer: Callable[[], Any]) -> tuple[Plugin, list[Spec]]:
     """Load one plugin and call its hooks; its standard output goes to standard error."""
-    with LOADING, contextlib.redirect_stdout(sys.stderr), watching():
+    with LOADING, put_back(), contextlib.redirect_stdout(sys.stderr), watching():
         return _load_quietly(name, origin, importer)
 
 

@@ -10,6 +10,7 @@ import click
 
 from srbench.cli.exits import no_silent_exit
 from srbench.errors import SRBenchError, printable, unknown
+from srbench.system.put_back import leave
 from srbench.version import __version__
 
 COMMANDS = {
@@ -103,6 +104,7 @@ def main() -> None:
             raise
         click.echo(printable(message), err=True)
         _drop_unwritten_output()
+    leave(code)
     sys.exit(code)
 
 

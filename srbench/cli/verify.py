@@ -9,7 +9,7 @@ import click
 
 from srbench.cli.options import agreement, other_device_option, yes_option
 from srbench.cli.plugins import plugin_option
-from srbench.errors import counted
+from srbench.errors import counted, unbroken
 from srbench.system.text_tables import is_piped, stdout_console, text_table
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def verify_command(
     if verified.differing or costs:
         _table(verified.differing, costs)
     for name in verified.board:
-        click.echo(f"leaderboard.csv: {name}: is not the row that results.jsonl gives")
+        click.echo(f"leaderboard.csv: {unbroken(name)}: is not the row that results.jsonl gives")
     values = counted(len(verified.checks), "value")
     subject = f"{values} of {verified.rescored} saved and {verified.repeated} repeated outputs"
     click.echo(f"{subject}: {_verdict(len(verified.differing))}")
@@ -67,7 +67,7 @@ def verify_command(
     if any(cost.is_slower for cost in costs):
         click.echo("a latency longer than now's is no failure: other work on the machine of the run explains it")
     if verified.unseen:
-        click.echo(f"not looked at: {', '.join(verified.unseen)}")
+        click.echo(f"not looked at: {unbroken(', '.join(verified.unseen))}")
     if not verified.holds:
         raise click.exceptions.Exit(1)
 

@@ -1,4 +1,4 @@
-"""Check that another machine has the code, weights and images that a job was made for."""
+"""Check that code, weights and images are those that a job was made for: on another machine, and later on this one."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 class OtherMachineError(SRBenchError):
-    """A file is missing on a worker, or differs from what the run was started with."""
+    """A file is missing where a job runs, or differs from what the run was started with."""
 
     code = Code.MISMATCH
 
 
-HERE = "differs here from where the run was started"
+HERE = "is not what the run was started with: it was changed since, or differs on this machine"
 
 
 def compare_method(expected: Mapping[str, str], plugin: Plugin, weights: str, more_files: Sequence[Path] = ()) -> None:
@@ -49,22 +49,29 @@ def compare_method(expected: Mapping[str, str], plugin: Plugin, weights: str, mo
 
 
 def compare_images(expected: Mapping[str, str], pairs: Mapping[str, ImagePair], degradation: str) -> None:
-    """Check that this machine has the images that a job expects.
+    """Check that images are those that a job expects.
 
     Args:
-        expected: hashes of each ``image NAME``, and the run's ``folder`` if images are saved; what is not named is not
-            checked.
+        expected: hashes of each ``image NAME``; what is not named is not checked.
         pairs: the job's images on this machine, by name.
         degradation: name of the degradation that makes LR.
 
     Raises:
         OtherMachineError: a file is missing here, or differs.
     """
-    if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
-        raise OtherMachineError(
-            f"{expected['folder']} does not exist here: saving images needs a folder that all workers share"
-        )
     made_by = get_degradation(degradation)
     for name, pair in pairs.items():
         if expected.get(f"image {name}", "") not in ("", pair_hash(pair, made_by)):
             raise OtherMachineError(f"image {name!r} ({pair.hr}) {HERE}")
+
+
+def compare_folder(expected: Mapping[str, str]) -> None:
+    """Check that this machine has the run's ``folder``, if a job names it.
+
+    Raises:
+        OtherMachineError: it does not.
+    """
+    if "folder" in expected and not (Path(expected["folder"]) / "run.json").is_file():
+        raise OtherMachineError(
+            f"{expected['folder']} does not exist here: saving images needs a folder that all workers share"
+        )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from srbench.execution.agreement import compare_method
 from srbench.images.tensors import to_8bit, to_float
 from srbench.inference.build import build_net, random_weights
+from srbench.inference.constancy import Constancy
 from srbench.inference.enlarger import Enlarger
 from srbench.inference.precision import Inference
 from srbench.inference.speed import SpeedSettings, count, doubt, measure, synchronise
@@ -63,8 +64,8 @@ class Method(Protocol):
             SRBenchError: the method failed.
         """
 
-    def range_remark(self) -> str:
-        """Return what is wrong with the range of the outputs since the last call; empty if nothing is."""
+    def remarks(self) -> dict[str, str]:
+        """Return what is to be said of the outputs since the last call, by topic such as ``range``."""
 
     def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return the parameters, multiply-accumulates and, if wanted, times of a forward pass.
@@ -121,9 +122,11 @@ class Network:
         max_bytes = max(1, available(device, max(1, limit - held)) // 2) if limit else 0
         fill = session.compiled and not self._net.outside_torch
         self._tiler = Tiler(Enlarger.of(self._spec, self._net, job.scale), device, session.tile, max_bytes, fill=fill)
+        self._constancy = Constancy(self._tiler.enlarger, device, stochastic=self._spec.stochastic)
 
     def upscale(self, lr: torch.Tensor) -> Upscaled:
         """Return SR of LR; see `Method`."""
+        self._constancy.begin()
         start = time.perf_counter()
         sr = self._tiler(to_float(lr.to(self._device)), to_8bit)
         synchronise(self._device)
@@ -131,9 +134,10 @@ class Network:
         self._seconds_per_pixel = min(self._seconds_per_pixel, (time.perf_counter() - start) / pixels)
         return Upscaled(sr, self._tiler.used)
 
-    def range_remark(self) -> str:
-        """Return what is wrong with the range of the outputs since the last call."""
-        return self._tiler.enlarger.take_remark()
+    def remarks(self) -> dict[str, str]:
+        """Return what is to be said of the outputs since the last call; see `Method`."""
+        remarks = {"range": self._tiler.enlarger.take_remark(), "state": self._constancy.remark()}
+        return {topic: text for topic, text in remarks.items() if text}
 
     def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return parameters, multiply-accumulates and times; see `Method`."""

@@ -76,9 +76,10 @@ class MethodProcess:
             raise MethodError("its process returned no image")
         return Upscaled(sr, answer["tile"])
 
-    def range_remark(self) -> str:
-        """Return what is wrong with the range of the outputs since the last call."""
-        return str(self._call("range_remark")[0]["remark"])
+    def remarks(self) -> dict[str, str]:
+        """Return what is to be said of the outputs since the last call, by topic."""
+        remarks: dict[str, str] = self._call("remarks")[0]
+        return remarks
 
     def costs(self, settings: SpeedSettings, photographs: torch.Tensor | None, seed: int) -> Costs:
         """Return parameters, multiply-accumulates and times; see `srbench.execution.method.Method`."""
@@ -159,10 +160,11 @@ class _Server:
         done = self._opened().upscale(lr)
         return {"tile": done.tile}, done.sr
 
-    def range_remark(self, _: dict[str, Any], __: Any) -> tuple[dict[str, Any], None]:
+    def remarks(self, _: dict[str, Any], __: Any) -> tuple[dict[str, str], None]:
+        remarks = self._opened().remarks()
         if self.trims:  # the last call of a job: what other methods need is counted together with this
             trim()
-        return {"remark": self._opened().range_remark()}, None
+        return remarks, None
 
     def costs(self, message: dict[str, Any], photographs: torch.Tensor | None) -> tuple[dict[str, Any], None]:
         settings = SpeedSettings(**message["settings"])

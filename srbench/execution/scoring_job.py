@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from srbench.errors import MethodError
+from srbench.execution.agreement import compare_images
 from srbench.execution.events import ImageDone, MetricsBegun, Remarked, ValueScored
 from srbench.images.degradations import get_degradation
 from srbench.images.tensors import to_picture
@@ -19,6 +20,7 @@ from srbench.scoring.references import ReferenceStore
 from srbench.scoring.samples import load_sample
 from srbench.scoring.scorer import Scorer
 from srbench.scoring.sr_folders import read_sr
+from srbench.scoring.steadiness import Steadiness
 from srbench.store.hashes import size_and_hash
 from srbench.system.memory import available
 
@@ -49,6 +51,7 @@ class ImageScoring:
         on_gpu = device.type == "cuda"
         self.store = ReferenceStore(max(STORE_BYTES, available(device) // 8) if on_gpu else STORE_BYTES)
         self.scorer = Scorer(self.store)
+        self.steadiness = Steadiness(catalog, self.scorer, device)
         self.batch = GPU_BATCH if on_gpu else 1
         self._written: dict[Path, dict[str, Any]] = {}
         """HR and LR files written so far, with size and hash."""
@@ -82,8 +85,10 @@ class ImageScoring:
                             writing.append((name, encoder.submit(self._write, target, outputs[name], sample)))
                         else:
                             emit(ImageDone(name, saved=False))
-                if method is not None and (remark := method.range_remark()):
-                    emit(Remarked("range", remark))
+                if remark := self.steadiness.remark():
+                    emit(Remarked("metrics", remark))
+                for topic, text in method.remarks().items() if method else ():
+                    emit(Remarked(topic, text))
             finally:
                 decoders.shutdown(cancel_futures=True)
                 self.scorer.forget()
@@ -143,6 +148,7 @@ class ImageScoring:
         keys = {name: f"{job.dataset}/{name}" for name in group}
         emit(MetricsBegun())
         with self.stopwatch("metrics"):
+            self.steadiness.begin(criterion for each in criteria.values() for criterion in each)
             for name, criterion, score in score_samples(
                 self.scorer, group, outputs, criteria, keys, lambda metric: metrics.owner(metric).home
             ):
@@ -168,6 +174,7 @@ class ImageScoring:
 
         def load() -> Sample:
             with self.stopwatch("decode"):
+                compare_images(job.expected, {pair.name: pair}, job.degradation)
                 return load_sample(pair, job.scale, self.device, get_degradation(job.degradation))
 
         if _key(job, pair.name) in self.store:

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("torch", "torchvision", "lpips", "numpy", "scikit-image", "pillow")
 """Libraries that values may depend on."""
+ENDS_OTHERS = "it ended the process that methods are started from"
 
 
 class Worker:
@@ -74,7 +75,7 @@ class Worker:
         keep_memory()
         self.threads = session.threads or torch.get_num_threads()
         reset_torch(self.threads)
-        self.session = session
+        self.session, self._processes = session, processes
         self.device = find_device(session.device)
         apart = processes is not None and bool(session.scoring)
         self.catalog: Catalog = (
@@ -96,7 +97,7 @@ class Worker:
         Raises:
             SRBenchError: the job failed; the message is one line.
         """
-        from srbench.execution.agreement import compare_images, compare_method
+        from srbench.execution.agreement import compare_folder, compare_method
         from srbench.execution.method import reset_torch
         from srbench.inference.speed import SpeedSettings
 
@@ -108,8 +109,7 @@ class Worker:
             emit(PeakMeasured(peak_flops(self.device, self.session.precision, **(job.speed or {}))))
             return
         pairs = self._pairs(job)
-        if job.expected:
-            compare_images(job.expected, pairs, job.degradation)
+        compare_folder(job.expected)
         if job.outputs:
             if job.expected:
                 compare_method(job.expected, self.catalog.models.owner(job.reference or job.method), job.weights)
@@ -128,6 +128,10 @@ class Worker:
             self._measure_speed(method, settings, emit)
         if copies := self.methods.copies(job):
             emit(Remarked("process", f"{counted(copies, 'answer')} of copies of its process dropped: it forks"))
+
+    def runs(self) -> bool:
+        """Return whether methods can be started: one may have ended the process that they are forked from."""
+        return self._processes is None or self._processes.runs()
 
     def home(self, job: Job) -> Path | None:
         """Return the path of the code of a job's method, if this process knows it."""
@@ -186,10 +190,11 @@ def run_and_report(worker: Worker, job: Job, emit: Emit) -> None:
         failure = explain(error, worker.home(job))
         emit(TimeSpent(worker.stopwatch.take()))
         # after a device-side assert, every later call of the process fails
-        emit(JobFailed(failure.code, failure.reason, fatal=failure.code is Code.DEVICE_BROKEN))
+        is_fatal = failure.code is Code.DEVICE_BROKEN or not worker.runs()
+        emit(JobFailed(failure.code, failure.reason, fatal=is_fatal))
     else:
         emit(TimeSpent(worker.stopwatch.take()))
-        emit(JobDone())
+        emit(JobDone() if worker.runs() else JobFailed(Code.CRASHED, ENDS_OTHERS, fatal=True))
 
 
 def main() -> None:

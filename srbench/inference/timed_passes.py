@@ -49,17 +49,20 @@ class TimedPasses:
     def next(self) -> torch.Tensor:
         """Cut the input of the next pass."""
         height, width = (side - self._size for side in self._photographs.shape[-2:])
-        corners = [(self._random.randint(0, height), self._random.randint(0, width)) for _ in range(self._batch)]
-        tiles = [self._photographs[:, y : y + self._size, x : x + self._size] for y, x in corners]
-        self.lr = torch.stack(tiles).float() / 255
+        self._corners = [(self._random.randint(0, height), self._random.randint(0, width)) for _ in range(self._batch)]
+        self.lr = self._cut()
         return self.lr
+
+    def _cut(self) -> torch.Tensor:
+        tiles = [self._photographs[:, y : y + self._size, x : x + self._size] for y, x in self._corners]
+        return torch.stack(tiles).float() / 255
 
     def keep(self) -> None:
         """Keep the last pass or not, each with the same probability."""
         self._count += 1
         slot = len(self._kept) if len(self._kept) < CHECKED else self._random.randrange(self._count)
         if slot < CHECKED:
-            self._kept[slot : slot + 1] = [(self.lr, self.sr.clone())]
+            self._kept[slot : slot + 1] = [(self._cut(), self.sr.clone())]  # the network may have changed the input
 
     def check(self, upscale: Callable[[torch.Tensor], torch.Tensor]) -> None:
         """Compute the kept outputs once more and compare them.

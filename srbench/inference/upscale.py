@@ -28,6 +28,8 @@ def upscale(
 ) -> torch.Tensor:
     """Run a network on LR of any size, padding (edges replicated) to a size it takes.
 
+    It gets a copy: it may change its input.
+
     Args:
         net: the method's network, or its ``sample``.
         lr: ``(N, 3, h, w)``, float32 in [0, 1].
@@ -44,11 +46,12 @@ def upscale(
     """
     height, width = lr.shape[-2:]
     down, right = (accepted(side, multiple, smallest) - side for side in (height, width))
-    padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr
+    padded = functional.pad(lr, (0, right, 0, down), mode="replicate") if down or right else lr.clone()
     _seed(seed, lr.device)
     sr = net(padded)
     if not isinstance(sr, torch.Tensor):
         raise MethodError(f"output is {type(sr).__name__}, not a tensor")
+    sr = torch.Tensor.as_subclass(sr, torch.Tensor)  # its own values, whatever a class of the plugin's would answer
     expected = (*padded.shape[:-2], padded.shape[-2] * scale, padded.shape[-1] * scale)
     if sr.shape != expected:
         raise MethodError(f"output has shape {tuple(sr.shape)}, expected {expected} for x{scale}")

@@ -268,7 +268,7 @@ class Plan:
         run_dir = self.request.out.absolute()
         saved = chunk if self.request.save_images else ()
         expected = self._expected(method, images.scale, {name: images.hashes[name] for name in chunk})
-        if expected and saved:
+        if saved:
             expected["folder"] = str(run_dir)
         return Job(
             method=method.name,
@@ -288,9 +288,7 @@ class Plan:
         return self.catalog.models.owner(method.name).key
 
     def _expected(self, method: ModelSpec, scale: int, images: Mapping[str, str] | None = None) -> dict[str, str]:
-        """Return the hashes that another machine must match; none for local jobs."""
-        if self.request.executor == "local":
-            return {}
+        """Return the hashes that must be found where and when a job runs."""
         identity = self.identity(method, scale)
         return {k: identity[k] for k in ("plugin", "weights")} | {f"image {k}": v for k, v in (images or {}).items()}
 

@@ -144,12 +144,15 @@ def verify(
         requests = [_without_training(again, stored) for again in requests_of(run_dir, Path(folder), plugins)]
         remarks = [remark for again in requests for remark in again.remarks]
         remarks += _remarks_on_pictures(faults)
+        is_timed = any(row.get("latency_ms") is not None for row in then.values())
+        untold = is_timed and not any(again.request.speed for again in requests)  # latencies that no command measured
         agree([work for again in requests for work in works_of(again.request, again.catalog)])
         with ui.track("verifying", len(requests)) as advance:
             for number, again in enumerate(requests):
                 out = Path(folder) / str(number)
                 seconds = min(again.request.speed_seconds, default_of("speed_seconds"))
                 request = replace(again.request, out=out, device=device or again.request.device, speed_seconds=seconds)
+                request = replace(request, speed=request.speed or untold)
                 again = replace(again, request=request)  # noqa: PLW2901  (the same, in its own folder)
                 outputs = [output for output in pending if pending[output] and _asks_for(again, output)]
                 saved = {output: pictures[output] for output in outputs if output in pictures and trust_pictures}

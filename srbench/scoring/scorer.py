@@ -118,11 +118,11 @@ class Scorer:
 
         def prepare() -> Any:
             hr = self._view("hr", [sample.hr for sample in samples], like, protocol, spec)
-            return metric.prepare(hr[selected], protocol)
+            return metric.prepare(hr[selected].clone(), protocol)  # a metric may change it in place
 
         identity = protocol.identity if spec.uses_protocol else ""
         prepared = self.store.get((tuple(keys), like.scale, spec.name, identity), prepare)
-        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[selected], prepared)
+        value: Any = metric.score(self._view("sr", images, like, protocol, spec)[selected].clone(), prepared)
         if not spec.batched:
             return [_as_score(float(value), spec)]
         shape = f"shape {tuple(value.shape)}" if isinstance(value, torch.Tensor) else type(value).__name__

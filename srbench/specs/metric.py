@@ -23,7 +23,7 @@ class Metric(Protocol):
     Images have the shape ``(C, H, W)``, or ``(N, C, H, W)`` with `MetricSpec.batched`. With
     `MetricSpec.uses_protocol` they are the protocol's channels: float64 in [0, 255], with the border already cut.
     Without it they are the whole RGB images: float32 in [0, 1]. SR is rounded to 8 bits in both cases.
-    All metrics receive the same tensors, so neither step may change them in place.
+    SR and HR are copies for this metric alone. What ``prepare`` returns is kept: ``score`` may not change it in place.
     """
 
     def prepare(self, hr: torch.Tensor, protocol: ScoringProtocol) -> Any:

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 SHORT = 64
 """Bytes of the longest order to a template."""
+PING = b"ping"
+UNKNOWN = 1
+"""Exit code of processes whose template ended before they did."""
 
 
 class Process(Protocol):
@@ -56,6 +59,14 @@ class Template:
             _serve(theirs, main)
         theirs.close()
 
+    def runs(self) -> bool:
+        """Return whether it can fork: what it forked may have killed it. It is asked, as its end takes a while."""
+        try:
+            self._orders.send(PING)
+            return self._orders.recv(SHORT) == PING
+        except OSError:
+            return False
+
     def start(self) -> Process:
         """Fork a process."""
         ours, theirs = socket.socketpair()
@@ -73,6 +84,10 @@ class Spawner:
 
     def __init__(self, main: Main) -> None:
         self._main = main
+
+    def runs(self) -> bool:
+        """Return True: nothing runs between the processes."""
+        return True
 
     def start(self) -> Process:
         """Start a process."""
@@ -127,6 +142,8 @@ def _serve(orders: socket.socket, main: Main) -> None:
                 _run(main, Connection(handles[0]))
             os.close(handles[0])
             orders.send(str(pid).encode())
+        elif order == PING:
+            orders.send(PING)
         else:
             _, status = os.waitpid(int(order), 0)
             orders.send(str(os.waitstatus_to_exitcode(status)).encode())
@@ -171,8 +188,11 @@ class _Forked:
 
     def exit_code(self) -> int | None:
         if self._code is None and wait([self.sentinel], 0):
-            self._orders.send(str(self.pid).encode())
-            self._code = int(self._orders.recv(SHORT))
+            try:
+                self._orders.send(str(self.pid).encode())
+                self._code = int(self._orders.recv(SHORT))
+            except (OSError, ValueError):  # the template, its parent, has ended
+                self._code = UNKNOWN
             os.close(self.sentinel)
         return self._code
 

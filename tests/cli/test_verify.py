@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 
 def test_a_run_that_holds_and_one_that_does_not(here, tmp_path, save_image):
     save_image(tmp_path / "set" / "a.png")
@@ -43,6 +45,33 @@ def test_an_edited_leaderboard_is_found(here, tmp_path, save_image):
         "not looked at: how saved pictures were made, parameters, MACs and speed, leaderboard.md, "
         "3 of 4 outputs (--sample 0 takes all)\n"
     )
+
+
+def test_names_in_a_strangers_run_do_not_steer_the_terminal(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    common = ["--dataset", "set", "--scale", 2, "--metrics", "psnr", "--no-speed", "--out", "run"]
+    assert here("run", "--methods", "nearest", *common).returncode == 0
+    path = tmp_path / "run" / "results.jsonl"
+    path.write_text(path.read_text().replace('"method":"nearest"', '"method":"near\\u001b[2J\\nest"'))
+    done = here("verify", "run")
+    assert done.returncode == 1
+    assert r"near\x1b[2J est  set/a x2" in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_latencies_that_no_command_of_the_run_measured_are_looked_at(here, tmp_path, save_image):
+    save_image(tmp_path / "set" / "a.png")
+    common = ["--dataset", "set", "--scale", 2, "--metrics", "psnr", "--no-speed", "--speed-size", 16, "--out", "run"]
+    assert here("run", "--methods", "nearest", *common).returncode == 0
+    path = tmp_path / "run" / "results.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    false = {"latency_ms": 9.0, "latency_p10_ms": 9.5, "latency_p90_ms": 9.6, "images_per_s": 1.0, "mpix_per_s": 1.0}
+    rows = [row | (false if row["kind"] == "speed" else {}) for row in rows]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    done = here("verify", "run")
+    assert done.returncode == 1
+    assert "nearest  x2     img/s" in done.stdout
+    assert "it could not be measured now" not in done.stdout
 
 
 def test_what_is_no_run_is_one_line(here):

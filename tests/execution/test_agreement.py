@@ -34,7 +34,7 @@ def test_what_another_machine_lacks_is_the_reason(tmp_path, save_image):
             except OtherWorkerError as error:
                 return str(error)
 
-        other, here = "0" * 16, "differs here from where the run was started"
+        other, here = "0" * 16, "is not what the run was started with: it was changed since, or differs on this machine"
         assert "no such folder" in reason(job({}, dataset=tmp_path / "gone"))
         assert "w0: no such weights here" in reason(job({"weights": other}, weights=tmp_path / "w0"))
         assert f"the weights file {weights} {here}" in reason(job({"weights": other}, weights=weights))

@@ -105,7 +105,26 @@ def forgets(lr, sr):
     return KEPT.setdefault(sr.shape, sr)
 
 
+def kills(lr, sr):
+    """Kill the process that this one was forked from."""
+    os.kill(os.getppid(), signal.SIGKILL)
+    return sr
+
+
+def changes(lr, sr):
+    """Get darker with each pass."""
+    PASSES.append(sr.shape)
+    return sr * 0.99 ** len(PASSES)
+
+
+def overwrites(lr, sr):
+    """Change the input, as ``lr -= mean`` does."""
+    lr -= 0.5
+    return sr
+
+
 KEPT = {}
+PASSES = []
 METHODS = (hooks, modes, settings, patches, process, looks_for_hr, answers_twice)
 
 
@@ -133,5 +152,5 @@ def srbench_models():
             scales={2},
             build=lambda scale, method=method: build(method, scale),
         )
-        for method in (*METHODS, forgets)
+        for method in (*METHODS, forgets, kills, changes, overwrites)
     ]

@@ -55,6 +55,27 @@ def test_reference_is_prepared_once_per_protocol():
     assert calls == [((1, 28, 28), "y"), ((1, 28, 28), "y-uint8"), ((3, 28, 28), "rgb")]
 
 
+def test_what_a_metric_does_to_its_images_reaches_no_other_metric():
+    class Overwriting:
+        def prepare(self, hr, protocol):
+            hr *= 0.5
+            return hr
+
+        def score(self, sr, prepared):
+            sr.numpy()[:] = 0
+            return 1.0
+
+    spec = MetricSpec(name="overwriting", summary="o", better="higher", build=Overwriting)
+    scores = []
+    for before in ([], [spec]):
+        scorer = Scorer(ReferenceStore(10**6))
+        values = [
+            scorer.score(255 - sample().hr, sample(), PROTOCOLS["y"], each, "a") for each in (*before, PSNR, SSIM)
+        ]
+        scores.append(values[-2:])
+    assert scores[0] == scores[1]
+
+
 def test_images_of_one_size_are_scored_together_by_a_metric_that_takes_batches():
     class Shapes:
         def prepare(self, hr, protocol):
