@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 def _resize(pixels: Pixels, size: tuple[int, int], _scale: int, *, order: int, antialias: bool) -> Pixels:
     from skimage.transform import resize
 
-    return rounded(resize(pixels, size, order=order, anti_aliasing=antialias) * 255)
+    shrunk = resize(pixels, size, order=order, anti_aliasing=antialias)  # type: ignore[no-untyped-call]
+    return rounded(shrunk * 255)
 
 
 def _rescale(pixels: Pixels, size: tuple[int, int], scale: int) -> Pixels:
