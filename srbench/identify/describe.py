@@ -106,14 +106,14 @@ def _are_alike(first: NDArray[Any], other: NDArray[Any]) -> bool:
 
 
 def _asymmetry(table: NDArray[Any], centre: tuple[float, float]) -> float:
-    """Compare with itself turned by 180 degrees about the half pixel nearest to the centre."""
-    turned = np.zeros_like(table)
-    height, width = table.shape
-    rows = round(2 * centre[0]) - np.arange(height)
-    columns = round(2 * centre[1]) - np.arange(width)
-    is_row, is_column = (rows >= 0) & (rows < height), (columns >= 0) & (columns < width)
-    turned[np.ix_(is_row, is_column)] = table[np.ix_(rows[is_row], columns[is_column])]
-    return float(np.linalg.norm(table - turned) / (2 * np.linalg.norm(table)))
+    """Compare with itself turned by 180 degrees about its centre, shifted by parts of a pixel in frequencies."""
+    size = 2 * max(table.shape)
+    spectrum = np.fft.rfft2(table, (size, size))
+    down = np.fft.fftfreq(size)[:, None] * 2 * centre[0]
+    right = np.fft.rfftfreq(size)[None] * 2 * centre[1]
+    turned = np.fft.irfft2(spectrum.conj() * np.exp(-2j * np.pi * (down + right)), (size, size))
+    difference = np.fft.irfft2(spectrum, (size, size)) - turned
+    return float(np.linalg.norm(difference) / (2 * np.linalg.norm(table)))
 
 
 def _gaussian(table: NDArray[Any], centre: tuple[float, float]) -> Gaussian:

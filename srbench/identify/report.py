@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from srbench.identify.kernel import Estimate
 
 LIKE = 0.03
-"""Distance up to which a kernel is called that of a resizer, or a Gaussian, beside its own error."""
+"""Distance up to which a kernel is called that of a resizer, or a Gaussian, where it has no error itself."""
+FARTHEST = 0.1
+"""The same where it has a large error."""
 ROUNDED = 0.32
 """Largest root mean square that rounding alone leaves (0.29), with some margin."""
 
@@ -76,10 +78,11 @@ def _shape(description: Description) -> str:
 
 def _near(estimate: Estimate, description: Description) -> list[str]:
     gaussian = description.gaussian
-    near = "is the kernel of" if description.nearest_distance < LIKE + 3 * estimate.error else "nearest named kernel:"
+    like = min(LIKE + 2 * estimate.error, FARTHEST)
+    near = "is the kernel of" if description.nearest_distance < like else "nearest named kernel:"
     same = f", also of {several(description.alike)}" if description.alike else ""
     found = [f"{near} {description.nearest}{same} (differs by {100 * description.nearest_distance:.1f} %)"]
-    if gaussian.distance < LIKE + 3 * estimate.error:
+    if gaussian.distance < like:
         large, small = gaussian.sigmas
         sigmas = (
             f"{large:.2f}" if large / small < 1.03 else f"{large:.2f} x {small:.2f} at {gaussian.angle:.0f} degrees"
