@@ -97,7 +97,8 @@ def _left(identity: Identity, estimate: Estimate) -> str:
         quality = f"{min(qualities)}" if min(qualities) == max(qualities) else f"{min(qualities)} to {max(qualities)}"
         kinds = " and ".join(sorted({jpeg.subsampling for jpeg in identity.jpegs} - {""}))
         count = f"in {len(identity.jpegs)} of {counted(identity.looked_at, 'image')}"
-        return f"{estimate.residual:.2f} of 255; 8x8 blocks show JPEG of quality {quality} {kinds} {count}"
+        traces = f"JPEG of quality {quality}{f' ({kinds})' if kinds else ''}"
+        return f"{estimate.residual:.2f} of 255; 8x8 blocks show {traces} {count}"
     if estimate.residual <= ROUNDED:
         return f"{estimate.residual:.2f} of 255, no more than rounding leaves"
     if estimate.kernel.noise:

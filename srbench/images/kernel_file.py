@@ -119,7 +119,7 @@ def read_kernel(path: Path) -> tuple[Kernel, str]:
         if fields.pop("kind") != KIND or fields.pop("version") != 1:
             raise UsageError(f"{path}: is no kernel file of version 1")
         kernel = _checked(Kernel(**fields))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise UsageError(f"{path}: is no kernel file: a field is missing or wrong") from error
     return kernel, hashlib.sha256(content).hexdigest()
 
