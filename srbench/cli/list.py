@@ -74,7 +74,7 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
         "metrics": rows(catalog.metrics.specs, better="better", paper="paper"),
         "protocols": rows(PROTOCOLS, version="version", border="border", grey="grey"),
         "degradations": rows(DEGRADATIONS, version="identity")
-        + [{"name": name, "summary": summary} for name, summary in PATTERNS.items()],
+        + [{"name": name, "summary": summary, "version": identity} for name, (identity, summary) in PATTERNS.items()],
         "backbones": [
             {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
             for b in BACKBONES.values()

@@ -243,10 +243,10 @@ DEGRADATIONS = {
 }
 """Degradations of fixed names."""
 PATTERNS = {
-    **{f"{family.name}-ROW-COLUMN": family.summary for family in FAMILIES},
-    f"{KERNEL}FILE": "a kernel that 'srbench identify --save-kernel' estimated",
+    **{f"{family.name}-ROW-COLUMN": (f"{family.name}-ROW-COLUMN/1", family.summary) for family in FAMILIES},
+    f"{KERNEL}FILE": ("kernel/1-SHA256", "a kernel that 'srbench identify --save-kernel' estimated"),
 }
-"""Names with variable parts, and what they are."""
+"""Names with variable parts; their identities and what they are."""
 
 
 def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:

@@ -254,8 +254,9 @@ def test_the_key_of_a_bicubic_result_is_what_it_always_was(here, tmp_path, save_
 
 def test_every_degradation_is_listed(here):
     listed = json.loads(here("list", "degradations", "--json").stdout)["degradations"]
-    versions = {row["name"]: row.get("version") for row in listed}
-    assert versions == {d.name: d.identity for d in DEGRADATIONS.values()} | dict.fromkeys(PATTERNS)
+    fixed = {degradation.name: degradation.identity for degradation in DEGRADATIONS.values()}
+    patterns = {name: identity for name, (identity, _) in PATTERNS.items()}
+    assert {row["name"]: row["version"] for row in listed} == fixed | patterns
     assert Catalog.load().models["bicubic"]
 
 
