@@ -10,6 +10,7 @@ import numpy as np
 
 from srbench.errors import ImageError
 from srbench.identify.pairs import read_pair
+from srbench.images.read import size_or_none
 from srbench.images.resizers import RESIZERS
 from srbench.images.resizers.plain import FAMILIES
 from srbench.resize import degrade
@@ -120,6 +121,7 @@ def compare(pairs: Sequence[LRPair], scale: int, done: Callable[[str], object] =
     known: dict[tuple[str, bool], Candidate] = {}
     faults: list[str] = []
     count, stopped = 0, False
+    try_whole = any(side % scale for pair in pairs for side in size_or_none(pair.hr) or ())
     try:
         for pair in pairs:
             try:
@@ -128,7 +130,9 @@ def compare(pairs: Sequence[LRPair], scale: int, done: Callable[[str], object] =
                 faults.append(str(error))
                 done(pair.name)
                 continue
-            tried = list(_all(hr, lr, scale))  # an image counts for all candidates or, if stopped, for none
+            tried = list(
+                _all(hr, lr, scale, try_whole=try_whole)
+            )  # an image counts for all candidates or, if stopped, for none
             for name, whole, ours in tried:
                 known.setdefault((name, whole), Candidate(name, whole)).add(ours, lr)
             count += 1
@@ -140,17 +144,22 @@ def compare(pairs: Sequence[LRPair], scale: int, done: Callable[[str], object] =
         if resizer.library and resizer.library.missing:
             missing.setdefault(resizer.library.missing, []).append(resizer.name)
     complete = [candidate for candidate in known.values() if candidate.images == count]
-    return Comparison(_grouped(complete), count, missing, faults, stopped=stopped)
+    return Comparison(
+        _grouped(sorted(complete, key=lambda candidate: candidate.whole)), count, missing, faults, stopped=stopped
+    )
 
 
-def _all(hr: Pixels, lr: Pixels, scale: int) -> Iterator[tuple[str, bool, Pixels]]:
+def _all(hr: Pixels, lr: Pixels, scale: int, *, try_whole: bool) -> Iterator[tuple[str, bool, Pixels]]:
     """Yield name, whether HR is whole, and the LR of each candidate that can make LR's size."""
     height, width = (side // scale for side in hr.shape[:2])
     size = (lr.shape[0], lr.shape[1])
     cropped = np.ascontiguousarray(hr[: height * scale, : width * scale])
     is_multiple = cropped.shape == hr.shape
     if size == (height, width):
-        yield from ((name, False, ours) for name, ours in _made(cropped, size, scale))
+        for name, ours in _made(cropped, size, scale):
+            yield name, False, ours
+            if is_multiple and try_whole:
+                yield name, True, ours
     if not is_multiple:
         yield from ((name, True, ours) for name, ours in _made(hr, size, scale, benchmark=False))
 
@@ -175,6 +184,8 @@ def _made(hr: Pixels, size: tuple[int, int], scale: int, *, benchmark: bool = Tr
 def _grouped(candidates: Sequence[Candidate]) -> list[list[Candidate]]:
     """Return the groups of candidates that make the same LR, the nearest first."""
     groups: dict[bytes, list[Candidate]] = {}
-    for candidate in candidates:
-        groups.setdefault(candidate.digest, []).append(candidate)
+    for candidate in candidates:  # those of cropped HR come first
+        group = groups.setdefault(candidate.digest, [])
+        if candidate.name not in [member.name for member in group]:
+            group.append(candidate)
     return sorted(groups.values(), key=lambda group: group[0].mean)

@@ -81,6 +81,16 @@ def test_lr_of_hr_that_was_not_cropped_is_named_so(write, photos):
     assert "pillow-bicubic (HR not cropped)" in [member.label for member in best]
 
 
+def test_sets_of_which_only_some_hr_are_no_multiples_keep_both(write, photos):
+    mixed = [photos[0], np.ascontiguousarray(photos[1][:263, :310])]
+    comparison = compared(write, mixed, [pillow(image, 3) for image in mixed])
+    assert [(m.name, m.whole, m.images) for m in comparison.groups[0] if "pillow" in m.name] == [
+        ("pillow-bicubic", True, 2)
+    ]
+    boxes = [(m.name, m.whole) for group in comparison.groups for m in group if m.name == "box"]
+    assert boxes == [("box", False)]  # the same of HR cropped or not, so named once
+
+
 def test_candidates_without_their_library_are_said(write, photos, monkeypatch):
     resizer = module.RESIZERS["opencv-area"]
     absent = type(resizer.library)("OpenCV", "no_such_module", ())

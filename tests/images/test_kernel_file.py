@@ -74,6 +74,7 @@ def test_a_file_is_a_degradation_whose_identity_is_its_content(tmp_path, photo):
         {"weights": [[1.0]] * 129},
         {"weights": 5},
         {"noise": -1.0},
+        {"noise": 10**400},
         {"linear_light": 1},
         {"offset": 1e300},
         {"kind": "other"},
