@@ -24,6 +24,10 @@ FIRST_ROWS = 60_000
 LAST_ROWS = 240_000
 BETTER = 0.97
 """Linear light must leave at most this share of the mean square that code values leave, to be named."""
+WORST = 1e13
+"""Largest condition of the normal equations: with more, HR has too little detail to tell weights apart."""
+FARTHEST = 5.0
+"""Standard deviations by which a row's or column's weights may differ from 0 by chance."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Estimate:
 
 
 def estimate(pairs: Sequence[tuple[Pixels, Pixels]], scale: int) -> Estimate | None:
-    """Estimate the kernel of pairs of HR and LR, ``(H, W, 3)`` and ``(h, w, 3)`` uint8; None where there is too little.
+    """Estimate the kernel of pairs of HR and LR, ``(H, W, 3)`` and ``(h, w, 3)`` uint8; None for too little.
 
     First on a wide window, on code values and in linear light; the better is cut to the support that matters, and
     estimated again from more pixels.
@@ -58,8 +62,22 @@ def estimate(pairs: Sequence[tuple[Pixels, Pixels]], scale: int) -> Estimate | N
     available = 3 * sum(len(usable(hr, lr, scale, window)) for hr, lr in pairs)
     if available < 2 * window.taps:
         return None
+    try:
+        return _estimate(pairs, scale, window)
+    except np.linalg.LinAlgError:
+        return None
+
+
+def _estimate(pairs: Sequence[tuple[Pixels, Pixels]], scale: int, window: Window) -> Estimate | None:
+    """Estimate the kernel on a window.
+
+    Raises:
+        numpy.linalg.LinAlgError: HR has too little detail.
+    """
     everything = np.arange(window.taps + 1)
     system = build(pairs, scale, window, FIRST_ROWS)
+    if system.rows < 2 * window.taps or np.linalg.cond(system.gram) > WORST:
+        return None
     light = build(pairs, scale, window, FIRST_ROWS, linear_light=True)
     left_code, left_light = system.solve(everything)[1], light.solve(everything[:-1])[1]
     linear_light = left_light < BETTER * left_code
@@ -87,23 +105,28 @@ def estimate(pairs: Sequence[tuple[Pixels, Pixels]], scale: int) -> Estimate | N
 
 
 def _support(system: System, window: Window, *, constant: bool) -> Window:
-    """Cut rows and columns at the sides of a window while their weights differ from 0 by no more than their errors."""
+    """Cut rows and columns at the sides of a window while their weights differ from 0 by no more than their errors.
+
+    What is left without a row follows from the inverse of the normal equations with it, by Schur's complement.
+    """
     index = np.arange(window.taps).reshape(window.height, window.width)
+    taps = np.arange(window.taps + constant)
+    weights, left = system.solve(taps)
+    inverse = np.linalg.inv(system.gram[np.ix_(taps, taps)])
     while True:
-        taps = np.append(index.ravel(), window.taps) if constant else index.ravel()
-        weights, left = system.solve(taps)
-        inverse = np.linalg.inv(system.gram[np.ix_(taps, taps)])
-        position = np.arange(index.size).reshape(index.shape)
-        sides = {"top": position[0], "bottom": position[-1], "left": position[:, 0], "right": position[:, -1]}
-        scores = {}
+        sides = {"top": index[0], "bottom": index[-1], "left": index[:, 0], "right": index[:, -1]}
+        scores, gains = {}, {}
         for side, strip in sides.items():
-            chi = weights[strip] @ np.linalg.solve(inverse[np.ix_(strip, strip)], weights[strip]) / max(left, 1e-9)
+            at = np.searchsorted(taps, strip)
+            gains[side] = np.linalg.solve(inverse[np.ix_(at, at)], np.c_[weights[at], inverse[at]])
+            chi = weights[at] @ gains[side][:, 0] / max(left, 1e-9)
             scores[side] = (chi - len(strip)) / np.sqrt(2 * len(strip))
         side = min(scores, key=lambda name: scores[name])
-        if scores[side] > 5 or min(index.shape) == 1:
-            return Window(
-                window.top + int(index[0, 0]) // window.width,
-                window.left + int(index[0, 0]) % window.width,
-                *index.shape,
-            )
+        if scores[side] > FARTHEST or min(index.shape) == 1:
+            row, column = divmod(int(index[0, 0]), window.width)
+            return Window(window.top + row, window.left + column, *index.shape)
+        at = np.searchsorted(taps, sides[side])
+        weights = np.delete(weights - inverse[:, at] @ gains[side][:, 0], at)
+        inverse = np.delete(np.delete(inverse - inverse[:, at] @ gains[side][:, 1:], at, axis=0), at, axis=1)
+        taps = np.delete(taps, at)
         index = {"top": index[1:], "bottom": index[:-1], "left": index[:, 1:], "right": index[:, :-1]}[side]

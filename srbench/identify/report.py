@@ -46,7 +46,7 @@ def _kernel(identity: Identity) -> list[str]:
     if not identity.looked_at:
         return []
     if estimate is None or description is None:
-        return ["kernel: the images are too small to estimate it"]
+        return ["kernel: the images are too small, or have too little detail, to estimate it"]
     rows, columns = estimate.weights.shape
     down, right = description.shift
     light = "linear light" if estimate.kernel.linear_light else "code values"

@@ -101,3 +101,11 @@ def test_named_kernels_are_what_they_are():
 
 def test_images_that_are_too_small_give_none():
     assert estimate([(np.zeros((24, 24, 3), np.uint8), np.zeros((6, 6, 3), np.uint8))], 4) is None
+
+
+@pytest.mark.parametrize("value", [0, 128, 255])
+def test_images_without_detail_give_none(value):
+    hr, lr = (np.full((side, side, 3), value, np.uint8) for side in (192, 96))
+    assert estimate([(hr, lr)], 2) is None
+    ramp = np.repeat(np.arange(192, dtype=np.uint8)[None, :, None], 192, axis=0).repeat(3, axis=2)
+    assert estimate([(ramp, ramp[::2, ::2])], 2) is None
