@@ -62,22 +62,22 @@ def identify_command(
         raise UsageError(f"--picture {picture}: the file must end in .png")
     ui, catalog = Terminal(), load_catalog(plugins)
     pairs, scale = find_pairs(lr, hr, scale or 0, ui)
-    found = identify(pairs, scale, catalog, ui, need_kernel=bool(save_kernel or picture))
-    for fault in found.comparison.faults:
+    identity = identify(pairs, scale, catalog, ui, need_kernel=bool(save_kernel or picture))
+    for fault in identity.comparison.faults:
         ui.warn(f"left out: {fault}")
-    for note in report.missing(found):
+    for note in report.missing(identity):
         ui.note(note)
     if style == "json":
-        click.echo(json.dumps(report.as_json(found), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(report.as_json(identity), indent=2, ensure_ascii=False))
     else:
-        _table(found.comparison.groups[:top])
-        for line in report.lines(found):
+        _table(identity.comparison.groups[:top])
+        for line in report.lines(identity):
             click.echo(line)
-    _save(found, save_kernel, picture)
-    if found.stopped:
-        click.echo(f"stopped after {found.comparison.images} of {len(pairs)} images", err=True)
+    _save(identity, save_kernel, picture)
+    if identity.stopped:
+        click.echo(f"stopped after {identity.comparison.images} of {len(pairs)} images", err=True)
         raise click.exceptions.Exit(130)
-    if found.comparison.faults:
+    if identity.comparison.faults:
         raise click.exceptions.Exit(1)
 
 
@@ -97,7 +97,7 @@ def _table(groups: list[list[Candidate]]) -> None:
     Console(width=None if sys.stdout.isatty() else 120, highlight=False, emoji=False, markup=False).print(table)
 
 
-def _save(found: Identity, kernel: Path | None, picture: Path | None) -> None:
+def _save(identity: Identity, kernel: Path | None, picture: Path | None) -> None:
     """Write the files that were asked for.
 
     Raises:
@@ -109,11 +109,11 @@ def _save(found: Identity, kernel: Path | None, picture: Path | None) -> None:
 
     if not (kernel or picture):
         return
-    if found.estimate is None or found.description is None:
+    if identity.estimate is None or identity.description is None:
         raise SRBenchError("no kernel was estimated, so none is saved")
     if kernel:
-        save_kernel(found.estimate.kernel, kernel)
+        save_kernel(identity.estimate.kernel, kernel)
         click.echo(f"saved {kernel}: use it with --degradation kernel:{kernel}", err=True)
     if picture:
-        save_picture(found.estimate.kernel, found.description, picture)
+        save_picture(identity.estimate.kernel, identity.description, picture)
         click.echo(f"saved {picture}", err=True)

@@ -156,15 +156,17 @@ def _all(hr: Pixels, lr: Pixels, scale: int, *, try_whole: bool) -> Iterator[tup
     cropped = np.ascontiguousarray(hr[: height * scale, : width * scale])
     is_multiple = cropped.shape == hr.shape
     if size == (height, width):
-        for name, ours in _made(cropped, size, scale):
+        for name, ours in _candidates(cropped, size, scale):
             yield name, False, ours
             if is_multiple and try_whole:
                 yield name, True, ours
     if not is_multiple:
-        yield from ((name, True, ours) for name, ours in _made(hr, size, scale, benchmark=False))
+        yield from ((name, True, ours) for name, ours in _candidates(hr, size, scale, benchmark=False))
 
 
-def _made(hr: Pixels, size: tuple[int, int], scale: int, *, benchmark: bool = True) -> Iterator[tuple[str, Pixels]]:
+def _candidates(
+    hr: Pixels, size: tuple[int, int], scale: int, *, benchmark: bool = True
+) -> Iterator[tuple[str, Pixels]]:
     if benchmark:
         import torch
 
