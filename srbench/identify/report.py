@@ -53,7 +53,7 @@ def _kernel(identity: Identity) -> list[str]:
     other = estimate.residual_code if estimate.kernel.linear_light else estimate.residual_linear
     other_light = "code values" if estimate.kernel.linear_light else "linear light"
     lights = f"on {light} ({estimate.residual:.2f} of 255 is left; on {other_light} {other:.2f})"
-    texts = [
+    findings = [
         f"kernel: {rows}x{columns} HR pixels, sum {description.total:.4f}, {lights}",
         f"centre: {down:+.3f} HR pixels down and {right:+.3f} right of the LR pixel's centre",
         f"shape: {_shape(description)}; its standard error is {100 * estimate.error:.1f} %",
@@ -62,10 +62,10 @@ def _kernel(identity: Identity) -> list[str]:
     ]
     if abs(estimate.kernel.offset) > 0.25:
         rounding = ", as values are that were cut off instead of rounded" if estimate.kernel.offset < 0 else ""
-        texts.append(f"offset: {estimate.kernel.offset:+.2f} of 255{rounding}")
+        findings.append(f"offset: {estimate.kernel.offset:+.2f} of 255{rounding}")
     if identity.clipped > 0.0005:
-        texts.append(f"clipped: {100 * identity.clipped:.1f} % of the values are 0 or 255")
-    return texts
+        findings.append(f"clipped: {100 * identity.clipped:.1f} % of the values are 0 or 255")
+    return findings
 
 
 def _shape(description: Description) -> str:
@@ -81,14 +81,14 @@ def _near(estimate: Estimate, description: Description) -> list[str]:
     like = min(LIKE + 2 * estimate.error, FARTHEST)
     near = "is the kernel of" if description.nearest_distance < like else "nearest named kernel:"
     same = f", also of {several(description.alike)}" if description.alike else ""
-    texts = [f"{near} {description.nearest}{same} (differs by {100 * description.nearest_distance:.1f} %)"]
+    findings = [f"{near} {description.nearest}{same} (differs by {100 * description.nearest_distance:.1f} %)"]
     if gaussian.distance < like:
         large, small = gaussian.sigmas
         sigmas = (
             f"{large:.2f}" if large / small < 1.03 else f"{large:.2f} x {small:.2f} at {gaussian.angle:.0f} degrees"
         )
-        texts.append(f"is a Gaussian of sigma {sigmas} HR pixels (differs by {100 * gaussian.distance:.1f} %)")
-    return texts
+        findings.append(f"is a Gaussian of sigma {sigmas} HR pixels (differs by {100 * gaussian.distance:.1f} %)")
+    return findings
 
 
 def _left(identity: Identity, estimate: Estimate) -> str:
