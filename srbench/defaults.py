@@ -27,3 +27,5 @@ TRAINING = ("t91", "bsds500-train", "general100")
 """The datasets that ``srbench run --train`` trains on by default."""
 BASELINE = "bicubic"
 """The method that others are compared with."""
+PROBE = "espcn"
+"""The network whose loss on LR of another degradation ``srbench identify`` measures."""

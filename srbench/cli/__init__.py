@@ -31,6 +31,7 @@ COMMANDS = {
     "upscale": "Enlarge an image, or every image of a folder.",
     "score": "Score images that any other tool made.",
     "degrade": "Make LR images from HR, as a run does.",
+    "identify": "Find out what made LR images from HR.",
 }
 """What each command does, as ``srbench --help`` lists it; each stands in the module of its name."""
 

@@ -53,7 +53,7 @@ def list_command(*, kind: str | None, as_json: bool, plugins: tuple[str, ...]) -
 
 def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
     from srbench.catalog.output_folders import OUTPUT_FOLDERS
-    from srbench.images.degradations import DEGRADATIONS
+    from srbench.images.degradations import DEGRADATIONS, PATTERNS
     from srbench.protocols import PROTOCOLS
     from srbench.store.backbones import BACKBONES
 
@@ -73,7 +73,8 @@ def _tables(catalog: Catalog) -> dict[str, list[dict[str, Any]]]:
         "datasets": rows(catalog.datasets.specs, scales="scales_text", source="source"),
         "metrics": rows(catalog.metrics.specs, better="better", paper="paper"),
         "protocols": rows(PROTOCOLS, version="version", border="border", grey="grey"),
-        "degradations": rows(DEGRADATIONS, version="identity"),
+        "degradations": rows(DEGRADATIONS, version="identity")
+        + [{"name": name, "summary": summary, "version": identity} for name, (identity, summary) in PATTERNS.items()],
         "backbones": [
             {"name": b.name, "summary": f"ImageNet features of torchvision's {b.torchvision}"}
             for b in BACKBONES.values()

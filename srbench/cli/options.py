@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from srbench import defaults
-from srbench.cli.parameters import FiniteNumber, Names, TileOption
+from srbench.cli.parameters import DegradationName, FiniteNumber, Names, TileOption
 from srbench.runs.options import OPTIONS, UNBOUNDED, default_of
 
 if TYPE_CHECKING:
@@ -74,13 +74,12 @@ protocol_option = run_option("protocols", "--protocol", type=Names())
 
 def degradation_option(what: str) -> Callable[..., Any]:
     """Return the option that chooses how LR is made from HR."""
-    from srbench.images.degradations import DEGRADATIONS
-
     return click.option(
         "--degradation",
-        type=click.Choice(list(DEGRADATIONS), case_sensitive=False),
+        type=DegradationName(),
         default=defaults.DEGRADATION,
         show_default=True,
+        metavar="NAME",
         help=f"How LR is made {what}; see 'srbench list degradations'.",
     )
 

@@ -230,3 +230,28 @@ class TileOption(click.ParamType[int | str]):
         if not re.fullmatch(r"[0-9]{1,6}", value) or int(value) < LEAST_TILE:
             self.fail(f"{value!r} is neither auto, off nor a number of LR pixels from {LEAST_TILE}", param, ctx)
         return int(value)
+
+
+class DegradationName(click.ParamType[str]):
+    """The name of a degradation, in any case; the path of a kernel file becomes absolute, for workers."""
+
+    name = "degradation"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name as results have it.
+
+        Raises:
+            UsageError: there is no such degradation.
+        """
+        from srbench.images.degradations import KERNEL, get_degradation
+
+        text = str(value)
+        head = text[: len(KERNEL)].lower()
+        name = head + os.path.expanduser(text[len(KERNEL) :]) if head == KERNEL else text.lower()  # noqa: PTH111
+        return get_degradation(name).name
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Return the degradations that begin as given."""
+        from srbench.images.degradations import DEGRADATIONS
+
+        return [CompletionItem(name) for name in DEGRADATIONS if name.startswith(incomplete.lower())]

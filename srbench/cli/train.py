@@ -113,6 +113,7 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
     catalog = load_catalog(plugins)
     spec = catalog.models[method]
 
+    from srbench.images.degradations import get_degradation
     from srbench.store.weights import trained_folder
     from srbench.system.terminal import Terminal
     from srbench.training import checkpoints
@@ -123,7 +124,7 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
 
     ui = Terminal()
     scale, degradation = options["scale"], options["degradation"]
-    folder = out or trained_folder(spec.name, scale, degradation)
+    folder = out or trained_folder(spec.name, scale, get_degradation(degradation).label)
     command = shlex.join(["srbench", *sys.argv[1:]])
     overrides = Overrides(**{field.name: options.pop(field.name) for field in fields(Overrides)})
     request = TrainRequest(method=spec.name, out=folder, overrides=overrides, command=command, **options)
@@ -153,7 +154,7 @@ def train_command(*, method: str, out: Path | None, plugins: tuple[str, ...], **
     is_default = not out and degradation == defaults.DEGRADATION
     choice = "trained" if is_default else shlex.quote(str(trained.weights))
     more = "" if is_default and scale not in spec.shipped else f" --weights {spec.name}={choice}"
-    more += "" if degradation == defaults.DEGRADATION else f" --degradation {degradation}"
+    more += "" if degradation == defaults.DEGRADATION else f" --degradation {shlex.quote(degradation)}"
     more += "".join(f" --plugin {shlex.quote(plugin)}" for plugin in plugins)
     methods = f"{defaults.BASELINE},{spec.name}"
     click.echo(f"score it: srbench run --methods {methods} --scale {scale} --dataset {defaults.VALIDATION}{more}")

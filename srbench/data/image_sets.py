@@ -74,7 +74,7 @@ def prepare(
         UsageError: no image of the dataset can be scored.
     """
     spec.check_scale(scale)
-    name = name if degradation is BICUBIC else f"{name}+{degradation.name}"
+    name = name if degradation is BICUBIC else f"{name}+{degradation.label}"
     try:
         spec = with_images(spec, ui)
         pairs = spec.pairs(scale) if pairs is None else pairs

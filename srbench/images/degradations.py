@@ -1,25 +1,29 @@
-"""Degradations, which make LR from HR: the benchmark's bicubic, JPEG, blur and noise.
+"""Degradations, which make LR from HR: the benchmark's bicubic, JPEG, blur and noise, resizers, estimated kernels.
 
-All work on 8-bit images. Random draws depend only on a seed and the image's pixels, so an image has the same LR in any
-folder, under any name and in any order. Runs use seed 0.
+All work on 8-bit images. Where a library decides pixels, its version stands in the identity (``pillow-box/1@12.0.0``).
+Random draws depend only on a seed and the image's pixels, so an image has the same LR in any folder, under any name and
+in any order. Runs use seed 0.
 """
 
 from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from srbench.errors import unknown
+from srbench.errors import UsageError, unknown
+from srbench.images.resizers import RESIZERS
+from srbench.images.resizers.plain import FAMILIES, member_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     import numpy as np
     import torch
 
     from srbench.images.picture import Picture
+    from srbench.images.resizers.resizer import Library, Resizer
 
     Make = Callable[[torch.Tensor, int, np.random.Generator], torch.Tensor]
 
@@ -27,6 +31,8 @@ QUALITY = 10, 70
 """Smallest and largest JPEG quality of `crappify`, both included."""
 BLUR = 0.2
 """Smallest blur of `blur+noise`, in HR pixels; the largest is the scale (arXiv:1712.06116, section 4.1)."""
+KERNEL = "kernel:"
+"""Beginning of the names of degradations that are files."""
 NOISE = 15.0
 """Largest noise of `blur+noise`, in steps of 8 bits; the smallest is 0."""
 
@@ -41,11 +47,21 @@ class Degradation:
     version: str = "1"
     recorded: str = ""
     """Name in results; name and version if empty."""
+    library: Library | None = None
+    """The library whose version decides pixels."""
+    short: str = ""
+    """What names of datasets and folders call it; its name if empty."""
 
     @property
     def identity(self) -> str:
-        """Name and version as recorded with every number."""
-        return self.recorded or f"{self.name}/{self.version}"
+        """Name and version as recorded with every number; with the version of the library, if that decides pixels."""
+        library = f"@{self.library.version}" if self.library else ""
+        return self.recorded or f"{self.name}/{self.version}{library}"
+
+    @property
+    def label(self) -> str:
+        """What names of datasets and folders call it."""
+        return self.short or self.name
 
     def __call__(self, hr: torch.Tensor, scale: int, seed: int = 0) -> torch.Tensor:
         """Make LR.
@@ -74,14 +90,65 @@ class Degradation:
 
 
 def get_degradation(name: str) -> Degradation:
-    """Return a degradation by name.
+    """Return a degradation by name: of `DEGRADATIONS`, a member of a family (``bd7-0-0``), or ``kernel:FILE``.
 
     Raises:
-        UsageError: there is no such degradation.
+        UsageError: there is no such degradation, its library is not installed, or the file holds no kernel.
     """
-    if name in DEGRADATIONS:
-        return DEGRADATIONS[name]
-    raise unknown("degradation", name, DEGRADATIONS)
+    if name.startswith(KERNEL):
+        return _by_kernel(Path(name.removeprefix(KERNEL)))
+    degradation = DEGRADATIONS.get(name)
+    if degradation is None:
+        member = member_named(name)
+        if member is None:
+            raise unknown("degradation", name, DEGRADATIONS)
+        return _by_resizer(member)
+    if degradation.library and degradation.library.missing:
+        raise UsageError(f"degradation {name}: {degradation.library.missing}")
+    return degradation
+
+
+def _by_resizer(resizer: Resizer) -> Degradation:
+    """Return the degradation that a resizer is."""
+
+    def make(hr: torch.Tensor, scale: int, _random: np.random.Generator) -> torch.Tensor:
+        import numpy as np
+        import torch
+
+        size = _size(hr, scale)
+        lr = resizer.shrink(np.ascontiguousarray(hr.permute(1, 2, 0).numpy()), size, scale)
+        return torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+
+    return Degradation(resizer.name, resizer.summary, make, library=resizer.library)
+
+
+def _by_kernel(path: Path) -> Degradation:
+    """Return the degradation of a file that ``srbench identify`` saved.
+
+    Raises:
+        UsageError: the file holds no kernel.
+    """
+    from srbench.images.kernel_file import read_kernel
+
+    kernel, digest = read_kernel(path)
+
+    def make(hr: torch.Tensor, scale: int, random: np.random.Generator) -> torch.Tensor:
+        import numpy as np
+        import torch
+
+        _size(hr, scale)
+        if scale != kernel.scale:
+            raise UsageError(f"{path}: is a kernel of x{kernel.scale}, not of x{scale}")
+        lr = kernel.shrink(np.ascontiguousarray(hr.permute(1, 2, 0).numpy()), random)
+        return torch.from_numpy(np.ascontiguousarray(lr.transpose(2, 0, 1)))
+
+    return Degradation(
+        f"{KERNEL}{path.absolute()}",
+        f"the kernel of {path.name}: {kernel.summary}",
+        make,
+        recorded=f"kernel/1-{digest[:12]}",
+        short=f"kernel-{path.stem}",
+    )
 
 
 def _bicubic(hr: torch.Tensor, scale: int, _random: np.random.Generator) -> torch.Tensor:
@@ -171,8 +238,15 @@ DEGRADATIONS = {
             f"{NOISE:g} (of 255)",
             _blur_noise,
         ),
+        *map(_by_resizer, RESIZERS.values()),
     )
 }
+"""Degradations of fixed names."""
+PATTERNS = {
+    **{f"{family.name}-ROW-COLUMN": (f"{family.name}-ROW-COLUMN/1", family.summary) for family in FAMILIES},
+    f"{KERNEL}FILE": ("kernel/1-SHA256", "a kernel that 'srbench identify --save-kernel' estimated"),
+}
+"""Names with variable parts; their identities and what they are."""
 
 
 def degrade_file(path: Path, scale: int, degradation: Degradation = BICUBIC, seed: int = 0) -> Picture:

@@ -208,7 +208,7 @@ class _Checked:
     def _images(self, request: Request) -> None:
         """Compare the images listed now with those that were scored."""
         degradation = get_degradation(request.degradation)
-        suffix = "" if degradation is BICUBIC else f"+{degradation.name}"
+        suffix = "" if degradation is BICUBIC else f"+{degradation.label}"
         for _, spec, name in named_datasets(request, self.catalog):
             for scale in (scale for scale in request.scales if spec.images is not None):  # else fetched first
                 label = f"{name}{suffix} x{scale}"

@@ -268,7 +268,7 @@ def _saved_pictures(
 def _asks_for(again: Again, output: Output) -> bool:
     request = again.request
     degradation = get_degradation(request.degradation)
-    suffix = "" if degradation is BICUBIC else f"+{degradation.name}"
+    suffix = "" if degradation is BICUBIC else f"+{degradation.label}"
     return (
         output.precision == request.recorded_precision
         and output.scale in request.scales

@@ -134,9 +134,8 @@ def test_protocols_metrics_and_degradations_are_defined_in_their_version(here):
     for protocol in listed["protocols"]:
         assert any(row[0].split()[0] == f"`{protocol['name']}`" and row[1] == str(protocol["version"]) for row in rows)
     for degradation in listed["degradations"]:
-        assert any(
-            row[0].split()[0] == f"`{degradation['name']}`" and row[1] == f"`{degradation['version']}`" for row in rows
-        )
+        version = re.sub("@.*", "@VERSION", degradation["version"])  # that of the library that is installed
+        assert any(row[0].split()[0] == f"`{degradation['name']}`" and row[1] == f"`{version}`" for row in rows)
     for metric in listed["metrics"]:
         assert any(f"`{metric['name']}`" in row[0] and metric["better"] in row for row in rows)
 

@@ -16,10 +16,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srbench.catalog.catalog import Catalog
 from srbench.errors import UsageError
-from srbench.images.degradations import BLUR, DEGRADATIONS, NOISE, QUALITY, degrade_file, get_degradation
+from srbench.images.degradations import BLUR, DEGRADATIONS, NOISE, PATTERNS, QUALITY, degrade_file, get_degradation
 from srbench.resize import degrade
 
-OTHERS = [name for name in DEGRADATIONS if name != "bicubic"]
+OTHERS = ["crappify", "crappify-text", "blur+noise"]
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +254,9 @@ def test_the_key_of_a_bicubic_result_is_what_it_always_was(here, tmp_path, save_
 
 def test_every_degradation_is_listed(here):
     listed = json.loads(here("list", "degradations", "--json").stdout)["degradations"]
-    assert {row["name"]: row["version"] for row in listed} == {d.name: d.identity for d in DEGRADATIONS.values()}
+    fixed = {degradation.name: degradation.identity for degradation in DEGRADATIONS.values()}
+    patterns = {name: identity for name, (identity, _) in PATTERNS.items()}
+    assert {row["name"]: row["version"] for row in listed} == fixed | patterns
     assert Catalog.load().models["bicubic"]
 
 

@@ -1,0 +1,1 @@
+"""Find out what made LR from HR: `compare` with all that is known, else estimate the `kernel`."""
