@@ -82,7 +82,8 @@ def _table(checks: list[Check], costs: list[CostCheck]) -> None:
         output = check.output
         image = f"{output.dataset}/{output.image} x{output.scale}"
         now = check.reason if check.now != check.now else f"{check.now:.6f}"
-        rows.append((output.method, image, check.metric, check.protocol, f"{check.then:.6f}", now))
+        names = map(unbroken, (output.method, image, check.metric, check.protocol))  # they may be a stranger's
+        rows.append((*names, f"{check.then:.6f}", now))
     rows += [(cost.method, f"x{cost.scale}", cost.quantity, "", cost.then, cost.now) for cost in costs]
     plain = is_piped()
     headings = ("method", "image", "metric", "protocol", "then", "now")
