@@ -95,6 +95,10 @@ class _PackageFinder(MetaPathFinder):
     """Finds the source of the modules in packages that are plugin files; compiled extensions are left to Python."""
 
     @classmethod
+    def invalidate_caches(cls) -> None:
+        """Do nothing, as nothing is cached; the base class's takes an instance, and this is used as a class."""
+
+    @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
         if not name.startswith(PREFIX):
             return None

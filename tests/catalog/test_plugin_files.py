@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import py_compile
@@ -64,3 +65,8 @@ def test_what_is_no_plugin_file_is_said(tmp_path):
     for name, reason in (("notes.txt", "is no .py file"), ("none.py", "no such Python file"), ("", "without __init__")):
         with pytest.raises(UsageError, match=reason):
             plugin_source(tmp_path / name)
+
+
+def test_caches_of_imports_can_be_cleared_after_a_package_was_imported(tmp_path):
+    import_file(package(tmp_path / "mine") / "__init__.py")
+    importlib.invalidate_caches()

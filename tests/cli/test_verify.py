@@ -55,7 +55,7 @@ def test_names_in_a_strangers_run_do_not_steer_the_terminal(here, tmp_path, save
     path.write_text(path.read_text().replace('"method":"nearest"', '"method":"near\\u001b[2J\\nest"'))
     done = here("verify", "run")
     assert done.returncode == 1
-    assert r"near\x1b[2J est  set/a x2" in done.stdout
+    assert r"| near\x1b[2J est | set/a x2 |" in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
 
 
@@ -70,7 +70,7 @@ def test_latencies_that_no_command_of_the_run_measured_are_looked_at(here, tmp_p
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     done = here("verify", "run")
     assert done.returncode == 1
-    assert "nearest  x2     img/s" in done.stdout
+    assert "| nearest | x2    | img/s" in done.stdout
     assert "it could not be measured now" not in done.stdout
 
 

@@ -77,7 +77,7 @@ def test_shutdown_leaves_no_process(tmp_path, save_image):
     ]
     assert workers
     executor.shutdown()
-    assert not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in workers)
+    assert not psutil.wait_procs(workers, timeout=10)[1]
     with pytest.raises(JobFailedError, match="stopped"):
         future.result(timeout=10)
 

@@ -50,7 +50,7 @@ def command(monkeypatch, capsys):
             lines = [line for line in said.err.splitlines() if not line.startswith("warning: ")]
             assert all(line.startswith("error: ") for line in lines), f"{what}: {said.err}"
             assert len(lines) <= 1, f"{what}: {said.err}"
-            assert said.err, what
+            assert said.err or said.out, what
         return ended.value.code
 
     return run

@@ -92,6 +92,7 @@ def test_sets_of_which_only_some_hr_are_no_multiples_keep_both(write, photos):
 
 
 def test_candidates_without_their_library_are_said(write, photos, monkeypatch):
+    pytest.importorskip("cv2", reason="needs OpenCV: pip install 'srbench[resizers]'")
     resizer = module.RESIZERS["opencv-area"]
     absent = type(resizer.library)("OpenCV", "no_such_module", ())
     monkeypatch.setitem(module.RESIZERS, "opencv-area", type(resizer)("opencv-area", "", resizer.shrink, absent))
