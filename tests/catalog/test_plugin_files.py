@@ -68,5 +68,5 @@ def test_what_is_no_plugin_file_is_said(tmp_path):
 
 
 def test_caches_of_imports_can_be_cleared_after_a_package_was_imported(tmp_path):
-    import_file(package(tmp_path / "mine") / "__init__.py")
+    import_file(package(tmp_path / "mine"))
     importlib.invalidate_caches()
