@@ -174,8 +174,8 @@ def scan(folder: Path, base: Path | None = None) -> Scan:
     folders: list[tuple[Path, tuple[str, ...], int]] = [(folder, above, 0)]
     for path, parts, level in folders:
         try:
-            with os.scandir(path) as found:  # unlike `Path.iterdir`, it knows files from folders without asking again
-                entries = sorted((entry for entry in found if not entry.name.startswith(".")), key=attrgetter("name"))
+            with os.scandir(path) as listed:  # unlike `Path.iterdir`, it knows files from folders at once
+                entries = sorted((entry for entry in listed if not entry.name.startswith(".")), key=attrgetter("name"))
         except OSError as error:
             if level:
                 continue

@@ -214,8 +214,8 @@ def _unseen(run_dir: Path, rows: Sequence[Row], unread: str, *, trust_pictures: 
         texts.append("memory")
     if any(row["weights"] for row in rows):
         texts.append("how weights were trained")
-    made = [name for name in ("leaderboard.md", "report.html") if (run_dir / name).is_file()]
-    return texts + made
+    unread_files = [name for name in ("leaderboard.md", "report.html") if (run_dir / name).is_file()]
+    return texts + unread_files
 
 
 def _other_code(row: Row, value: Value) -> str:

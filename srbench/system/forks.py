@@ -37,6 +37,8 @@ class Process(Protocol):
 
     connection: Connection
     pid: int
+    sentinel: Any
+    """What `multiprocessing.connection.wait` tells the end of the process by."""
 
     def exit_code(self) -> int | None:
         """Return the exit code once the process has ended, for a signal its negative number; else None."""
@@ -109,8 +111,8 @@ def receive(process: Process) -> bytes:
     Raises:
         EOFError: it ended before it sent one.
     """
-    sentinel = process.sentinel  # type: ignore[attr-defined]
-    if process.connection not in wait([process.connection, sentinel]):  # copies of the process may hold the connection
+    # not the connection alone: copies of the process may hold it open
+    if process.connection not in wait([process.connection, process.sentinel]):
         raise EOFError
     try:
         return process.connection.recv_bytes()
